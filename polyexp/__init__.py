@@ -1,0 +1,69 @@
+"""Polynomial expansions fitted by gradient descent: the same problem in several formulations, side by side.
+
+The names here do everything the command line does, without Hydra and without MLflow. Importing them imports neither
+torch nor mlflow.
+"""
+
+from importlib.metadata import version
+
+from polyexp.backends import Backend, NumPy, Torch
+from polyexp.checks import InputError
+from polyexp.component import Component
+from polyexp.devices import CPU, CUDA, Auto, Device
+from polyexp.fit import History, Outcome, Result, State, fit, place, start, step
+from polyexp.loops import Autograd, CustomFunction, Loop, Manual
+from polyexp.models import (
+    ChebyshevSeries,
+    HermiteSeries,
+    Legendre,
+    LegendreSeries,
+    LegendreSum,
+    Model,
+    PowerSeries,
+)
+from polyexp.optimizers import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
+from polyexp.problem import Problem
+from polyexp.samples import Data, Samples
+
+__version__ = version("polyexp")
+
+__all__ = [
+    "CPU",
+    "CUDA",
+    "Adam",
+    "Auto",
+    "Autograd",
+    "Backend",
+    "ChebyshevSeries",
+    "Component",
+    "CustomFunction",
+    "Data",
+    "Device",
+    "GradientDescent",
+    "HermiteSeries",
+    "History",
+    "InputError",
+    "Legendre",
+    "LegendreSeries",
+    "LegendreSum",
+    "Loop",
+    "Manual",
+    "Model",
+    "Momentum",
+    "Nesterov",
+    "NumPy",
+    "Optimizer",
+    "Outcome",
+    "PowerSeries",
+    "Problem",
+    "RMSprop",
+    "Result",
+    "Samples",
+    "State",
+    "Torch",
+    "__version__",
+    "fit",
+    "place",
+    "start",
+    "step",
+]

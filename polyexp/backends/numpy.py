@@ -1,0 +1,38 @@
+"""NumPy, on the processor."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from polyexp.backends.backend import Backend, Carry
+from polyexp.devices import CPU
+from polyexp.samples import Array
+
+__all__ = ["NumPy"]
+
+
+@dataclass
+class NumPy(Backend, name="numpy"):
+    """NumPy arrays; gradients by hand only."""
+
+    def put(self, array: np.ndarray) -> Array:
+        """Cast."""
+        return np.asarray(array, self.dtype)
+
+    def get(self, array: Array) -> np.ndarray:
+        """Cast back."""
+        return np.array(array, np.float64)
+
+    def iterate(self, advance: Callable[[Carry], Carry], carry: Carry, n: int) -> Carry:
+        """A plain loop; an overflow is an outcome that `fit` finds, not a warning."""
+        threads = self.device.threads if isinstance(self.device, CPU) else None
+        with threadpool_limits(threads, user_api="blas"), np.errstate(all="ignore"):
+            for _ in range(n):
+                carry = advance(carry)
+        return carry
+
+    def describe(self) -> str:
+        """numpy <version>, <dtype>, cpu."""
+        return f"numpy {np.__version__}, {self.dtype}, {self.device}"

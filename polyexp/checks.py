@@ -1,0 +1,83 @@
+"""One wording for everything a user can get wrong: "`key` must be <wanted>, got <value>".
+
+Every check raises `InputError`; the command line prints its one sentence and exits with code 2.
+"""
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["InputError", "finite", "nearest", "number_list", "one_of", "positive", "require", "whole"]
+
+
+class InputError(ValueError):
+    """The user's input is wrong. Its message is one sentence that says what is allowed."""
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string."""
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def require(ok: bool, key: str, wanted: str, value: Any) -> None:
+    """Raise `InputError` unless `ok`."""
+    if not ok:
+        raise InputError(f"`{key}` must be {wanted}, got {_shown(value)}.")
+
+
+def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
+    """Require a whole number in [low, high]."""
+    wanted = f"a whole number from {low} to {high}" if high is not None else f"a whole number of at least {low}"
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    require(is_whole and low <= value and (high is None or value <= high), key, wanted, value)
+
+
+def finite(key: str, value: Any, low: float = -math.inf) -> None:
+    """Require a finite number of at least `low`, or an array of them (one a run)."""
+    wanted = "a finite number" if low == -math.inf else f"a finite number of at least {low:g}"
+    array = _numbers(value)
+    require(array is not None and bool(np.all(np.isfinite(array) & (array >= low))), key, wanted, value)
+
+
+def positive(key: str, value: Any) -> None:
+    """Require a finite number above 0, or an array of them (one a run)."""
+    array = _numbers(value)
+    require(array is not None and bool(np.all(np.isfinite(array) & (array > 0))), key, "a finite number above 0", value)
+
+
+def fraction(key: str, value: Any) -> None:
+    """Require a number in [0, 1), or an array of them (one a run)."""
+    array = _numbers(value)
+    require(array is not None and bool(np.all((array >= 0) & (array < 1))), key, "a number from 0 to below 1", value)
+
+
+def one_of(key: str, value: Any, allowed: Iterable[str]) -> None:
+    """Require one of the allowed words; the message names the nearest."""
+    words = list(allowed)
+    if value not in words:
+        raise InputError(f"`{key}` must be one of {', '.join(words)}, got {_shown(value)}.{nearest(str(value), words)}")
+
+
+def number_list(key: str, value: Any, length: int, wanted: str) -> None:
+    """Require a list of `length` finite numbers."""
+    array = _numbers(value)
+    require(array is not None and array.shape == (length,) and bool(np.all(np.isfinite(array))), key, wanted, value)
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """`value` as an array of numbers, or None where it is none (booleans and text are not numbers)."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged lists
+        return None
+    return array if array.size and array.dtype.kind in "iuf" else None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,53 @@
+"""What a loop is: a source of loss and gradient."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from polyexp.checks import whole
+from polyexp.component import Component
+from polyexp.models import Model
+from polyexp.samples import Array, Data
+
+__all__ = ["Gradient", "Loop", "ValueAndGradient", "squared_loss"]
+
+Gradient = Callable[[Array], Array]
+ValueAndGradient = Callable[[Array], tuple[Array, Array]]
+
+
+@dataclass
+class Loop(Component):
+    """A formulation of gradient descent.
+
+    steps: how many updates. log_every: how many of them between two looks at the values.
+    needs: what the backend must offer for it.
+    """
+
+    group: ClassVar[str] = "loop"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    steps: int = 4000
+    log_every: int = 200
+
+    def __post_init__(self) -> None:
+        whole(self.key("steps"), self.steps, 1)
+        whole(self.key("log_every"), self.log_every, 1)
+
+    @abstractmethod
+    def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:
+        """The function params -> (loss, gradient).
+
+        # shape: (*runs, K) -> (*runs,), (*runs, K)
+        """
+
+    def gradient(self, model: Model, data: Data) -> Gradient:
+        """The function params -> gradient, for the steps at which nobody looks."""
+        both = self.value_and_gradient(model, data)
+        return lambda params: both(params)[1]
+
+
+def squared_loss(predictions: Array, data: Data) -> Array:  # shape: (*runs, N) -> (*runs,)
+    """sum_i weights_i (p_i - y_i)^2 + floor, each run by itself."""
+    residual = predictions - data.y
+    return (data.weights * residual * residual).sum(-1) + data.floor
