@@ -5,13 +5,24 @@ Every check raises `InputError`; the command line prints its one sentence and ex
 
 import difflib
 import math
-import numbers
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["InputError", "finite", "nearest", "number_list", "one_of", "positive", "require", "whole"]
+__all__ = [
+    "InputError",
+    "finite",
+    "finite_array",
+    "fraction",
+    "nearest",
+    "number_list",
+    "one_of",
+    "positive",
+    "require",
+    "seeds",
+    "whole",
+]
 
 
 class InputError(ValueError):
@@ -33,15 +44,15 @@ def require(ok: bool, key: str, wanted: str, value: Any) -> None:
 def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
     """Require a whole number in [low, high]."""
     wanted = f"a whole number from {low} to {high}" if high is not None else f"a whole number of at least {low}"
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     require(is_whole and low <= value and (high is None or value <= high), key, wanted, value)
 
 
 def finite(key: str, value: Any, low: float = -math.inf) -> None:
-    """Require a finite number of at least `low`, or an array of them (one a run)."""
+    """Require one finite number of at least `low`."""
     wanted = "a finite number" if low == -math.inf else f"a finite number of at least {low:g}"
     array = _numbers(value)
-    require(array is not None and bool(np.all(np.isfinite(array) & (array >= low))), key, wanted, value)
+    require(array is not None and array.ndim == 0 and bool(np.isfinite(array) & (array >= low)), key, wanted, value)
 
 
 def positive(key: str, value: Any) -> None:
@@ -56,17 +67,32 @@ def fraction(key: str, value: Any) -> None:
     require(array is not None and bool(np.all((array >= 0) & (array < 1))), key, "a number from 0 to below 1", value)
 
 
-def one_of(key: str, value: Any, allowed: Iterable[str]) -> None:
-    """Require one of the allowed words; the message names the nearest."""
+def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None:
+    """Require one of the allowed words; the message names the nearest, and in words what else is allowed."""
     words = list(allowed)
     if value not in words:
-        raise InputError(f"`{key}` must be one of {', '.join(words)}, got {_shown(value)}.{nearest(str(value), words)}")
+        wanted = ", ".join([*words, also] if also else words)
+        raise InputError(f"`{key}` must be one of {wanted}, got {_shown(value)}.{nearest(str(value), words)}")
 
 
 def number_list(key: str, value: Any, length: int, wanted: str) -> None:
     """Require a list of `length` finite numbers."""
     array = _numbers(value)
     require(array is not None and array.shape == (length,) and bool(np.all(np.isfinite(array))), key, wanted, value)
+
+
+def seeds(key: str, value: Any) -> None:
+    """Require a seed of NumPy's RandomState, or a sequence of them."""
+    several = np.ndim(value) == 1 and len(value) > 0
+    ok = all(isinstance(one, numbers.Integral) and 0 <= int(one) < 2**32 for one in (value if several else [value]))
+    require(ok, key, "a whole number from 0 to 4294967295 or a sequence of them", value)
+
+
+def finite_array(key: str, value: Any) -> np.ndarray:
+    """`value` as a float64 array of its own; InputError where it is not all finite numbers."""
+    array = _numbers(value)
+    require(array is not None and bool(np.isfinite(array).all()), key, "finite numbers", value)
+    return np.array(array, float)
 
 
 def _numbers(value: Any) -> np.ndarray | None:
@@ -79,5 +105,5 @@ def _numbers(value: Any) -> np.ndarray | None:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = " ".join(repr(value).split())  # an array's has lines
     return text if len(text) <= 80 else text[:77] + "..."

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from polyexp.backends import Backend, Torch
-from polyexp.checks import InputError
-from polyexp.devices import CPU, Device
+from polyexp.checks import InputError, seeds
+from polyexp.devices import Device
 from polyexp.loops import Loop, Manual
 from polyexp.models import Model
 from polyexp.optimizers import GradientDescent, Optimizer
@@ -103,12 +103,13 @@ class Result:
 def place(samples: Samples, model: Model, backend: Backend) -> Data:
     """The model's features, the targets and the weights as arrays of the backend."""
     put = backend.put
-    return Data(put(model.features(samples.x)), put(samples.y), put(samples.weights), samples.floor)
+    with np.errstate(over="ignore"):  # x^1000 may overflow: an outcome, not a warning
+        return Data(put(model.features(samples.x)), put(samples.y), put(samples.weights), float(samples.floor))
 
 
 def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shape: (*runs, K)
     """The state before the first update."""
-    params = np.asarray(params, float)
+    params = np.array(params, float)
     unknown = backend.put(np.full(params.shape[:-1], np.nan))
     opt_state = {name: backend.put(array) for name, array in optimizer.init(params).items()}
     return State(0, backend.put(params), opt_state, unknown, unknown)
@@ -191,12 +192,14 @@ def fit(
     Raises InputError where the parts do not go together. Divergence is an outcome, not an error.
     """
     loop, optimizer = loop or Manual(), optimizer or GradientDescent()
-    backend = (backend or Torch()).on(device or CPU())
+    backend = backend or Torch()
+    backend = backend.on(device or backend.device)
     require_offers(loop, backend)
+    seeds("seed", seed)
     samples = problem if isinstance(problem, Samples) else problem.samples(int(np.ravel(seed)[0]))
     model = model.on(samples.domain)
     initial = model.initial_params(seed) if params is None else model.check_params(params)
-    initial = np.broadcast_to(initial, (*np.broadcast_shapes(initial.shape[:-1], optimizer.runs), initial.shape[-1]))
+    initial = _spread(initial, optimizer)
     descent = Descent(model, loop, optimizer.on(backend.put), backend, place(samples, model, backend))
     return _descend(descent, samples, start(initial, optimizer, backend), look or (lambda state: None))
 
@@ -211,12 +214,21 @@ def require_offers(loop: Loop, backend: Backend) -> None:
         )
 
 
+def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:
+    """The initial values repeated for every run that the optimizer's numbers ask for."""
+    *runs, size = initial.shape
+    try:
+        return np.broadcast_to(initial, (*np.broadcast_shapes(tuple(runs), optimizer.runs), size))
+    except ValueError as error:
+        raise InputError(f"Seeds, params and the optimizer's numbers must be for the same runs: {error}") from None
+
+
 def _descend(descent: Descent, samples: Samples, state: State, look: Callable[[State], None]) -> Result:
     model, loop = descent.model, descent.loop
     params = descent.backend.get(state.params)
     taken = np.zeros(params.shape[:-1], int)
     diverged = np.zeros(params.shape[:-1], bool)
-    limit = GROWTH_LIMIT * _first_loss(samples, model, params)
+    limit = _loss_limit(samples, model, params)
     seen: list[State] = []
     seconds = 0.0
     while state.step < loop.steps and not diverged.all():
@@ -258,10 +270,13 @@ def _judge(samples: Samples, model: Model, params: np.ndarray) -> tuple[np.ndarr
         return np.asarray(samples.loss(predictions)), np.abs(predictions - samples.y).max(-1)
 
 
-def _first_loss(samples: Samples, model: Model, params: np.ndarray) -> np.ndarray:
-    """The loss at the start, but at least what rounding alone can make of it, so that a perfect start may wander."""
-    rounding = np.finfo(float).eps * samples.loss(np.zeros_like(samples.y))
-    return np.asarray(np.maximum(_judge(samples, model, params)[0], rounding))
+def _loss_limit(samples: Samples, model: Model, params: np.ndarray) -> np.ndarray:
+    """The largest loss that has not diverged: finite, and at least that of the zero function, as a nearly perfect start
+    may wander.
+    """
+    with np.errstate(over="ignore"):
+        limit = np.maximum(GROWTH_LIMIT * _judge(samples, model, params)[0], samples.loss(np.zeros_like(samples.y)))
+    return np.asarray(np.minimum(limit, np.finfo(float).max))
 
 
 def _history(seen: list[State]) -> History:

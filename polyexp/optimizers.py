@@ -40,11 +40,11 @@ class Optimizer(Component):
         return np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in fields(self)))
 
     def on(self, put: Callable[[np.ndarray], Array]) -> Self:
-        """This rule with its per-run numbers put on a device, as (*runs, 1)."""
+        """This rule with its per-run numbers put on a device, as (*runs, 1), and the others as plain floats."""
         placed = copy.copy(self)
         for one in fields(self):
-            if np.ndim(getattr(self, one.name)):
-                setattr(placed, one.name, put(np.asarray(getattr(self, one.name), float)[..., None]))
+            array = np.asarray(getattr(self, one.name), float)
+            setattr(placed, one.name, put(array[..., None]) if array.ndim else float(array))
         return placed
 
     def init(self, params: np.ndarray) -> OptState:  # shape: (*runs, K)

@@ -79,11 +79,13 @@ class Problem(Component, name="target"):
 
     def samples(self, seed: int = 0) -> Samples:
         """Draw the samples. Random ones come from a stream of their own, so that they never move the initial values."""
+        whole("seed", seed, 0, 2**32 - 1)
         rng = np.random.RandomState([seed, 1])
         low, high = self.domain
         function = self.target if callable(self.target) else TARGETS[self.target]
         x = SAMPLING[self.sampling](low, high, self.num_samples, rng)
-        y = np.asarray(function(x), float) + np.zeros_like(x)
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            y = np.asarray(function(x), float) + np.zeros_like(x)
         if self.noise:
             y = y + rng.normal(0, self.noise, x.shape)
         require(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.checks import InputError, one_of, require
+from polyexp.checks import InputError, finite_array, one_of, require
 
 __all__ = ["Array", "Data", "Samples"]
 
@@ -38,12 +38,12 @@ class Samples:
         Raises InputError where x and y are not two equally long sequences of finite numbers.
         """
         one_of("loss", loss, ("mean", "sum"))
-        x, y = np.asarray(x, float), np.asarray(y, float)
-        if x.ndim != 1 or x.shape != y.shape or not x.size:
+        x, y = finite_array("x", x), finite_array("y", y)
+        if x.ndim != 1 or x.shape != y.shape:
             raise InputError(f"x and y must be equally long sequences of numbers, got shapes {x.shape} and {y.shape}.")
-        require(bool(np.isfinite(x).all() and np.isfinite(y).all()), "x, y", "finite everywhere", "nan or inf")
         weight = 1.0 / x.size if loss == "mean" else 1.0
-        low, high = (float(x.min()), float(x.max())) if domain is None else domain
+        low, high = (x.min(), x.max()) if domain is None else domain
+        require(bool(-np.inf < low <= high < np.inf), "domain", "[low, high] with low <= high, both finite", domain)
         return cls(x, y, np.full(x.shape, weight), (float(low), float(high)), name=name)
 
     @property

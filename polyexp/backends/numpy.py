@@ -1,16 +1,23 @@
 """NumPy, on the processor."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from polyexp.backends.backend import Backend, Carry
 from polyexp.devices import CPU
 from polyexp.samples import Array
 
 __all__ = ["NumPy"]
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """Found once: looking for them costs a millisecond."""
+    return ThreadpoolController()
 
 
 @dataclass
@@ -28,7 +35,7 @@ class NumPy(Backend, name="numpy"):
     def iterate(self, advance: Callable[[Carry], Carry], carry: Carry, n: int) -> Carry:
         """A plain loop; an overflow is an outcome that `fit` finds, not a warning."""
         threads = self.device.threads if isinstance(self.device, CPU) else None
-        with threadpool_limits(threads, user_api="blas"), np.errstate(all="ignore"):
+        with _thread_pools().limit(limits=threads, user_api="blas"), np.errstate(all="ignore"):
             for _ in range(n):
                 carry = advance(carry)
         return carry

@@ -73,6 +73,7 @@ class MappedExpansion(Expansion):
 
     basis: ClassVar[Any]
     vander: ClassVar[Callable[[np.ndarray, int], np.ndarray]]
+    mulx: ClassVar[Callable[[list[int]], np.ndarray]]
     symbol: ClassVar[str]
 
     domain: list[float] | None = None
@@ -89,7 +90,9 @@ class MappedExpansion(Expansion):
         bound = copy.copy(self)
         if self.domain is None:
             # One sample, or equal ones, span no interval: any width maps them to the middle of the window.
-            low, high = domain if domain[0] < domain[1] else (domain[0] - 1, domain[1] + 1)
+            low, high = domain
+            if low == high:
+                low, high = low - max(1.0, abs(low) / 2), high + max(1.0, abs(high) / 2)
             bound.domain = [low, high]
         return bound
 
@@ -99,9 +102,8 @@ class MappedExpansion(Expansion):
         return type(self).vander(offset + scale * x, self.degree)
 
     def power_series(self, params: np.ndarray) -> np.ndarray:
-        """The coefficients in x: the basis' own conversion, applied to each basis polynomial."""
-        in_x = np.stack([self._in_x(k) for k in range(self.degree + 1)])
-        return np.asarray(params @ in_x)
+        """The coefficients in x: those of each basis polynomial, weighted and added."""
+        return np.asarray(params @ self._in_x())
 
     def formula(self, params: np.ndarray) -> str:
         """y = w0 B0(z) + w1 B1(z) + ..., z = offset + scale x."""
@@ -113,9 +115,14 @@ class MappedExpansion(Expansion):
         domain = self.basis.domain if self.domain is None else self.domain
         return self.basis(coefficients, domain=domain, window=self.basis.window)
 
-    def _in_x(self, k: int) -> np.ndarray:
-        converted = self._series(np.eye(self.degree + 1)[k]).convert(kind=np.polynomial.Polynomial).coef
-        return np.pad(converted, (0, self.degree + 1 - converted.size))
+    def _in_x(self) -> np.ndarray:  # shape: (degree + 1, degree + 1)
+        """Row k: B_k by ascending power of x, from the recurrence z B_k = below B_{k-1} + above B_{k+1}."""
+        offset, scale = self._series(np.zeros(1)).mapparms()
+        rows = np.eye(self.degree + 1)
+        for k in range(self.degree):
+            *_, below, _, above = (0, *type(self).mulx([0] * k + [1]))
+            rows[k + 1] = (offset * rows[k] + scale * np.roll(rows[k], 1) - below * rows[k - 1]) / above
+        return rows
 
 
 @dataclass
@@ -124,6 +131,7 @@ class LegendreSeries(MappedExpansion, name="legendre_series"):
 
     basis: ClassVar[Any] = np.polynomial.Legendre
     vander: ClassVar[Callable[[np.ndarray, int], np.ndarray]] = legendre.legvander
+    mulx: ClassVar[Callable[[list[int]], np.ndarray]] = legendre.legmulx
     symbol: ClassVar[str] = "P"
 
 
@@ -133,6 +141,7 @@ class ChebyshevSeries(MappedExpansion, name="chebyshev_series"):
 
     basis: ClassVar[Any] = np.polynomial.Chebyshev
     vander: ClassVar[Callable[[np.ndarray, int], np.ndarray]] = chebyshev.chebvander
+    mulx: ClassVar[Callable[[list[int]], np.ndarray]] = chebyshev.chebmulx
     symbol: ClassVar[str] = "T"
 
 
@@ -142,4 +151,5 @@ class HermiteSeries(MappedExpansion, name="hermite_series"):
 
     basis: ClassVar[Any] = np.polynomial.Hermite
     vander: ClassVar[Callable[[np.ndarray, int], np.ndarray]] = hermite.hermvander
+    mulx: ClassVar[Callable[[list[int]], np.ndarray]] = hermite.hermmulx
     symbol: ClassVar[str] = "H"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from polyexp.checks import InputError, finite, number_list, one_of, require
+from polyexp.checks import InputError, finite, finite_array, number_list, one_of, seeds
 from polyexp.component import Component
 from polyexp.samples import Array
 
@@ -53,7 +53,7 @@ class Model(Component):
         finite(self.key("initial_scale"), self.initial_scale)
         names = self.param_names
         if isinstance(self.initial, str):
-            one_of(self.key("initial"), self.initial, [*INITIAL, "a list of numbers"])
+            one_of(self.key("initial"), self.initial, INITIAL, also="a list of numbers")
         else:
             wanted = f"zeros, uniform, normal or a list of {len(names)} finite numbers ({_span(names)})"
             number_list(self.key("initial"), self.initial, len(names), wanted)
@@ -107,8 +107,8 @@ class Model(Component):
 
         They are drawn by `np.random.RandomState(seed)`, whose stream NumPy promises never to change.
         """
+        seeds("seed", seed)
         if not isinstance(seed, (int, np.integer)):
-            require(len(seed) > 0, "seed", "a whole number or a sequence of them", seed)
             return np.stack([self.initial_params(int(one)) for one in seed])
         size = len(self.param_names)
         if isinstance(self.initial, str):
@@ -120,8 +120,8 @@ class Model(Component):
         return np.asarray(self.forward(np.asarray(params, float), self.features(np.asarray(x, float))))
 
     def check_params(self, params: Any) -> np.ndarray:
-        """`params` as a float64 array of shape (*runs, K); InputError where the last axis is not K long."""
-        array = np.array(params, float)
+        """`params` as a float64 array of shape (*runs, K); InputError where they are not K finite numbers a run."""
+        array = finite_array("params", params)
         size = len(self.param_names)
         if array.ndim < 1 or array.shape[-1] != size:
             raise InputError(f"params must have shape (*runs, {size}), got {array.shape}.")

@@ -1,0 +1,78 @@
+"""The one entrypoint: `python -m polyexp`, or `polyexp` when installed.
+
+Exit codes: 0 done, 1 a run failed, 2 the user's input is wrong, 130 interrupted (Ctrl-C), 143 terminated.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from polyexp.checks import InputError
+from polyexp.composition import USER_ERRORS, checked, conf_dir, explain, prepare
+from polyexp.run import Job, run
+
+
+class RunError(Exception):
+    """A run stopped by an error of ours or of the machine; what happened is on stderr already."""
+
+
+def task(cfg: DictConfig) -> float:
+    """One run, as Hydra calls it. Returns the final loss, which is what an optimizing sweeper minimises."""
+    try:
+        return float(run(checked(cfg), _job(cfg)).loss)
+    except InputError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise RunError from error
+
+
+def main() -> int:
+    """Run the command line in `sys.argv` and return the exit code."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as exceptions, instead of being printed by Hydra
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it in front
+    try:
+        prepare()
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
+    except USER_ERRORS as error:
+        return _complain(explain(error))
+    except RunError:
+        return 1
+    except OSError as error:  # raised by Hydra, which makes the folders: a run's own errors are RunError
+        return _complain(f"The output folder cannot be written: {error}.")
+    except KeyboardInterrupt:
+        return _complain("interrupted.", 130)
+    return 0
+
+
+def _job(cfg: DictConfig) -> Job:
+    hydra_cfg = HydraConfig.get()
+    in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
+    return Job(
+        folder=Path(hydra_cfg.runtime.output_dir),
+        overrides=tuple(hydra_cfg.overrides.task),
+        sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
+        config_yaml=OmegaConf.to_yaml(cfg),
+    )
+
+
+def _complain(sentence: str, code: int = 2) -> int:
+    print(f"polyexp: {sentence}", file=sys.stderr)
+    return code
+
+
+def _terminate(signum: int, frame: Any) -> NoReturn:
+    sys.exit(128 + signum)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""What Hydra finds of polyexp by itself: a sweeper that checks every job first, and the configs of outside packages."""
+
+from collections.abc import Sequence
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from polyexp import composition
+
+
+class CheckedSweeper(BasicSweeper):
+    """Hydra's basic sweeper, which builds and checks the components of all jobs before the first one starts."""
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """At the first batch, check the jobs of all batches."""
+        assert self.hydra_context is not None
+        assert self.overrides is not None
+        assert self.config is not None
+        if batch is not self.overrides[0]:
+            return
+        loader = self.hydra_context.config_loader
+        for job in (job for one in self.overrides for job in one):
+            composition.checked(loader.load_sweep_config(master_config=self.config, sweep_overrides=list(job)))
+
+
+class OutsideConfigs(SearchPathPlugin):
+    """The `conf` folder of every package that registers itself under the entry-point group `polyexp.plugins`."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append them, so that polyexp's own options come first."""
+        for name, folder in composition.outside_configs().items():
+            search_path.append(provider=name, path=f"file://{folder}")

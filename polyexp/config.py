@@ -1,0 +1,136 @@
+"""A composed configuration as the objects it describes, with everything checked that can be checked before a run."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from polyexp.backends import Backend
+from polyexp.checks import InputError, nearest, whole
+from polyexp.component import Component
+from polyexp.devices import Device
+from polyexp.fit import require_offers
+from polyexp.loops import Loop
+from polyexp.models import Model
+from polyexp.optimizers import Optimizer
+from polyexp.problem import Problem
+from polyexp.tracking import Tracker
+
+__all__ = ["GROUPS", "Config", "build", "known_keys", "spell", "unknown_key"]
+
+GROUPS = ("problem", "model", "loop", "backend", "device", "optimizer", "tracking")
+MAX_SEED = 2**32 - 1
+
+
+@dataclass
+class Config:
+    """One experiment. As a schema its groups are open; built, they hold the components."""
+
+    problem: Any = MISSING
+    model: Any = MISSING
+    loop: Any = MISSING
+    backend: Any = MISSING
+    device: Any = MISSING
+    optimizer: Any = MISSING
+    tracking: Any = MISSING
+    seed: int = 0
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one run needs, built and checked.
+
+    seed: of the initial values and of random samples. quiet: print errors and warnings only.
+    """
+
+    problem: Problem
+    model: Model
+    loop: Loop
+    backend: Backend
+    device: Device
+    optimizer: Optimizer
+    tracking: Tracker
+    seed: int
+    quiet: bool
+
+    def check(self) -> "Experiment":
+        """InputError where the parts do not go together, or need a device or a store that is not there."""
+        whole("seed", self.seed, 0, MAX_SEED)
+        require_offers(self.loop, self.backend)
+        self.backend.on(self.device)
+        self.tracking.check()
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """What the user could set and what decides the run, by its key on the command line: `model`, `model.degree`"""
+        flat: dict[str, Any] = {}
+        for group in GROUPS[:-1]:
+            component = getattr(self, group)
+            flat[group] = component.choice
+            flat |= {component.key(one.name): getattr(component, one.name) for one in dataclasses.fields(component)}
+        return flat | {"seed": self.seed}
+
+    def fingerprint(self) -> str:
+        """A hash of everything that decides the result: equal for equal experiments, wherever they are recorded."""
+        decisive = {key: spell(value) for key, value in self.settings().items() if key != "loop.log_every"}
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def build(cfg: DictConfig) -> Experiment:
+    """The experiment that a composed configuration describes.
+
+    Raises InputError for keys that no component has and for values out of range.
+    """
+    for key in unknown_keys(cfg):
+        raise unknown_key(key)
+    missing = sorted(OmegaConf.missing_keys(cfg) - {"hydra"})
+    for key in missing:
+        if not key.startswith("hydra."):
+            raise InputError(f"`{key}` has no value: type `{key}=...`.")
+    settings = {one.name: cfg[one.name] for one in dataclasses.fields(Config)}
+    return Experiment(**{k: OmegaConf.to_object(v) if isinstance(v, DictConfig) else v for k, v in settings.items()})
+
+
+def unknown_keys(cfg: DictConfig) -> Iterator[str]:
+    """The dotted keys of a configuration that belong to no component (`+typo=1` puts them there)."""
+    own = {one.name for one in dataclasses.fields(Config)}
+    for key in cfg:
+        if key not in own and key != "hydra":
+            yield str(key)
+        elif key in GROUPS:
+            schema = OmegaConf.get_type(cfg, str(key))
+            fields = {one.name for one in dataclasses.fields(schema)} if dataclasses.is_dataclass(schema) else set()
+            yield from (f"{key}.{name}" for name in cfg[key] if name not in fields)
+
+
+def known_keys() -> list[str]:
+    """Every key that some choice of groups accepts."""
+    dotted = (f"{cls.group}.{one.name}" for cls in Component.registry.values() for one in dataclasses.fields(cls))
+    return sorted({*(one.name for one in dataclasses.fields(Config)), "experiment", *dotted})
+
+
+def unknown_key(key: str) -> InputError:
+    """The error for a key that does not exist, with the nearest one that does."""
+    keys = known_keys()
+    same_ending = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    here = [known for known in same_ending if known != key]
+    hint = f" Did you mean {here[0]!r}?" if here else nearest(key, keys)
+    if key in keys:
+        hint = f" It belongs to another choice of `{key.partition('.')[0]}`."
+    return InputError(f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --help` lists them.")
+
+
+def spell(value: Any) -> str:
+    """A value as one types it on the command line."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{spell(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(spell, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return str(value)

@@ -1,0 +1,53 @@
+"""The files of a run's own folder; numbers in them are exact (the shortest text that gives the same float64 back)."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyexp.fit import History, Result
+
+__all__ = ["write"]
+
+
+def write(folder: Path, result: Result, settings: Mapping[str, Any], config_yaml: str) -> list[Path]:
+    """Write result.json, history.csv and config.yaml, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / name for name in ("result.json", "history.csv", "config.yaml")]
+    files[0].write_text(json.dumps(as_json(result, settings), indent=2, allow_nan=False) + "\n")
+    _write_history(files[1], result.history, result.model.param_names)
+    files[2].write_text(config_yaml)
+    return files
+
+
+def as_json(result: Result, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A single fit as JSON values; null stands for a number that is not finite."""
+    return {
+        "outcome": result.outcome.name,
+        "steps": int(result.steps),
+        "loss": _number(result.loss),
+        "max_error": _number(result.max_error),
+        "parameters": {name: _number(value) for name, value in result.parameters.items()},
+        "power_series": [_number(value) for value in result.power_series],
+        "formula": result.model.formula(result.params),
+        "samples": result.samples.size,
+        "seconds": result.seconds,
+        "computed_by": result.computed_by,
+        "config": dict(settings),
+    }
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _write_history(path: Path, history: History, names: tuple[str, ...]) -> None:
+    columns = np.column_stack([history.loss, history.grad_norm, history.params]).tolist()
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["step", "loss", "grad_norm", *names])
+        writer.writerows([int(step), *row] for step, row in zip(history.step, columns, strict=True))

@@ -1,0 +1,76 @@
+"""One experiment from its configuration to its record: the whole way through, on one screen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polyexp
+from polyexp.config import Experiment, spell
+from polyexp.fit import Result, State, fit
+from polyexp.report import Terminal, write
+from polyexp.tracking import About
+
+__all__ = ["Job", "run"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a run stands: its folder, what the user typed, the sweep it belongs to, and its configuration as YAML."""
+
+    folder: Path
+    overrides: tuple[str, ...]
+    sweep: str | None
+    config_yaml: str
+
+
+def run(experiment: Experiment, job: Job) -> Result:
+    """Fit, report and record one experiment."""
+    backend = experiment.backend.on(experiment.device)
+    samples = experiment.problem.samples(experiment.seed)
+    model = experiment.model.on(samples.domain)
+    about = _about(experiment, job, backend.describe())
+
+    with Terminal(job.folder, quiet=experiment.quiet) as terminal:
+        terminal.begin(samples, model, backend)
+        with experiment.tracking.record(about) as record:
+
+            def look(state: State) -> None:
+                terminal.look(state)
+                record.look(state)
+
+            result = fit(
+                samples,
+                model,
+                loop=experiment.loop,
+                optimizer=experiment.optimizer,
+                backend=backend,
+                seed=experiment.seed,
+                look=look,
+            )
+            files = write(job.folder, result, experiment.settings(), job.config_yaml)
+            terminal.summary(result)
+            record.finish(result, files)
+        terminal.end(job.folder, record.where())
+    return result
+
+
+def _about(experiment: Experiment, job: Job, computed_by: str) -> About:
+    tags = {
+        "polyexp.version": polyexp.__version__,
+        "polyexp.fingerprint": experiment.fingerprint(),
+        "polyexp.computed_by": computed_by,
+        "polyexp.overrides": " ".join(job.overrides),
+        "polyexp.output_folder": str(job.folder),
+    }
+    if job.sweep:
+        tags["polyexp.sweep"] = job.sweep
+    params = {key: spell(value) for key, value in experiment.settings().items()}
+    return About(_name(experiment, job.overrides), params, experiment.model.param_names, tags)
+
+
+def _name(experiment: Experiment, overrides: tuple[str, ...]) -> str:
+    """What the user typed, without the long parts of the keys; `power_series sin` where nothing was typed."""
+    typed = (override.lstrip("+~").partition("=") for override in overrides)
+    decisive = [(key, value) for key, _, value in typed if key.partition(".")[0] not in ("tracking", "quiet", "hydra")]
+    named = (*GROUPS, "experiment")  # whose choice says enough
+    words = [value if key in named else f"{key.rpartition('.')[2]}={value}" for key, value in decisive]
+    return " ".join(words)[:100] or f"{experiment.model.choice} {experiment.problem.choice}"

@@ -1,0 +1,149 @@
+"""Runs recorded in MLflow: computed first, then written in few calls.
+
+A run costs three calls beside its dataset and artifacts (create, one batch, terminate), however many points it has.
+A long run is written every few seconds, so that its curves can be watched.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from polyexp.checks import InputError, require
+from polyexp.fit import Result, State
+from polyexp.report import description
+from polyexp.tracking.store import Store, default_uri, open_store
+from polyexp.tracking.tracker import About, Record, Tracker, final_metrics, look_metrics
+
+__all__ = ["MLflow"]
+
+FLUSH_SECONDS = 5.0
+MAX_NAME = 250  # what every database behind MLflow can hold
+
+
+@dataclass
+class MLflow(Tracker, name="mlflow"):
+    """An MLflow store.
+
+    uri: None means MLFLOW_TRACKING_URI, or else outputs/mlflow.db below the current folder.
+    experiment_name: the MLflow experiment; created if need be.
+    """
+
+    uri: str | None = None
+    experiment_name: str = "polyexp"
+
+    def __post_init__(self) -> None:
+        name = self.experiment_name
+        require(
+            bool(name.strip()) and len(name) <= MAX_NAME,
+            self.key("experiment_name"),
+            f"a name of 1 to {MAX_NAME} letters",
+            name,
+        )
+
+    def check(self) -> None:
+        """Open the store and find the experiment."""
+        self._open().experiment_id(self.experiment_name)
+
+    def record(self, about: About) -> Record:
+        """A record in this store's experiment."""
+        store = self._open()
+        return MLflowRecord(store, store.experiment_id(self.experiment_name), about)
+
+    def _open(self) -> Store:
+        return open_store(self.uri or default_uri())
+
+
+class MLflowRecord(Record):
+    """One MLflow run. It is created when there is something to write, not before."""
+
+    def __init__(self, store: Store, experiment_id: str, about: About) -> None:
+        self._store = store
+        self._client = store.client
+        self._experiment_id = experiment_id
+        self._about = about
+        self._run_id: str | None = None
+        self._points: list[tuple[str, float, int]] = []
+        self._written = 0
+        self._started = int(time.time() * 1000)
+        self._flushed = time.monotonic()
+
+    def look(self, state: State) -> None:
+        """Buffer the state's metrics; write them if the last time was seconds ago."""
+        self._add(look_metrics(state, self._about.param_names), state.step)
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def finish(self, result: Result, files: Sequence[Path]) -> None:
+        """Everything that is only known at the end."""
+        self._add(final_metrics(result), 0)
+        tags = {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result)}
+        run_id = self._flush({"samples.used": result.samples.size}, tags)
+        self._client.log_inputs(run_id, [_dataset(result)])
+        for file in files:
+            self._client.log_artifact(run_id, str(file))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, InputError):
+            return
+        status = "FINISHED" if kind is None else "FAILED" if issubclass(kind, Exception) else "KILLED"
+        # A store that has just failed may fail here again; the first error is the one to report.
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(Exception):
+            self._client.set_terminated(self._run_id or self._flush(), status)
+
+    def where(self) -> list[str]:
+        """The store, the command that opens it, and the run's page."""
+        page = f"{self._store.ui}/#/experiments/{self._experiment_id}/runs/{self._run_id}?workflowType=machine_learning"
+        recorded = f"Recorded in {self._store.uri} as {self._about.name} ({self._run_id})"
+        return [recorded, *(f"Open it with: {command}" for command in self._store.serve), page]
+
+    def _add(self, metrics: dict[str, float], step: int) -> None:
+        self._points += [(name, value, step) for name, value in metrics.items()]
+
+    def _flush(self, params: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> str:
+        """Write what is new, in one batch, and return the run's id."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        params, tags = dict(params or {}), dict(tags or {})
+        if self._run_id is None:
+            self._run_id = self._create()
+            params = {**self._about.params, **params}
+        self._client.log_batch(
+            self._run_id,
+            # Timestamps follow from the position, so that a point written twice is dropped by MLflow, not doubled.
+            metrics=[
+                Metric(name, value, self._started + position, step)
+                for position, (name, value, step) in enumerate(self._points[self._written :], self._written)
+            ],
+            params=[Param(name, str(value)) for name, value in params.items()],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
+        self._written = len(self._points)
+        self._flushed = time.monotonic()
+        return self._run_id
+
+    def _create(self) -> str:
+        from mlflow.tracking.context.registry import resolve_tags
+
+        about = self._about
+        tags = resolve_tags(dict(about.tags))
+        run = self._client.create_run(self._experiment_id, start_time=self._started, tags=tags, run_name=about.name)
+        return str(run.info.run_id)
+
+
+def _dataset(result: Result) -> Any:
+    """The samples as an MLflow dataset input: name, size and digest."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.numpy_dataset import from_numpy
+    from mlflow.entities import DatasetInput, InputTag
+
+    samples = result.samples
+    source = CodeDatasetSource({"mlflow.source.name": "polyexp", "mlflow.source.type": "LOCAL"})
+    name = f"{samples.name}_{samples.size}"
+    dataset = from_numpy(samples.x, targets=samples.y, source=source, name=name)
+    return DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])

@@ -1,0 +1,152 @@
+"""Opening an MLflow store: safe when many processes start at once, and an error in one sentence when it cannot be.
+
+MLflow creates the tables of an empty database without a lock: of eight processes that start together, seven crash and
+the database can stay half made. So a SQLite store is made here, under a file lock, beside its final name, and moved
+there when it is whole.
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from polyexp.checks import InputError
+
+__all__ = ["Store", "open_store"]
+
+CHECKOUT = Path(__file__).parents[2]
+LOCK_SECONDS = 120
+HEALTH_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store.
+
+    uri: its absolute address. artifact_root: where the artifacts of new experiments go; None leaves that to the server.
+    """
+
+    uri: str
+    client: Any
+    artifact_root: str | None
+
+    def experiment_id(self, name: str) -> str:
+        """The experiment of this name, created if need be; several processes may do so at once."""
+        from mlflow.exceptions import MlflowException
+
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            try:
+                return str(self.client.create_experiment(name, artifact_location=self.artifact_root))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                experiment = self.client.get_experiment_by_name(name)
+        if experiment.lifecycle_stage == "deleted":
+            raise InputError(
+                f"`tracking.experiment_name` must not name a deleted experiment, got {name!r}: "
+                f"choose another name, or restore it with `mlflow experiments restore -x {experiment.experiment_id}`."
+            )
+        return str(experiment.experiment_id)
+
+    @property
+    def ui(self) -> str:
+        """The address of the pages: the server's own, or where `serve` shows a local store."""
+        return self.uri.rstrip("/") if self._is_served else "http://127.0.0.1:5000"
+
+    @property
+    def serve(self) -> list[str]:
+        """The command that serves the pages, unless a server does so already."""
+        if self._is_served:
+            return []
+        own = self.uri == f"sqlite:///{CHECKOUT / 'outputs' / 'mlflow.db'}" and (CHECKOUT / "Makefile").exists()
+        return ["make ui"] if own else [f"mlflow server --workers 1 --backend-store-uri {self.uri}"]
+
+    @property
+    def _is_served(self) -> bool:
+        return self.uri.startswith(("http://", "https://"))
+
+
+def default_uri() -> str:
+    """MLFLOW_TRACKING_URI, or else a SQLite file below the current folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'outputs' / 'mlflow.db'}"
+
+
+@cache
+def open_store(uri: str) -> Store:
+    """Open the store at `uri`, creating a SQLite one that does not exist.
+
+    Raises InputError where that is impossible. Kept open for the rest of the process.
+    """
+    # Before the import, which reads them; whoever has set them otherwise keeps that.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    with _one_sentence(uri):
+        from mlflow import MlflowClient
+
+        for noisy in ("mlflow.store.db.utils", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        if uri.startswith("sqlite:"):
+            return _open_sqlite(uri)
+        if uri.startswith(("http://", "https://")):
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=HEALTH_SECONDS).close()
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
+        return Store(uri, client, None)
+
+
+def _open_sqlite(uri: str) -> Store:
+    from filelock import FileLock
+    from mlflow import MlflowClient
+    from sqlalchemy import make_url
+
+    path = Path(make_url(uri).database or "").absolute()
+    root = str(path.parent / "artifacts")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock", timeout=LOCK_SECONDS):
+        if not path.exists() or not path.stat().st_size:
+            _make_sqlite(path, root)
+        client = MlflowClient(f"sqlite:///{path}")
+        client.search_experiments(max_results=1)
+    return Store(f"sqlite:///{path}", client, root)
+
+
+def _make_sqlite(path: Path, artifact_root: str) -> None:
+    """A migrated, empty store in WAL mode, which lets readers and a writer work at the same time."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"sqlite:///{unfinished}", artifact_root)
+    store.engine.dispose()
+    with contextlib.closing(sqlite3.connect(unfinished)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    os.replace(unfinished, path)
+
+
+@contextlib.contextmanager
+def _one_sentence(uri: str) -> Iterator[None]:
+    """Whatever prevents opening the store, as an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except ImportError as error:
+        raise InputError(
+            f"`tracking=mlflow` needs mlflow, which cannot be imported ({error}): type `tracking=none`."
+        ) from error
+    except Exception as error:
+        reason = getattr(error, "orig", None) or getattr(error, "reason", None) or error
+        text = str(reason).strip().splitlines()[0] if str(reason).strip() else type(error).__name__
+        raise InputError(
+            f"`tracking.uri` must name a store that can be opened, got {uri!r} ({text}). "
+            "Type `tracking=none` to run without a record."
+        ) from error
