@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -26,11 +27,12 @@ class RunError(Exception):
 
 def task(cfg: DictConfig) -> float:
     """One run, as Hydra calls it. Returns the final loss, which is what an optimizing sweeper minimises."""
+    job = _job(cfg)
     try:
-        return float(run(checked(cfg), _job(cfg)).loss)
-    except InputError:
-        raise
+        return float(run(checked(cfg), job).loss)
     except Exception as error:
+        if isinstance(error, InputError) and not job.sweep:
+            sys.exit(_complain(str(error)))  # past Hydra, which would say that a job failed
         traceback.print_exc()
         raise RunError from error
 
@@ -42,6 +44,7 @@ def main() -> int:
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it in front
     try:
         prepare()
+        _check_options(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
     except USER_ERRORS as error:
         return _complain(explain(error))
@@ -52,6 +55,17 @@ def main() -> int:
     except KeyboardInterrupt:
         return _complain("interrupted.", 130)
     return 0
+
+
+def _check_options(words: list[str]) -> None:
+    """InputError for an option that Hydra does not have; Hydra itself would print its whole usage."""
+
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message}. Settings are typed as key=value, options are listed by --help.")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.parse_args(words)
 
 
 def _job(cfg: DictConfig) -> Job:

@@ -1,15 +1,17 @@
 """polyexp's side of Hydra: where the configs are, which options exist, the help page, and errors in one sentence."""
 
 import sys
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from polyexp.checks import InputError, nearest
 from polyexp.component import Component
@@ -98,7 +100,7 @@ Results go to outputs/: a folder for each run, and the MLflow store (`make ui` o
   -m, --multirun           sweep over comma-separated values
   -c job, --cfg job        print the configuration and stop
   --info defaults          print how it was composed
-  -sc install=bash         print the shell completion: eval "$(polyexp -sc install=bash)"
+  -sc install=bash         print the shell completion: eval "$$(polyexp -sc install=bash)"
   --hydra-help             Hydra's own options
 """
 
@@ -111,11 +113,12 @@ def explain(error: Exception) -> str:
         group, _, word = error.missing_cfg_file.partition("/")
         return _unknown_choice(group, word)
     if isinstance(error, OverrideParseException):
-        return f"`{error.override}` cannot be read as key=value: {_first_line(error)}."
+        reasons = [line for line in error.message.splitlines() if not line.startswith(("Error parsing", "See http"))]
+        return f"`{error.override}` cannot be read as key=value ({reasons[0].strip('. ')})."
     cause = error.__cause__
-    if isinstance(cause, ValidationError):
-        return _wrong_type(cause)
-    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+    if isinstance(cause, ValidationError) and cause.full_key:
+        return _wrong_type(cause.full_key, _first_line(error).partition("=")[2] or _first_line(cause))
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
         return str(unknown_key(cause.full_key))
     text = _first_line(error)
     if text.startswith("Could not override '"):
@@ -123,7 +126,8 @@ def explain(error: Exception) -> str:
     return text
 
 
-USER_ERRORS = (InputError, HydraException, OmegaConfBaseException)
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", list[float]: "a list of numbers"}
+USER_ERRORS = (HydraException, OmegaConfBaseException, ValueError)  # an InputError is a ValueError
 
 
 def _plugins() -> list[EntryPoint]:
@@ -144,11 +148,12 @@ def _unknown_choice(group: str, word: str) -> str:
     return f"`{group}` must be one of {', '.join(allowed)}, got {word!r}.{nearest(word, allowed)}"
 
 
-def _wrong_type(error: ValidationError) -> str:
-    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    kind = wanted.get(error.ref_type) if isinstance(error.ref_type, type) else None
-    value = _first_line(error).split("'")[1] if "'" in _first_line(error) else error.value
-    return f"`{error.full_key}` must be {kind or 'of another type'}, got {value!r}."
+def _wrong_type(key: str, value: str) -> str:
+    group, _, name = key.rpartition(".")
+    owners: list[type[Any]] = [Config, *(cls for cls in Component.registry.values() if cls.group == group)]
+    kinds = {one.type for owner in owners for one in fields(owner) if one.name == name}
+    wanted = [words for kind, words in KINDS.items() if kind in kinds]
+    return f"`{key}` must be {wanted[0] if wanted else 'of another kind'}, got {value!r}."
 
 
 def _first_line(error: Exception) -> str:

@@ -86,12 +86,11 @@ def build(cfg: DictConfig) -> Experiment:
 
     Raises InputError for keys that no component has and for values out of range.
     """
+    for group in GROUPS:
+        if group not in cfg or OmegaConf.is_missing(cfg, group) or cfg[group] is None:
+            raise InputError(f"`{group}` has no value: type `{group}=...`.")
     for key in unknown_keys(cfg):
         raise unknown_key(key)
-    missing = sorted(OmegaConf.missing_keys(cfg) - {"hydra"})
-    for key in missing:
-        if not key.startswith("hydra."):
-            raise InputError(f"`{key}` has no value: type `{key}=...`.")
     settings = {one.name: cfg[one.name] for one in dataclasses.fields(Config)}
     return Experiment(**{k: OmegaConf.to_object(v) if isinstance(v, DictConfig) else v for k, v in settings.items()})
 
@@ -116,7 +115,7 @@ def known_keys() -> list[str]:
 
 def unknown_key(key: str) -> InputError:
     """The error for a key that does not exist, with the nearest one that does."""
-    keys = known_keys()
+    keys = [known for known in known_keys() if "." in known or "." not in key]
     same_ending = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
     here = [known for known in same_ending if known != key]
     hint = f" Did you mean {here[0]!r}?" if here else nearest(key, keys)

@@ -92,18 +92,20 @@ class Result:
 
     @property
     def power_series(self) -> np.ndarray:  # shape: (*runs, degree + 1)
-        """The fitted polynomial as coefficients in x, by ascending power."""
-        return self.model.power_series(self.params)
+        """The fitted polynomial as coefficients in x, by ascending power; inf or nan where a diverged fit overflows."""
+        with np.errstate(all="ignore"):
+            return self.model.power_series(self.params)
 
     def __call__(self, x: Any) -> np.ndarray:  # shape: (N,) -> (*runs, N)
-        """The fitted model's values at x."""
-        return self.model(self.params, x)
+        """The fitted model's values at x; inf or nan where a diverged fit overflows."""
+        with np.errstate(all="ignore"):
+            return self.model(self.params, x)
 
 
 def place(samples: Samples, model: Model, backend: Backend) -> Data:
     """The model's features, the targets and the weights as arrays of the backend."""
     put = backend.put
-    with np.errstate(over="ignore"):  # x^1000 may overflow: an outcome, not a warning
+    with np.errstate(over="ignore", invalid="ignore"):  # x^1000 may overflow: an outcome, not a warning
         return Data(put(model.features(samples.x)), put(samples.y), put(samples.weights), float(samples.floor))
 
 

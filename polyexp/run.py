@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polyexp
-from polyexp.config import Experiment, spell
+from polyexp.config import GROUPS, Experiment, spell
 from polyexp.fit import Result, State, fit
 from polyexp.report import Terminal, write
 from polyexp.tracking import About

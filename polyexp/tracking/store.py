@@ -145,7 +145,7 @@ def _one_sentence(uri: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         reason = getattr(error, "orig", None) or getattr(error, "reason", None) or error
-        text = str(reason).strip().splitlines()[0] if str(reason).strip() else type(error).__name__
+        text = f"{str(reason).strip() or type(error).__name__}\n".partition("\n")[0].partition(". ")[0]
         raise InputError(
             f"`tracking.uri` must name a store that can be opened, got {uri!r} ({text}). "
             "Type `tracking=none` to run without a record."

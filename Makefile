@@ -1,0 +1,50 @@
+# make run    set up and run the default experiment      make lint     ruff and mypy
+# make test   set up and run the tests                   make format   let ruff rewrite what it can
+# make ui     MLflow's pages over outputs/mlflow.db      make clean    remove what was built (never outputs/)
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+PORT ?= 5000
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
+
+.PHONY: run test test-wheel lint format ui clean
+.DEFAULT_GOAL := run
+
+.venv/polyexp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/dev: .venv/polyexp
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: .venv/polyexp
+	$(BIN)/python -m polyexp $(ARGS)
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# Built, installed into an environment of its own and run from another folder.
+test-wheel: .venv/dev
+	$(BIN)/python -m pytest tests/wheel $(ARGS)
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# One worker and no job runners: ready in 6 seconds instead of 19, and a sixth of the memory.
+ui: .venv/polyexp
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port $(PORT) \
+		--backend-store-uri sqlite:///$(CURDIR)/outputs/mlflow.db --default-artifact-root $(CURDIR)/outputs/artifacts
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

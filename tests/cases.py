@@ -1,0 +1,61 @@
+"""What the numeric tests are parametrised over: every model, loop, optimizer and backend that polyexp registers."""
+
+import numpy as np
+import pytest
+import torch
+
+import polyexp as p
+from polyexp.component import Component
+
+torch.set_num_threads(1)
+
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, and torch sees none here")
+DOMAIN = (-2.0, 3.0)
+RUNS = [(), (3,), (2, 3)]
+
+
+def registered(group):
+    return [
+        cls for (of, _), cls in Component.registry.items() if of == group and cls.__module__.startswith("polyexp.")
+    ]
+
+
+def named(cls):
+    return cls.name
+
+
+MODELS = registered("model")
+LOOPS = registered("loop")
+OPTIMIZERS = registered("optimizer")
+
+# Every way to compute a gradient: (backend class, device, loop class).
+PATHS = [
+    pytest.param(
+        backend, device, loop, marks=[GPU] if device.kind == "cuda" else [], id=f"{backend.name}-{device}-{loop.name}"
+    )
+    for backend in registered("backend")
+    for device in (p.CPU(), p.CUDA())
+    for loop in LOOPS
+    if {device.kind, *loop.needs} <= backend.offers
+]
+PLACES = [
+    pytest.param(backend, device, marks=[GPU] if device.kind == "cuda" else [], id=f"{backend.name}-{device}")
+    for backend in registered("backend")
+    for device in (p.CPU(), p.CUDA())
+    if device.kind in backend.offers
+]
+
+
+def bound(cls, degree):
+    """A model for samples on DOMAIN."""
+    return cls(degree=degree).on(DOMAIN)
+
+
+def normal(seed, *shape):
+    return np.random.RandomState(seed).standard_normal(shape)
+
+
+def assert_close(actual, expected, rtol, scale=None):
+    """Equal to rtol of the largest value expected: where half of the numbers are zero, rtol alone fails."""
+    scale = np.abs(expected).max(initial=0) if scale is None else scale
+    np.testing.assert_array_less(np.abs(np.asarray(actual) - expected), rtol * scale + 1e-300)
