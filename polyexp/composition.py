@@ -1,8 +1,9 @@
 """polyexp's side of Hydra: where the configs are, which options exist, the help page, and errors in one sentence."""
 
 import sys
+import textwrap
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,7 +76,8 @@ def choices(group: str) -> list[str]:
 
 def help_page() -> str:
     """What `--help` prints."""
-    groups = "\n".join(f"  {group:<11}{', '.join(choices(group))}" for group in (*GROUPS, "experiment"))
+    hanging = partial(textwrap.fill, width=118, subsequent_indent=" " * 13, break_on_hyphens=False)
+    groups = "\n".join(hanging(f"  {group:<11}{', '.join(choices(group))}") for group in (*GROUPS, "experiment"))
     return f"""polyexp fits polynomial expansions by gradient descent and records every run in MLflow.
 
   python -m polyexp [group=choice ...] [group.setting=value ...]
