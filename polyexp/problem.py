@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polyexp.checks import finite, number_list, one_of, require, whole
+from polyexp.checks import InputError, finite, number_list, one_of, require, whole
 from polyexp.component import Component
 from polyexp.samples import Samples
 
@@ -83,15 +83,14 @@ class Problem(Component, name="target"):
         rng = np.random.RandomState([seed, 1])
         low, high = self.domain
         function = self.target if callable(self.target) else TARGETS[self.target]
-        x = SAMPLING[self.sampling](low, high, self.num_samples, rng)
-        with np.errstate(all="ignore"):  # what is not finite is refused below
-            y = np.asarray(function(x), float) + np.zeros_like(x)
-        if self.noise:
-            y = y + rng.normal(0, self.noise, x.shape)
-        require(
-            bool(np.isfinite(y).all()),
-            self.key("domain"),
-            f"an interval where {self.choice} is finite",
-            list(self.domain),
-        )
-        return Samples.of(x, y, loss=self.loss, domain=(low, high), name=self.choice)
+        try:
+            with np.errstate(all="ignore"):  # what is not finite is refused below
+                x = SAMPLING[self.sampling](low, high, self.num_samples, rng)
+                y = np.asarray(function(x), float) + np.zeros_like(x)
+                noisy = y + rng.normal(0, self.noise, x.shape) if self.noise else y
+        except MemoryError as error:
+            raise InputError(f"`{self.key('num_samples')}` must fit into memory, got {self.num_samples}.") from error
+        wanted = f"an interval where {self.choice} is finite"
+        require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
+        require(bool(np.isfinite(noisy).all()), self.key("noise"), "a number whose multiples are finite", self.noise)
+        return Samples.of(x, noisy, loss=self.loss, domain=(low, high), name=self.choice)
