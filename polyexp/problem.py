@@ -89,7 +89,8 @@ class Problem(Component, name="target"):
                 y = np.asarray(function(x), float) + np.zeros_like(x)
                 noisy = y + rng.normal(0, self.noise, x.shape) if self.noise else y
         except MemoryError as error:
-            raise InputError(f"`{self.key('num_samples')}` must fit into memory, got {self.num_samples}.") from error
+            wanted = "small enough to fit into memory"
+            raise InputError(f"`{self.key('num_samples')}` must be {wanted}, got {self.num_samples}.") from error
         wanted = f"an interval where {self.choice} is finite"
         require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
         require(bool(np.isfinite(noisy).all()), self.key("noise"), "a number whose multiples are finite", self.noise)

@@ -277,7 +277,7 @@ def test_a_target_that_is_not_finite(target, domain, name):
 def test_more_samples_than_memory():
     with pytest.raises(p.InputError) as caught:
         p.Problem(num_samples=10**18).samples()
-    assert str(caught.value) == f"`problem.num_samples` must fit into memory, got {10**18}."
+    assert str(caught.value) == f"`problem.num_samples` must be small enough to fit into memory, got {10**18}."
 
 
 def test_noise_that_is_not_finite():

@@ -6,6 +6,8 @@ from polyexp.fit import Outcome, Result, State
 
 __all__ = ["coefficients", "description", "headline", "loss_line"]
 
+MAX_ROWS, MAX_FORMULA = 50, 3000  # of a description, which MLflow cuts at 8000 letters
+
 
 def headline(result: Result) -> str:
     """The fitted formula with its numbers."""
@@ -35,9 +37,13 @@ def coefficients(result: Result) -> list[tuple[str, str, str]]:
 def description(result: Result) -> str:
     """The run's page in MLflow: the formula, how it ended, and the coefficients as a small table, in Markdown."""
     outcome: Outcome = result.outcome
-    rows = "\n".join(f"| {name} | {value} | {power} |" for name, value, power in coefficients(result))
+    formula, rows = headline(result), [f"| {' | '.join(row)} |" for row in coefficients(result)]
+    if len(rows) > MAX_ROWS:
+        rows[MAX_ROWS:] = ["| ... | | |"]
+    if len(formula) > MAX_FORMULA:
+        formula = f"{formula[:MAX_FORMULA]} ..."
     return (
-        f"`{headline(result)}`\n\n"
+        f"`{formula}`\n\n"
         f"Loss {result.loss:.4g} after {result.steps} steps. {outcome.name}: {outcome.value}\n\n"
-        f"| parameter | value | in powers of x |\n|---|---|---|\n{rows}\n"
+        "| parameter | value | in powers of x |\n|---|---|---|\n" + "\n".join(rows)
     )
