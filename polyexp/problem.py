@@ -12,6 +12,8 @@ from polyexp.samples import Samples
 
 __all__ = ["TARGETS", "Problem"]
 
+MAX_SAMPLES = 2**44  # NumPy answers a request for more than any memory holds with errors of many kinds
+
 TARGETS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "sin": np.sin,
     "cos": np.cos,
@@ -83,13 +85,14 @@ class Problem(Component, name="target"):
         rng = np.random.RandomState([seed, 1])
         low, high = self.domain
         function = self.target if callable(self.target) else TARGETS[self.target]
+        wanted = "small enough to fit into memory"
+        require(self.num_samples <= MAX_SAMPLES, self.key("num_samples"), wanted, self.num_samples)
         try:
             with np.errstate(all="ignore"):  # what is not finite is refused below
                 x = SAMPLING[self.sampling](low, high, self.num_samples, rng)
                 y = np.asarray(function(x), float) + np.zeros_like(x)
                 noisy = y + rng.normal(0, self.noise, x.shape) if self.noise else y
         except MemoryError as error:
-            wanted = "small enough to fit into memory"
             raise InputError(f"`{self.key('num_samples')}` must be {wanted}, got {self.num_samples}.") from error
         wanted = f"an interval where {self.choice} is finite"
         require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))

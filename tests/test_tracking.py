@@ -265,17 +265,22 @@ def test_a_diverged_run_is_finished_with_its_last_finite_parameters(cli, store):
     assert 0 < written["steps"] < 100 == history(store, run, "weight/w0")[-1][0]
 
 
-def failing_at(step, fit, samples, model, *, look, **settings):
+def failing_at(step, error, samples, model, *, look, **settings):
+    """polyexp.fit, whose look at `step` fails after it was taken."""
+
     def broken(state):
         look(state)
         if state.step == step:
-            raise RuntimeError("the disk is on fire")
+            raise error
 
-    return fit(samples, model, look=broken, **settings)
+    return p.fit(samples, model, look=broken, **settings)
+
+
+FIRE = RuntimeError("the disk is on fire")
 
 
 def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, p.fit))
+    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
     ended = cli(*SHORT, "loop.steps=100")
     run = only_run(store)
     assert ended.code == 1
@@ -287,10 +292,17 @@ def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch)
 
 
 def test_a_failed_job_does_not_stop_a_sweep(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, p.fit))
+    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
     ended = cli("-m", *SHORT, "loop.steps=20,10")
     assert ended.code == 1
     assert [run.info.status for run in all_runs(store)] == ["FAILED", "FINISHED"]
+
+
+def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
+    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 10, KeyboardInterrupt()))
+    ended = cli("-m", *SHORT, "seed=0,1")
+    assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
+    assert only_run(store).info.status == "KILLED"
 
 
 @pytest.mark.parametrize(
@@ -440,6 +452,16 @@ def test_a_relative_store_is_made_below_the_current_folder(tmp_path, new_store):
     assert run.info.artifact_uri == f"{tmp_path / 'elsewhere' / 'artifacts' / run.info.run_id / 'artifacts'}"
     assert not (tmp_path / "outputs" / "mlflow.db").exists()
     assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_folder_may_have_any_name(tmp_path, new_store):
+    folder = tmp_path / "is it? #1"
+    new_store(folder / "outputs" / "mlflow.db")
+    ended = run_cli(*SHORT, cwd=folder)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"--backend-store-uri 'sqlite:///{str(folder).replace('?', '%3F')}/outputs/mlflow.db'" in ended.out
+    assert len(list((folder / "outputs" / "artifacts").rglob("result.json"))) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and folder not in path.parents]
 
 
 def test_the_environment_names_the_store_and_the_command_line_wins(tmp_path, new_store, monkeypatch):

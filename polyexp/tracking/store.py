@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 import sqlite3
 import urllib.error
 import urllib.request
@@ -67,12 +68,18 @@ class Store:
         """The command that serves the pages, unless a server does so already."""
         if self._is_served:
             return []
-        own = self.uri == f"sqlite:///{CHECKOUT / 'outputs' / 'mlflow.db'}" and (CHECKOUT / "Makefile").exists()
-        return ["make ui"] if own else [f"mlflow server --workers 1 --backend-store-uri {without_password(self.uri)}"]
+        own = self.uri == sqlite_uri(CHECKOUT / "outputs" / "mlflow.db") and (CHECKOUT / "Makefile").exists()
+        shown = shlex.quote(without_password(self.uri))
+        return ["make ui"] if own else [f"mlflow server --workers 1 --backend-store-uri {shown}"]
 
     @property
     def _is_served(self) -> bool:
         return self.uri.startswith(("http://", "https://"))
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of a SQLite file, whose path may hold what an address reserves."""
+    return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def without_password(uri: str) -> str:
@@ -87,7 +94,7 @@ def _address(uri: str) -> str:
 
 def default_uri() -> str:
     """MLFLOW_TRACKING_URI, or else a SQLite file below the current folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'outputs' / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path.cwd() / "outputs" / "mlflow.db")
 
 
 @cache
@@ -131,10 +138,11 @@ def _open_sqlite(uri: str) -> Store:
     with FileLock(f"{path}.lock", timeout=LOCK_SECONDS):
         if not path.exists() or not path.stat().st_size:
             _make_sqlite(path, root)
-        _connect(f"sqlite:///{path}")
-        client = MlflowClient(f"sqlite:///{path}")
+        address = sqlite_uri(path)
+        _connect(address)
+        client = MlflowClient(address)
         client.search_experiments(max_results=1)
-    return Store(f"sqlite:///{path}", client, root)
+    return Store(address, client, root)
 
 
 def _connect(uri: str) -> None:
@@ -154,7 +162,7 @@ def _make_sqlite(path: Path, artifact_root: str) -> None:
 
     unfinished = path.with_name(f"{path.name}.new")
     unfinished.unlink(missing_ok=True)
-    store = SqlAlchemyStore(f"sqlite:///{unfinished}", artifact_root)
+    store = SqlAlchemyStore(sqlite_uri(unfinished), artifact_root)
     store.engine.dispose()
     with contextlib.closing(sqlite3.connect(unfinished)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
