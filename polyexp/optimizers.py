@@ -28,6 +28,7 @@ class Optimizer(Component):
     """
 
     group: ClassVar[str] = "optimizer"
+    placed = False  # whether per-run numbers are arrays of a backend already, as `on` makes them
 
     learning_rate: Any = 1e-6
 
@@ -45,6 +46,7 @@ class Optimizer(Component):
         for one in fields(self):
             array = np.asarray(getattr(self, one.name), float)
             setattr(placed, one.name, put(array[..., None]) if array.ndim else float(array))
+        placed.placed = True
         return placed
 
     def init(self, params: np.ndarray) -> OptState:  # shape: (*runs, K)

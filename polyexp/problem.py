@@ -90,7 +90,7 @@ class Problem(Component, name="target"):
         try:
             with np.errstate(all="ignore"):  # what is not finite is refused below
                 x = SAMPLING[self.sampling](low, high, self.num_samples, rng)
-                y = np.asarray(function(x), float) + np.zeros_like(x)
+                y = np.asarray(function(x.copy()), float) + np.zeros_like(x)
                 noisy = y + rng.normal(0, self.noise, x.shape) if self.noise else y
         except MemoryError as error:
             raise InputError(f"`{self.key('num_samples')}` must be {wanted}, got {self.num_samples}.") from error

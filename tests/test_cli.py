@@ -48,7 +48,7 @@ All steps were taken. Add loop.steps if the loss is still falling.
 
 Files in FOLDER
 Recorded in URI as numpy steps=400 (RUN)
-Open it with: mlflow server --workers 1 --backend-store-uri URI
+Open it with: MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1 --backend-store-uri URI
 http://127.0.0.1:5000/#/experiments/1/runs/RUN?workflowType=machine_learning
 """
 

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -546,3 +547,40 @@ def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store, 
     shown = [ended.out, str(run.to_dictionary())]
     shown += [file.read_text() for file in (tmp_path / "served").rglob("*") if file.is_file()]
     assert not [text for text in shown if "hunter2" in text]
+
+
+def test_a_store_of_plain_mlflow_is_put_into_wal_mode(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'plain.db'}"
+    MlflowClient(uri).search_experiments()
+    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    open_store(uri)
+    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_is_no_store_is_left_alone(tmp_path):
+    (tmp_path / "notes.db").write_text("shopping: eggs")
+    with pytest.raises(p.InputError, match="file is not a database"):
+        open_store(f"sqlite:///{tmp_path / 'notes.db'}")
+    assert [one.name for one in tmp_path.iterdir()] == ["notes.db"]
+
+
+def test_an_interrupt_while_a_run_is_created_leaves_one_killed_run(cli, store, monkeypatch):
+    create = MlflowClient.create_run
+
+    def interrupted(*args, **settings):
+        create(*args, **settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MlflowClient, "create_run", interrupted)
+    assert cli(*SHORT).code == 130
+    assert only_run(store).info.status == "KILLED"
+
+
+def test_a_loss_without_a_finite_logarithm_is_no_metric(cli, store):
+    exact = ("problem.num_samples=1", "model.degree=0", "model.initial=[0]", "problem.domain=[0,1]")
+    assert cli(*exact, "loop.steps=1").code == 0
+    metrics = only_run(store).data.metrics
+    assert metrics["loss/final"] == 0
+    assert "loss/log10_final" not in metrics

@@ -74,17 +74,23 @@ def look_metrics(state: State, param_names: Sequence[str]) -> dict[str, float]:
     """
     metrics = {"loss/train": float(state.loss), "optimizer/grad_norm": float(state.grad_norm)}
     metrics |= {f"weight/{name}": float(value) for name, value in zip(param_names, state.params, strict=True)}
-    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+    return _finite(metrics)
 
 
 def final_metrics(result: Result) -> dict[str, float]:
     """The metrics of a finished run. They have step 0, so that MLflow draws them as bars."""
     with np.errstate(divide="ignore"):
         log10 = float(np.log10(result.loss))
-    return {
+    metrics = {
         "loss/final": float(result.loss),
         "loss/log10_final": log10,
         "loss/max_error": float(result.max_error),
         "optimizer/steps": float(result.steps),
         "optimizer/steps_per_second": float(result.history.step[-1] / result.seconds),
     }
+    return _finite(metrics)
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float]:
+    """Without what is not finite, for which MLflow would draw 1.8e308."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
