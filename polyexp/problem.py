@@ -1,6 +1,7 @@
 """What to approximate: a named function on a domain, and how it is sampled."""
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -8,9 +9,11 @@ import numpy as np
 
 from polyexp.checks import finite, number_list, one_of, require, whole
 from polyexp.component import Component
-from polyexp.samples import Samples
+from polyexp.samples import Chunk, Samples
 
-__all__ = ["TARGETS", "Problem"]
+__all__ = ["TARGETS", "Problem", "Source"]
+
+CHUNK = 2**20  # samples drawn or read at a time: 24 MiB of x, y and weights
 
 TARGETS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "sin": np.sin,
@@ -22,20 +25,60 @@ TARGETS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _linspace(low: float, high: float, n: int, rng: np.random.RandomState) -> np.ndarray:
-    return np.linspace(low, high, n)
+@dataclass
+class Source(Component):
+    """Where samples come from, chunk by chunk, so that there may be more of them than memory holds.
+
+    loss: "mean" or "sum" of the squared residuals (each times its weight; the mean divides by the sum of weights).
+    reduction: "gauss" replaces the samples by the few weighted ones that give every polynomial of the model's degree the
+    same loss, "none" keeps them, "auto" reduces where that is exact and makes them fewer.
+    """
+
+    group: ClassVar[str] = "problem"
+
+    loss: str = "mean"
+    reduction: str = "auto"
+
+    def __post_init__(self) -> None:
+        one_of(self.key("loss"), self.loss, ("mean", "sum"))
+        one_of(self.key("reduction"), self.reduction, ("auto", "none", "gauss"))
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The domain where it is known beforehand; None means from the least to the greatest x."""
+        return None
+
+    @property
+    def stamp(self) -> object:
+        """Something that changes when the samples do though the settings do not: a file's size and time."""
+        return None
+
+    @abstractmethod
+    def chunks(self, seed: int = 0) -> Iterator[Chunk]:
+        """All samples in chunks of bounded size; may be called again and then gives the same."""
+
+    def samples(self, seed: int = 0) -> Samples:
+        """All samples at once, in memory."""
+        x, y, weights = (np.concatenate(column) for column in zip(*self.chunks(seed), strict=True))
+        return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.choice)
 
 
-def _uniform(low: float, high: float, n: int, rng: np.random.RandomState) -> np.ndarray:
-    return np.sort(rng.uniform(low, high, n))
+def _linspace(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
+    step = (high - low) / max(n - 1, 1)
+    x = index * step + low  # as np.linspace computes it, which sets the last point to `high`
+    return np.where((index == n - 1) & (n > 1), high, x)
 
 
-def _chebyshev(low: float, high: float, n: int, rng: np.random.RandomState) -> np.ndarray:
-    nodes = np.cos((2 * np.arange(n, 0, -1) - 1) * np.pi / (2 * n))
+def _uniform(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
+    return rng.uniform(low, high, index.size)
+
+
+def _chebyshev(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
+    nodes = -np.cos((2 * index + 1) * np.pi / (2 * n))
     return (low + high) / 2 + (high - low) / 2 * nodes
 
 
-SAMPLING: Mapping[str, Callable[[float, float, int, np.random.RandomState], np.ndarray]] = {
+SAMPLING: Mapping[str, Callable[[float, float, np.ndarray, int, np.random.RandomState], np.ndarray]] = {
     "linspace": _linspace,
     "uniform": _uniform,
     "chebyshev": _chebyshev,
@@ -43,25 +86,22 @@ SAMPLING: Mapping[str, Callable[[float, float, int, np.random.RandomState], np.n
 
 
 @dataclass
-class Problem(Component, name="target"):
+class Problem(Source, name="target"):
     """Samples of a function on an interval.
 
     target: one of `TARGETS`, or in Python any function of an array.
     domain: [low, high]. num_samples: N. noise: standard deviation of Gaussian noise added to y.
     sampling: "linspace" (equidistant, both ends included), "uniform" (random), "chebyshev" (the zeros of T_N).
-    loss: "mean" or "sum" of the squared residuals.
     """
-
-    group: ClassVar[str] = "problem"
 
     target: Any = "sin"
     domain: list[float] = field(default_factory=lambda: [-np.pi, np.pi])
     num_samples: int = 4000
     sampling: str = "linspace"
     noise: float = 0.0
-    loss: str = "mean"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not callable(self.target):
             one_of(self.key("target"), self.target, TARGETS)
         wanted = "[low, high] with low < high, both finite"
@@ -70,28 +110,27 @@ class Problem(Component, name="target"):
         whole(self.key("num_samples"), self.num_samples, 1)
         one_of(self.key("sampling"), self.sampling, SAMPLING)
         finite(self.key("noise"), self.noise, 0)
-        one_of(self.key("loss"), self.loss, ("mean", "sum"))
 
     @property
     def choice(self) -> str:
         """The target's name."""
         return getattr(self.target, "__name__", "function") if callable(self.target) else str(self.target)
 
-    def samples(self, seed: int = 0) -> Samples:
-        """Draw the samples. Random ones come from a stream of their own, so that they never move the initial values."""
-        whole("seed", seed, 0, 2**32 - 1)
-        rng = np.random.RandomState([seed, 1])
-        low, high = self.domain
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The domain."""
+        return self.domain[0], self.domain[1]
+
+    def chunks(self, seed: int = 0) -> Iterator[Chunk]:
+        """Draw the samples. Random ones come from streams of their own, so that they never move the initial values."""
+        places, noises = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
         function = self.target if callable(self.target) else TARGETS[self.target]
-        x = SAMPLING[self.sampling](low, high, self.num_samples, rng)
-        with np.errstate(all="ignore"):  # what is not finite is refused below
+        for begin in range(0, self.num_samples, CHUNK):
+            index = np.arange(begin, min(begin + CHUNK, self.num_samples))
+            x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
             y = np.asarray(function(x), float) + np.zeros_like(x)
-        if self.noise:
-            y = y + rng.normal(0, self.noise, x.shape)
-        require(
-            bool(np.isfinite(y).all()),
-            self.key("domain"),
-            f"an interval where {self.choice} is finite",
-            list(self.domain),
-        )
-        return Samples.of(x, y, loss=self.loss, domain=(low, high), name=self.choice)
+            if self.noise:
+                y = y + noises.normal(0, self.noise, x.shape)
+            wanted = f"an interval where {self.choice} is finite"
+            require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
+            yield Chunk(x, y, np.ones_like(x))
