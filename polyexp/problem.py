@@ -49,6 +49,11 @@ class Source(Component):
         return None
 
     @property
+    def label(self) -> str:
+        """The name of the samples in reports."""
+        return self.choice
+
+    @property
     def stamp(self) -> object:
         """Something that changes when the samples do though the settings do not: a file's size and time."""
         return None
@@ -60,7 +65,7 @@ class Source(Component):
     def samples(self, seed: int = 0) -> Samples:
         """All samples at once, in memory."""
         x, y, weights = (np.concatenate(column) for column in zip(*self.chunks(seed), strict=True))
-        return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.choice)
+        return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
 
 
 def _linspace(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:

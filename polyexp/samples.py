@@ -64,6 +64,10 @@ class Samples:
         """The number of points, N."""
         return self.x.size
 
+    def on(self, domain: tuple[float, float]) -> "Samples":
+        """The same points, standing for another interval."""
+        return replace(self, domain=domain)
+
     def scaled(self, factor: float) -> "Samples":
         """The same points with every loss multiplied by `factor`."""
         return replace(self, weights=self.weights * factor, floor=self.floor * factor)
