@@ -97,7 +97,9 @@ def samples_for(source: Source, degree: int | None, seed: int = 0, **options: An
     "auto" keeps the samples where a reduction would not make them fewer. options go to `source.chunks`.
     """
     if degree is None and source.reduction == "gauss":
-        raise InputError("`problem.reduction=gauss` needs a model that is a polynomial in x: type `problem.reduction=auto`.")
+        raise InputError(
+            "`problem.reduction=gauss` needs a model that is a polynomial in x: type `problem.reduction=auto`."
+        )
     if degree is None or source.reduction == "none":
         return source.samples(seed, **options)
     reduced = reduce_chunks(source.chunks(seed, **options), degree, loss=source.loss, name=source.label)

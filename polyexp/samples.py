@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyexp.checks import InputError, finite_array, one_of, require
+from polyexp.checks import InputError, one_of, require
 
 __all__ = ["Array", "Chunk", "Data", "Samples"]
 
