@@ -10,7 +10,7 @@ from polyexp.backends import Backend, NumPy, Torch
 from polyexp.checks import InputError
 from polyexp.component import Component
 from polyexp.devices import CPU, CUDA, Auto, Device
-from polyexp.fit import History, Outcome, Result, State, fit, place, start, step
+from polyexp.fit import History, Look, Outcome, Result, State, fit, place, start, step
 from polyexp.loops import Autograd, ClosedForm, CustomFunction, Loop, Manual
 from polyexp.models import (
     ChebyshevSeries,
@@ -50,6 +50,7 @@ __all__ = [
     "Legendre",
     "LegendreSeries",
     "LegendreSum",
+    "Look",
     "Loop",
     "Manual",
     "Model",

@@ -14,6 +14,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
+import polyexp.actions  # noqa: F401  (defining a component registers it)
 from polyexp.checks import InputError, nearest
 from polyexp.component import Component
 from polyexp.config import GROUPS, Config, Experiment, build, unknown_key

@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -13,16 +14,20 @@ from polyexp.backends import Backend
 from polyexp.checks import InputError, nearest, whole
 from polyexp.component import Component
 from polyexp.devices import Device
-from polyexp.fit import require_offers
+from polyexp.fit import require_modes, require_offers
+from polyexp.forecast import Forecast, forecast, require_stable
 from polyexp.loops import Loop
 from polyexp.models import Model
 from polyexp.optimizers import Optimizer
-from polyexp.problem import Problem
+from polyexp.problem import Source
+from polyexp.reduction import samples_for
+from polyexp.samples import Samples
 from polyexp.tracking import Tracker
 
 __all__ = ["GROUPS", "Config", "build", "known_keys", "spell", "unknown_key"]
 
-GROUPS = ("problem", "model", "loop", "backend", "device", "optimizer", "tracking")
+SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the groups that decide a result
+GROUPS = (*SETTINGS, "tracking", "action")
 MAX_SEED = 2**32 - 1
 
 
@@ -37,24 +42,42 @@ class Config:
     device: Any = MISSING
     optimizer: Any = MISSING
     tracking: Any = MISSING
+    action: Any = MISSING
     seed: int = 0
     quiet: bool = False
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Samples that are asked for; equal for equal settings, so that a sweep reads and reduces its data once."""
+
+    key: tuple[str, object]
+    problem: Source = field(compare=False)
+    degree: int | None
+    seed: int
+
+
+@lru_cache(maxsize=4)
+def _samples(wanted: _Wanted) -> Samples:
+    return samples_for(wanted.problem, wanted.degree, wanted.seed)
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What one run needs, built and checked.
 
-    seed: of the initial values and of random samples. quiet: print errors and warnings only.
+    action: what to do with it (`actions.py`). seed: of the initial values and of random samples.
+    quiet: print errors and warnings only.
     """
 
-    problem: Problem
+    problem: Source
     model: Model
     loop: Loop
     backend: Backend
     device: Device
     optimizer: Optimizer
     tracking: Tracker
+    action: Any
     seed: int
     quiet: bool
 
@@ -64,12 +87,27 @@ class Experiment:
         require_offers(self.loop, self.backend)
         self.backend.on(self.device)
         self.tracking.check()
+        if self.loop.direct:
+            require_modes(self.optimizer, self.forecast.quadratic)
+        require_stable(self.forecast)
         return self
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """What is known of the run before it starts."""
+        samples = _samples(_Wanted((repr(self.problem), self.problem.stamp), self.problem, self.degree, self.seed))
+        model = self.model.on(samples.domain)
+        return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed))
+
+    @property
+    def degree(self) -> int | None:
+        """The model's degree as a polynomial in x."""
+        return self.model.polynomial_degree
 
     def settings(self) -> dict[str, Any]:
         """What the user could set and what decides the run, by its key on the command line: `model`, `model.degree`"""
         flat: dict[str, Any] = {}
-        for group in GROUPS[:-1]:
+        for group in SETTINGS:
             component = getattr(self, group)
             flat[group] = component.choice
             flat |= {component.key(one.name): getattr(component, one.name) for one in dataclasses.fields(component)}

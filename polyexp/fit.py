@@ -8,7 +8,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from polyexp.quadratic import Quadratic
 from polyexp.reduction import samples_for
 from polyexp.samples import Array, Chunk, Data, Samples
 
-__all__ = ["History", "Outcome", "Result", "State", "fit", "place", "start", "step"]
+__all__ = ["History", "Look", "Outcome", "Result", "State", "fit", "place", "start", "step"]
 
 GROWTH_LIMIT = 1e6  # a loss this many times the first one counts as diverged
 STALL = 1e-9  # a loss must fall by this part to count as falling
@@ -60,13 +60,34 @@ class State:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What is seen of a state, in float64 NumPy.
+
+    params are those after `step` updates; loss, excess (how far it is above the best possible loss, nan where that is not
+    known) and grad_norm belong to the parameters before the last of these updates.
+    """
+
+    step: int
+    params: np.ndarray  # shape: (*runs, K)
+    loss: np.ndarray  # shape: (*runs,)
+    excess: np.ndarray  # shape: (*runs,)
+    grad_norm: np.ndarray  # shape: (*runs,)
+
+
+@dataclass(frozen=True)
 class History:
-    """What was seen at the L looks, in float64 NumPy; row l is the state after `step[l]` updates."""
+    """All L looks of a fit."""
 
     step: np.ndarray  # shape: (L,)
-    loss: np.ndarray  # shape: (L, *runs)
-    grad_norm: np.ndarray  # shape: (L, *runs)
     params: np.ndarray  # shape: (L, *runs, K)
+    loss: np.ndarray  # shape: (L, *runs)
+    excess: np.ndarray  # shape: (L, *runs)
+    grad_norm: np.ndarray  # shape: (L, *runs)
+
+    @classmethod
+    def of(cls, looks: Sequence[Look]) -> "History":
+        """The looks, stacked."""
+        return cls(**{one.name: np.stack([getattr(look, one.name) for look in looks]) for one in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -153,35 +174,36 @@ class Descent:
         """The state before the first update."""
         return start(initial, self.optimizer, self.backend)
 
-    def steps(self, state: State, n: int) -> State:
-        """n updates of all runs, of which only the last one computes loss and gradient norm."""
+    def advance(self, state: State, n: int) -> State:
+        """n updates of all runs, without looking: neither loss nor gradient norm is computed."""
         gradient, update = self.loop.gradient(self.model, self.data), self.optimizer.update
 
-        def advance(carry: tuple[Array, dict[str, Array]]) -> tuple[Array, dict[str, Array]]:
+        def once(carry: tuple[Array, dict[str, Array]]) -> tuple[Array, dict[str, Array]]:
             params, opt_state = carry
             change, opt_state = update(gradient(params), opt_state)
             return params + change, opt_state
 
-        params, opt_state = self.backend.iterate(advance, (state.params, state.opt_state), n - 1)
-        before = replace(state, step=state.step + n - 1, params=params, opt_state=opt_state)
-        return self.backend.iterate(partial(step, self.model, self.loop, self.optimizer, self.data), before, 1)
+        params, opt_state = self.backend.iterate(once, (state.params, state.opt_state), n)
+        return replace(state, step=state.step + n, params=params, opt_state=opt_state)
 
-    def view(self, state: State) -> State:
-        """The state as float64 NumPy: the one place where the host waits for the device."""
-        get = self.backend.get
-        opt_state = {name: get(array) for name, array in state.opt_state.items()}
-        return State(state.step, get(state.params), opt_state, get(state.loss), get(state.grad_norm))
+    def step(self, state: State) -> State:
+        """One update, with its loss and gradient norm."""
+        return self.backend.iterate(partial(step, self.model, self.loop, self.optimizer, self.data), state, 1)
+
+    def get(self, array: Array) -> np.ndarray:
+        """An array as float64 NumPy: where the host waits for the device."""
+        return self.backend.get(array)
 
     def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Each run's last finite parameters within n updates, and their step: the block once more, looking at each.
 
         # shape: (*runs, K), (*runs,)
         """
-        kept = self.backend.get(state.params)
+        kept = self.get(state.params)
         at = np.full(kept.shape[:-1], state.step)
         for _ in range(n):
-            state = self.steps(state, 1)
-            params = self.backend.get(state.params)
+            state = self.advance(state, 1)
+            params = self.get(state.params)
             finite = np.isfinite(params).all(-1)
             if not finite.any():
                 break
@@ -204,18 +226,21 @@ class Jump:
         unknown = np.full(initial.shape[:-1], np.nan)
         return State(0, initial, {}, unknown, unknown)
 
-    def steps(self, state: State, n: int) -> State:
-        """The state n updates after this one, from the initial parameters."""
-        step = state.step + n
-        before = self._coordinates(step - 1)
+    def advance(self, state: State, n: int) -> State:
+        """The state n updates after this one."""
+        return replace(state, step=state.step + n, params=self.quadratic.params(self._coordinates(state.step + n)))
+
+    def step(self, state: State) -> State:
+        """One update, with its loss and gradient norm."""
+        before = self._coordinates(state.step)
         with np.errstate(all="ignore"):
             loss = self.quadratic.lowest + self.quadratic.excess_at(before)
             grad_norm = np.asarray(((self.quadratic.eigenvalues * before) ** 2).sum(-1) ** 0.5)
-            return State(step, self.quadratic.params(self._coordinates(step)), {}, loss, grad_norm)
+        return replace(self.advance(state, 1), loss=loss, grad_norm=grad_norm)
 
-    def view(self, state: State) -> State:
+    def get(self, array: Array) -> np.ndarray:
         """Already NumPy."""
-        return state
+        return np.asarray(array)
 
     def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
         """The last ones that were computed: those of `state`."""
@@ -238,7 +263,7 @@ def fit(
     seed: int | Sequence[int] = 0,
     params: Any = None,
     samples: Samples | None = None,
-    look: Callable[[State], None] | None = None,
+    look: Callable[[Look], None] | None = None,
 ) -> Result:
     """Fit `model` to `problem` by gradient descent.
 
@@ -249,7 +274,7 @@ def fit(
 
     A problem's samples are reduced as its `reduction` says; `samples` gives them where that has been done already. Samples
     in place of a problem are taken as they are (`reduction.gauss` reduces them).
-    `look` is called with the state, as float64 NumPy, every `loop.log_every` steps and after the last one.
+    `look` is called with what is seen every `loop.log_every` steps and after the last one.
 
     Raises InputError where the parts do not go together. Divergence is an outcome, not an error.
     """
@@ -274,8 +299,8 @@ def fit(
         descent = Jump(require_modes(optimizer, quadratic), optimizer.on(np.asarray), initial)
     else:
         descent = Descent(model, loop, optimizer.on(backend.put), backend, place(samples, model, backend))
-    runs = _Runs(initial, _largest_loss(model, samples, initial), loop, quadratic)
-    seen, seconds = _descend(descent, loop, runs, look or (lambda state: None))
+    runs = _Runs(initial, _largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
+    history, seconds = _descend(descent, loop, runs, quadratic, look or (lambda look: None))
     loss = _loss(model, samples, runs.params)
     runs.end(loss)
     return Result(
@@ -290,7 +315,7 @@ def fit(
         max_error=_max_error(model, runs.params, chunks)[()],
         outcome=runs.outcome[()],
         steps=runs.taken[()],
-        history=_history(seen),
+        history=history,
         seconds=seconds,
         computed_by=descent.computed_by,
     )
@@ -353,16 +378,16 @@ class _Runs:
         """Which runs have not ended."""
         return np.asarray(self.outcome == np.array(None))
 
-    def arrive(self, view: State, reached: np.ndarray, at: np.ndarray) -> None:
+    def arrive(self, look: Look, reached: np.ndarray, at: np.ndarray) -> None:
         """Take the parameters that the runs have reached at a look, and find out which have ended."""
         going = self.going
         self.params = np.where(going[..., None], reached, self.params)
         self.taken = np.where(going, at, self.taken)
         excess = self._quadratic.excess(self.params) if self._quadratic else None
-        value, small = (view.loss, view.grad_norm) if excess is None else (excess, excess)
+        value, small = (look.loss, look.grad_norm) if excess is None else (excess, excess)
         self._waited = np.where(value < self._lowest * (1 - STALL), 0, self._waited + 1)
         self._lowest = np.fmin(self._lowest, value)
-        self._end(Outcome.DIVERGED, (at < view.step) | ~(view.loss <= self._limit))
+        self._end(Outcome.DIVERGED, (at < look.step) | ~(look.loss <= self._limit))
         self._end(Outcome.CONVERGED, small <= self._tolerance)
         self._end(Outcome.STALLED, self._waited >= self._patience)
 
@@ -376,28 +401,32 @@ class _Runs:
 
 
 def _descend(
-    descent: Descent | Jump, loop: Loop, runs: _Runs, look: Callable[[State], None]
-) -> tuple[list[State], float]:
+    descent: Descent | Jump, loop: Loop, runs: _Runs, quadratic: Quadratic | None, tell: Callable[[Look], None]
+) -> tuple[History, float]:
     """Blocks of steps, each followed by a look, until every run has ended; what was seen, and the seconds it took."""
     state = descent.start(runs.params)
-    seen: list[State] = []
+    looks: list[Look] = []
     seconds = 0.0
     for step in loop.looks():
         n = int(step) - state.step
         began = time.perf_counter()
-        following = descent.steps(state, n)
-        view = descent.view(following)
+        before = descent.advance(state, n - 1)
+        after = descent.step(before)
+        params = descent.get(after.params)
         seconds += time.perf_counter() - began
-        reached, at = view.params, np.full(runs.taken.shape, view.step)
+        loss, grad_norm = descent.get(after.loss), descent.get(after.grad_norm)
+        excess = quadratic.excess(descent.get(before.params)) if quadratic else np.full_like(loss, np.nan)
+        reached, at = params, np.full(loss.shape, after.step)
         if not np.isfinite(reached[runs.going]).all():
             reached, at = descent.last_finite(state, n)
-        runs.arrive(view, reached, at)
-        seen.append(replace(view, params=runs.params))
-        look(seen[-1])
+        look = Look(after.step, params, loss, excess, grad_norm)
+        runs.arrive(look, reached, at)
+        looks.append(replace(look, params=runs.params))
+        tell(looks[-1])
         if not runs.going.any():
             break
-        state = following
-    return seen, seconds
+        state = after
+    return History.of(looks), seconds
 
 
 def _loss(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
@@ -406,12 +435,20 @@ def _loss(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # 
         return samples.loss(model(params, samples.x))
 
 
-def _largest_loss(model: Model, samples: Samples, initial: np.ndarray) -> np.ndarray:
-    """Above which a run counts as diverged. The first loss counts as at least what rounding makes of the data, so that a
-    perfect start may wander.
+def _largest_loss(
+    model: Model, samples: Samples, initial: np.ndarray, optimizer: Optimizer, quadratic: Quadratic | None
+) -> np.ndarray:
+    """Above which a run counts as diverged.
+
+    The first loss counts as at least what rounding makes of the data, so that a perfect start may wander. A run whose rate
+    is known to be stable may grow as it likes before it falls (momentum does), as long as it stays finite.
     """
     rounding = np.finfo(float).eps * samples.loss(np.zeros_like(samples.y))
-    return np.asarray(GROWTH_LIMIT * np.maximum(_loss(model, samples, initial), rounding))
+    limit = np.asarray(GROWTH_LIMIT * np.maximum(_loss(model, samples, initial), rounding))
+    stable = optimizer.limit(quadratic.largest) if quadratic and quadratic.largest else None
+    return (
+        limit if stable is None else np.where(np.asarray(optimizer.learning_rate) <= stable, np.finfo(float).max, limit)
+    )
 
 
 def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples]) -> np.ndarray:
@@ -425,8 +462,3 @@ def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Sample
                 part = slice(begin, begin + block)
                 largest = np.maximum(largest, np.abs(model(params, chunk.x[part]) - chunk.y[part]).max(-1))
     return largest
-
-
-def _history(seen: list[State]) -> History:
-    columns = ("step", "loss", "grad_norm", "params")
-    return History(**{name: np.stack([getattr(state, name) for state in seen]) for name in columns})

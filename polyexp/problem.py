@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from polyexp.checks import finite, number_list, one_of, require, whole
 from polyexp.component import Component
 from polyexp.samples import Chunk, Samples
 
-__all__ = ["TARGETS", "Problem", "Source"]
+__all__ = ["TARGETS", "Dropped", "Notice", "Problem", "Progress", "Source"]
 
 CHUNK = 2**20  # samples drawn or read at a time: 24 MiB of x, y and weights
 
@@ -23,6 +23,25 @@ TARGETS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "gaussian": lambda x: np.exp(-x * x),
     "abs": np.abs,
 }
+
+
+class Dropped(NamedTuple):
+    """Rows that were left out because a number was missing or of no use; as text, one sentence."""
+
+    name: str  # of the file
+    rows: int
+    of: int
+    first: int  # its row, counting from 1
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.rows} of {self.of} rows of {self.name} were dropped, the first is row {self.first} ({self.why})."
+
+
+Progress = Callable[[float], None]
+"""Called after each chunk with the fraction of all samples that is done."""
+Notice = Callable[[Dropped], None]
+"""Called after the last chunk if rows were left out."""
 
 
 @dataclass
@@ -50,7 +69,7 @@ class Source(Component):
 
     @property
     def label(self) -> str:
-        """The name of the samples in reports."""
+        """What the samples are called where they are shown or recorded."""
         return self.choice
 
     @property
@@ -58,8 +77,11 @@ class Source(Component):
         """Something that changes when the samples do though the settings do not: a file's size and time."""
         return None
 
+    def check(self) -> None:
+        """InputError where it is plain, without reading them all, that there are no samples."""
+
     @abstractmethod
-    def chunks(self, seed: int = 0) -> Iterator[Chunk]:
+    def chunks(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Iterator[Chunk]:
         """All samples in chunks of bounded size; may be called again and then gives the same."""
 
     def samples(self, seed: int = 0) -> Samples:
@@ -126,7 +148,7 @@ class Problem(Source, name="target"):
         """The domain."""
         return self.domain[0], self.domain[1]
 
-    def chunks(self, seed: int = 0) -> Iterator[Chunk]:
+    def chunks(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Iterator[Chunk]:
         """Draw the samples. Random ones come from streams of their own, so that they never move the initial values."""
         places, noises = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
         function = self.target if callable(self.target) else TARGETS[self.target]
@@ -139,3 +161,5 @@ class Problem(Source, name="target"):
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
             yield Chunk(x, y, np.ones_like(x))
+            if progress:
+                progress((begin + x.size) / self.num_samples)

@@ -37,7 +37,7 @@ class Quadratic:
         root = np.sqrt(samples.weights)[:, None]
         features = model.features(samples.x)
         size = features.shape[1]
-        factor = np.linalg.qr(root * np.column_stack([features, samples.y]), mode="r")
+        factor = np.asarray(np.linalg.qr(root * np.column_stack([features, samples.y]), mode="r"))
         factor = np.pad(factor, ((0, max(0, size + 1 - factor.shape[0])), (0, 0)))
         left, singular, right = np.linalg.svd(factor[:size, :size])
         known = singular > size * np.finfo(float).eps * singular[0]

@@ -223,7 +223,7 @@ def _factor(columns: np.ndarray) -> np.ndarray | None:
 
     A y that is itself a polynomial of the degree leaves no residual; its place gets the size of rounding instead of zero.
     """
-    factor = np.linalg.qr(columns.T, mode="r")
+    factor = np.asarray(np.linalg.qr(columns.T, mode="r"))
     size = columns.shape[0] - 2
     if factor.shape[0] < columns.shape[0] or not np.linalg.cond(factor[:size, :size]) < WELL_CONDITIONED:
         return None
