@@ -9,6 +9,7 @@ from importlib.metadata import version
 from polyexp.backends import Backend, NumPy, Torch
 from polyexp.checks import InputError
 from polyexp.component import Component
+from polyexp.datafile import DataFile
 from polyexp.devices import CPU, CUDA, Auto, Device
 from polyexp.fit import History, Look, Outcome, Result, State, fit, place, start, step
 from polyexp.loops import Autograd, ClosedForm, CustomFunction, Loop, Manual
@@ -42,6 +43,7 @@ __all__ = [
     "Component",
     "CustomFunction",
     "Data",
+    "DataFile",
     "Device",
     "GradientDescent",
     "HermiteSeries",

@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from polyexp.checks import InputError
 from polyexp.composition import USER_ERRORS, checked, conf_dir, explain, prepare
 from polyexp.run import Job
+from polyexp.tracking.store import without_password
 
 
 class RunError(Exception):
@@ -29,7 +30,7 @@ def task(cfg: DictConfig) -> Any:
     """One job, as Hydra calls it. Returns the final loss, which is what an optimizing sweeper minimises."""
     job = _job(cfg)
     try:
-        experiment = checked(cfg)
+        (experiment,) = checked(cfg)
         return experiment.action(experiment, job)
     except Exception as error:
         if isinstance(error, InputError) and not job.sweep:
@@ -72,11 +73,12 @@ def _check_options(words: list[str]) -> None:
 def _job(cfg: DictConfig) -> Job:
     hydra_cfg = HydraConfig.get()
     in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
+    typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))  # interpolations as typed
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
-        overrides=tuple(hydra_cfg.overrides.task),
+        overrides=tuple(map(without_password, typed)),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
-        config_yaml=OmegaConf.to_yaml(cfg),
+        config_yaml=without_password(OmegaConf.to_yaml(cfg)),
     )
 
 

@@ -1,18 +1,23 @@
 """polyexp's side of Hydra: where the configs are, which options exist, the help page, and errors in one sentence."""
 
+import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeperConf
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 import polyexp.actions  # noqa: F401  (defining a component registers it)
 from polyexp.checks import InputError, nearest
@@ -39,11 +44,7 @@ def prepare() -> None:
     store.store(group="schema", name="config", node=Config, package="_global_")
     for (group, name), cls in Component.registry.items():
         store.store(group=f"schema/{group}", name=name, node=cls, package=group)
-    sweeper = {
-        "_target_": "hydra_plugins.polyexp_plugins.CheckedSweeper",
-        "max_batch_size": None,
-        "params": None,
-    }
+    sweeper = BasicSweeperConf(_target_="hydra_plugins.polyexp_plugins.CheckedSweeper")
     store.store(group="hydra/sweeper", name="polyexp", node=sweeper)
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     plugins = str(PACKAGE / "_plugins")
@@ -51,9 +52,18 @@ def prepare() -> None:
         sys.path.append(plugins)
 
 
-def checked(cfg: DictConfig) -> Experiment:
-    """The experiment that `cfg` describes; InputError where anything about it is wrong."""
-    return build(cfg).check()
+def checked(*configs: DictConfig) -> list[Experiment]:
+    """The experiments that `configs` describe; InputError where anything about one of them is wrong.
+
+    Stores are opened, and made, only after everything else is found to be right.
+    """
+    try:
+        experiments = [build(cfg).check() for cfg in configs]
+    except OmegaConfBaseException as error:
+        raise InputError(explain(error)) from error
+    for experiment in experiments:
+        experiment.tracking.check()
+    return experiments
 
 
 @cache
@@ -108,29 +118,50 @@ Results go to outputs/: a folder for each run, and the MLflow store (`make ui` o
 """
 
 
+USER_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)  # an InputError is a ValueError
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", list[float]: "a list of numbers"}
+# What Hydra and OmegaConf say, and what is said instead.
+REPHRASED = {
+    r"Config group override must be|Merge error": "A group takes one choice, by its name; `python -m polyexp --help` "
+    "lists them.",
+    r"Ambiguous value for argument '(.*)'": r"`\1` lists several values: type -m in front for a sweep, or [...] around "
+    "them for a list.",
+    r"Key 'experiment' not in 'Config'": "The file must begin with the line `# @package _global_`.",
+}
+
+
 def explain(error: Exception) -> str:
-    """One sentence for anything that can be wrong with what the user typed."""
+    """One sentence for anything that can be wrong with what the user typed, or wrote into a config of their own."""
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, word = error.missing_cfg_file.partition("/")
-        return _unknown_choice(group, word)
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        return _unknown_choice(str(error.missing_cfg_file), error.options or ())
     if isinstance(error, OverrideParseException):
-        reasons = [line for line in error.message.splitlines() if not line.startswith(("Error parsing", "See http"))]
-        return f"`{error.override}` cannot be read as key=value ({reasons[0].strip('. ')})."
-    cause = error.__cause__
-    if isinstance(cause, ValidationError) and cause.full_key:
-        return _wrong_type(cause.full_key, _first_line(error).partition("=")[2] or _first_line(cause))
-    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and cause.full_key:
-        return str(unknown_key(cause.full_key))
-    text = _first_line(error)
-    if text.startswith("Could not override '"):
-        return str(unknown_key(text.split("'")[1].partition("@")[0]))
-    return text
+        reasons = [line for line in error.message.splitlines() if line.startswith(("missing", "mismatched"))]
+        return f"`{error.override}` cannot be read as key=value{''.join(f' ({reason})' for reason in reasons[:1])}."
+    if isinstance(error, YAMLError):
+        return f"A config file is not YAML: {' '.join(str(error).split())}."
+    text = f"{error}\n{error.__cause__ or ''}"
+    file = re.match(r"In '(?!schema/)(\S+)': \w+ raised", text)
+    return (f"In {file[1]}.yaml: " if file else "") + _rephrased(text)
 
 
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", list[float]: "a list of numbers"}
-USER_ERRORS = (HydraException, OmegaConfBaseException, ValueError)  # an InputError is a ValueError
+def _rephrased(text: str) -> str:
+    """Hydra's text, which names the override in its first line, followed by OmegaConf's, which may name the key."""
+    for pattern, words in REPHRASED.items():
+        if found := re.search(pattern, text):
+            return found.expand(words)
+    key = re.search(r"full_key: (\w[\w.]*)", text)
+    unknown = re.search(r"Could not override '(\S+)'", text)
+    if key and (unknown or re.search(r"Key '.*' (is )?not in ", text)):
+        return str(unknown_key(key[1]))
+    if unknown:
+        return str(unknown_key(unknown[1]))
+    if key and "support deletion" in text:
+        return f"`{key[1]}` cannot be removed."
+    if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):
+        return _wrong_type(key[1], value[1] if value[1] is not None else value[2])
+    return next(line for line in text.splitlines() if line).rstrip(".:") + "."
 
 
 def _plugins() -> list[EntryPoint]:
@@ -144,8 +175,12 @@ def _load(plugin: EntryPoint) -> None:
         raise InputError(f"The plugin `{plugin.name}` ({plugin.value}) cannot be imported: {error!r}.") from error
 
 
-def _unknown_choice(group: str, word: str) -> str:
-    allowed = choices(group)
+def _unknown_choice(path: str, options: Sequence[str]) -> str:
+    """For a config file `group/choice` that does not exist; a choice may have slashes, and so have these groups."""
+    nested = path.startswith(("hydra/", "schema/"))
+    group, _, word = path.rpartition("/") if nested else path.partition("/")
+    registered = [name for of, name in Component.registry if f"schema/{of}" == group]
+    allowed = choices(group) or list(options) or registered
     if not allowed:
         return str(unknown_key(group))
     return f"`{group}` must be one of {', '.join(allowed)}, got {word!r}.{nearest(word, allowed)}"
@@ -154,11 +189,7 @@ def _unknown_choice(group: str, word: str) -> str:
 def _wrong_type(key: str, value: str) -> str:
     group, _, name = key.rpartition(".")
     owners: list[type[Any]] = [Config, *(cls for cls in Component.registry.values() if cls.group == group)]
-    kinds = {one.type for owner in owners for one in fields(owner) if one.name == name}
+    types = [one.type for owner in owners for one in fields(owner) if one.name == name]
+    kinds = {kind for one in types for kind in (get_args(one) if isinstance(one, UnionType) else (one,))}
     wanted = [words for kind, words in KINDS.items() if kind in kinds]
     return f"`{key}` must be {wanted[0] if wanted else 'of another kind'}, got {value!r}."
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from polyexp.backends import Backend
-from polyexp.checks import InputError, nearest, whole
+from polyexp.checks import InputError, nearest, require, whole
 from polyexp.component import Component
+from polyexp.datafile import DataFile  # noqa: F401  (defining a component registers it)
 from polyexp.devices import Device
 from polyexp.fit import require_modes, require_offers
 from polyexp.forecast import Forecast, forecast, require_stable
@@ -21,6 +23,7 @@ from polyexp.models import Model
 from polyexp.optimizers import Optimizer
 from polyexp.problem import Source
 from polyexp.reduction import samples_for
+from polyexp.report.progress import bar
 from polyexp.samples import Samples
 from polyexp.tracking import Tracker
 
@@ -59,7 +62,8 @@ class _Wanted:
 
 @lru_cache(maxsize=4)
 def _samples(wanted: _Wanted) -> Samples:
-    return samples_for(wanted.problem, wanted.degree, wanted.seed)
+    with bar(f"Reading {wanted.problem.label}") as progress:
+        return samples_for(wanted.problem, wanted.degree, wanted.seed, progress)
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,14 @@ class Experiment:
     quiet: bool
 
     def check(self) -> "Experiment":
-        """InputError where the parts do not go together, or need a device or a store that is not there."""
+        """InputError where the parts do not go together, or need a device that is not there."""
         whole("seed", self.seed, 0, MAX_SEED)
         require_offers(self.loop, self.backend)
         self.backend.on(self.device)
-        self.tracking.check()
+        for one in dataclasses.fields(self.optimizer):
+            value = getattr(self.optimizer, one.name)
+            require(np.ndim(value) == 0, self.optimizer.key(one.name), "one number (a sweep, -m, takes several)", value)
+        self.problem.check()
         if self.loop.direct:
             require_modes(self.optimizer, self.forecast.quadratic)
         require_stable(self.forecast)
@@ -116,6 +123,7 @@ class Experiment:
     def fingerprint(self) -> str:
         """A hash of everything that decides the result: equal for equal experiments, wherever they are recorded."""
         decisive = {key: spell(value) for key, value in self.settings().items() if key != "loop.log_every"}
+        decisive["stamp"] = str(self.problem.stamp)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -124,13 +132,31 @@ def build(cfg: DictConfig) -> Experiment:
 
     Raises InputError for keys that no component has and for values out of range.
     """
+    for key in valueless_keys(cfg):
+        raise InputError(f"`{key}` has no value: type `{key}=...`.")
     for group in GROUPS:
-        if group not in cfg or OmegaConf.is_missing(cfg, group) or cfg[group] is None:
-            raise InputError(f"`{group}` has no value: type `{group}=...`.")
+        _require_schema(cfg, group)
     for key in unknown_keys(cfg):
         raise unknown_key(key)
     settings = {one.name: cfg[one.name] for one in dataclasses.fields(Config)}
     return Experiment(**{k: OmegaConf.to_object(v) if isinstance(v, DictConfig) else v for k, v in settings.items()})
+
+
+def valueless_keys(cfg: DictConfig) -> Iterator[str]:
+    """The keys of a configuration that were removed (`~seed`), emptied (`~model`) or left open (`???`)."""
+    own = [one.name for one in dataclasses.fields(Config)]
+    yield from (name for name in own if name not in cfg)
+    yield from sorted(OmegaConf.missing_keys(OmegaConf.masked_copy(cfg, own)))
+    yield from (group for group in GROUPS if cfg[group] is None)
+
+
+def _require_schema(cfg: DictConfig, group: str) -> None:
+    """InputError for a config file of a group that is not described by one of the group's components."""
+    schema = OmegaConf.get_type(cfg, group)
+    if not (isinstance(schema, type) and issubclass(schema, Component) and schema.group == group):
+        raise InputError(
+            f"`{group}` must be described by a component: its file must begin with `defaults: [/schema/{group}/...]`."
+        )
 
 
 def unknown_keys(cfg: DictConfig) -> Iterator[str]:
@@ -140,8 +166,7 @@ def unknown_keys(cfg: DictConfig) -> Iterator[str]:
         if key not in own and key != "hydra":
             yield str(key)
         elif key in GROUPS:
-            schema = OmegaConf.get_type(cfg, str(key))
-            fields = {one.name for one in dataclasses.fields(schema)} if dataclasses.is_dataclass(schema) else set()
+            fields = {one.name for one in dataclasses.fields(OmegaConf.get_type(cfg, str(key)))}
             yield from (f"{key}.{name}" for name in cfg[key] if name not in fields)
 
 

@@ -21,7 +21,7 @@ from polyexp.devices import Device
 from polyexp.loops import Loop, Manual
 from polyexp.models import Model
 from polyexp.optimizers import GradientDescent, Optimizer
-from polyexp.problem import Source
+from polyexp.problem import Progress, Source
 from polyexp.quadratic import Quadratic
 from polyexp.reduction import samples_for
 from polyexp.samples import Array, Chunk, Data, Samples
@@ -264,6 +264,7 @@ def fit(
     params: Any = None,
     samples: Samples | None = None,
     look: Callable[[Look], None] | None = None,
+    progress: Progress | None = None,
 ) -> Result:
     """Fit `model` to `problem` by gradient descent.
 
@@ -274,7 +275,8 @@ def fit(
 
     A problem's samples are reduced as its `reduction` says; `samples` gives them where that has been done already. Samples
     in place of a problem are taken as they are (`reduction.gauss` reduces them).
-    `look` is called with what is seen every `loop.log_every` steps and after the last one.
+    `look` is called with what is seen every `loop.log_every` steps and after the last one, `progress`
+    with the fraction done while the samples are read: before the fit, and once more after it, for the largest error.
 
     Raises InputError where the parts do not go together. Divergence is an outcome, not an error.
     """
@@ -288,7 +290,8 @@ def fit(
     if isinstance(problem, Samples):
         samples, chunks = problem, [problem]
     else:
-        samples, chunks = samples or samples_for(problem, model.polynomial_degree, first), problem.chunks(first)
+        samples = samples or samples_for(problem, model.polynomial_degree, first, progress)
+        chunks = problem.chunks(first, progress)
     model = model.on(samples.domain)
     quadratic = Quadratic.of(model, samples) if model.linear else None
     optimizer = tuned(optimizer, quadratic)

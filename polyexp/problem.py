@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from polyexp.checks import finite, number_list, one_of, require, whole
+from polyexp.checks import InputError, finite, number_list, one_of, require, whole
 from polyexp.component import Component
 from polyexp.samples import Chunk, Samples
 
@@ -84,10 +84,16 @@ class Source(Component):
     def chunks(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Iterator[Chunk]:
         """All samples in chunks of bounded size; may be called again and then gives the same."""
 
-    def samples(self, seed: int = 0) -> Samples:
-        """All samples at once, in memory."""
-        x, y, weights = (np.concatenate(column) for column in zip(*self.chunks(seed), strict=True))
-        return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
+    def samples(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Samples:
+        """All samples at once; InputError where memory does not hold them."""
+        whole("seed", seed, 0, 2**32 - 1)
+        try:
+            x, y, weights = (np.concatenate(one) for one in zip(*self.chunks(seed, progress, notice), strict=True))
+            return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
+        except MemoryError as error:
+            raise InputError(
+                f"{self.label} has more samples than memory holds: type `problem.reduction=auto`."
+            ) from error
 
 
 def _linspace(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
@@ -154,12 +160,15 @@ class Problem(Source, name="target"):
         function = self.target if callable(self.target) else TARGETS[self.target]
         for begin in range(0, self.num_samples, CHUNK):
             index = np.arange(begin, min(begin + CHUNK, self.num_samples))
-            x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
-            y = np.asarray(function(x), float) + np.zeros_like(x)
-            if self.noise:
-                y = y + noises.normal(0, self.noise, x.shape)
+            with np.errstate(all="ignore"):  # what is not finite is refused below
+                x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
+                y = np.asarray(function(x), float) + np.zeros_like(x)
+                noisy = y + noises.normal(0, self.noise, x.shape) if self.noise else y
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
-            yield Chunk(x, y, np.ones_like(x))
+            require(
+                bool(np.isfinite(noisy).all()), self.key("noise"), "a number whose multiples are finite", self.noise
+            )
+            yield Chunk(x, noisy, np.ones_like(x))
             if progress:
                 progress((begin + x.size) / self.num_samples)

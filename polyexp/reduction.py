@@ -18,12 +18,11 @@ The rule comes from the Jacobi matrix of the measure (Golub and Welsch 1969; Gau
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from polyexp.checks import InputError
-from polyexp.problem import Source
+from polyexp.problem import Dropped, Progress, Source
 from polyexp.samples import Chunk, Samples
 
 __all__ = ["gauss", "merge", "reduce_chunks", "samples_for"]
@@ -91,21 +90,25 @@ def reduce_chunks(chunks: Iterable[Chunk], degree: int, *, loss: str = "mean", n
     return reduced.scaled(1 / reduced.weights.sum()) if loss == "mean" else reduced
 
 
-def samples_for(source: Source, degree: int | None, seed: int = 0, **options: Any) -> Samples:
+def samples_for(source: Source, degree: int | None, seed: int = 0, progress: Progress | None = None) -> Samples:
     """The samples of a source as `source.reduction` wants them for polynomials of this degree (None: no polynomial).
 
-    "auto" keeps the samples where a reduction would not make them fewer. options go to `source.chunks`.
+    "auto" keeps the samples where a reduction would not make them fewer. `progress` is called with the fraction done.
     """
     if degree is None and source.reduction == "gauss":
         raise InputError(
             "`problem.reduction=gauss` needs a model that is a polynomial in x: type `problem.reduction=auto`."
         )
+    notes: list[Dropped] = []
     if degree is None or source.reduction == "none":
-        return source.samples(seed, **options)
-    reduced = reduce_chunks(source.chunks(seed, **options), degree, loss=source.loss, name=source.label)
-    if source.reduction == "auto" and reduced.total <= degree + 1:
-        return source.samples(seed)
-    return reduced if source.interval is None else reduced.on(source.interval)
+        samples = source.samples(seed, progress, notes.append)
+    else:
+        chunks = source.chunks(seed, progress, notes.append)
+        samples = reduce_chunks(chunks, degree, loss=source.loss, name=source.label)
+        if source.reduction == "auto" and samples.total <= degree + 1:
+            samples = source.samples(seed)
+    domain = source.interval or samples.domain
+    return replace(samples, domain=domain, note=" ".join(map(str, notes)))
 
 
 def _part(samples: Samples, part: slice) -> Samples:

@@ -7,6 +7,7 @@ import polyexp
 from polyexp.config import GROUPS, Experiment, spell
 from polyexp.fit import Look, Result, fit
 from polyexp.report import Terminal, write
+from polyexp.report.progress import bar
 from polyexp.tracking import About
 
 __all__ = ["Job", "run"]
@@ -30,7 +31,7 @@ def run(experiment: Experiment, job: Job) -> Result:
 
     with Terminal(job.folder, quiet=experiment.quiet) as terminal:
         terminal.begin(known, backend.describe())
-        with experiment.tracking.record(about) as record:
+        with experiment.tracking.record(about) as record, bar("Largest error", quiet=experiment.quiet) as progress:
 
             def tell(look: Look) -> None:
                 terminal.look(look)
@@ -45,6 +46,7 @@ def run(experiment: Experiment, job: Job) -> Result:
                 seed=experiment.seed,
                 samples=known.samples,
                 look=tell,
+                progress=progress,
             )
             files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
             terminal.summary(result, known)

@@ -30,6 +30,7 @@ class Samples:
 
     x, y, weights: shape (N,). domain: the interval (low, high) that the samples stand for.
     total: how many samples these stand for; more than N where they have been reduced.
+    note: what is to be said of them, such as rows that were left out.
     """
 
     x: np.ndarray  # shape: (N,)
@@ -39,6 +40,7 @@ class Samples:
     floor: float = 0.0
     name: str = "samples"
     total: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", self.total or self.x.size)
@@ -63,10 +65,6 @@ class Samples:
     def size(self) -> int:
         """The number of points, N."""
         return self.x.size
-
-    def on(self, domain: tuple[float, float]) -> "Samples":
-        """The same points, standing for another interval."""
-        return replace(self, domain=domain)
 
     def scaled(self, factor: float) -> "Samples":
         """The same points with every loss multiplied by `factor`."""

@@ -15,9 +15,7 @@ RUNS = [(), (3,), (2, 3)]
 
 
 def registered(group):
-    return [
-        cls for (of, _), cls in Component.registry.items() if of == group and cls.__module__.startswith("polyexp.")
-    ]
+    return [cls for (of, _), cls in Component.registry.items() if of == group and cls.__module__.startswith("polyexp.")]
 
 
 def named(cls):

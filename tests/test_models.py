@@ -85,8 +85,7 @@ def test_the_power_series_is_numpys_conversion(cls, degree):
 
 
 @pytest.mark.parametrize("cls", MODELS, ids=named)
-def test_power_series_of_a_high_degree_are_quick(cls):
-    """Degree 200 once took seconds: every basis polynomial was converted by itself."""
+def test_the_power_series_of_a_high_degree(cls):
     model = cls(degree=200).on((-1, 1))
     params = np.zeros(len(model.param_names))
     params[0] = 2.0
@@ -254,19 +253,26 @@ def test_raw_x_is_not_mapped(cls):
 
 
 @every_model
-@pytest.mark.parametrize("shape", [(), (1,), (4, 3), (5, 4, 0)])
+@pytest.mark.parametrize("shape", [(), (1,), (4, 3)])
 def test_params_of_a_wrong_shape(cls, shape):
     model = cls(degree=6)
     size = len(model.param_names)
     with pytest.raises(p.InputError) as caught:
         model.check_params(np.ones(shape))
-    if np.ones(shape).size:
-        assert str(caught.value) == f"params must have shape (*runs, {size}), got {shape}."
+    assert str(caught.value) == f"params must have shape (*runs, {size}), got {shape}."
 
 
 @pytest.mark.parametrize(
     ("params", "shown"),
-    [([1, np.nan], "[1, nan]"), ([np.inf, 1], "[inf, 1]"), ("ab", "'ab'"), ([[1], [1, 2]], "[[1], [1, 2]]")],
+    [
+        ([1, np.nan], "[1, nan]"),
+        ([np.inf, 1], "[inf, 1]"),
+        ([], "[]"),
+        ("ab", "'ab'"),
+        ([True, False], "[True, False]"),
+        ([[1], [1, 2]], "[[1], [1, 2]]"),
+        (np.full((9, 2), np.nan), "array([[nan, nan], [nan, nan], [nan, nan], [nan, nan], [nan, nan], [nan, nan]..."),
+    ],
 )
 def test_params_that_are_not_numbers(params, shown):
     with pytest.raises(p.InputError) as caught:

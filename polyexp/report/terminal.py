@@ -54,6 +54,8 @@ class Terminal:
         samples, needed = known.samples, len(known.model.param_names)
         reduced = f" (as {samples.size} weighted ones)" if samples.size < samples.total else ""
         self.say(f"Fitting {known.model.choice} to {samples.total} samples of {samples.name}{reduced} on {computed_by}")
+        if samples.note:
+            self.warn(samples.note)
         if samples.total < needed:
             self.warn(f"{_count(samples.total, 'sample')} cannot determine {_count(needed, 'parameter')}.")
         for line in outlook(known):

@@ -6,7 +6,7 @@ A long run is written every few seconds, so that its curves can be watched.
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from polyexp.checks import InputError, require
 from polyexp.fit import Look, Result
 from polyexp.forecast import Forecast
 from polyexp.report import description
-from polyexp.tracking.store import Store, default_uri, open_store
+from polyexp.tracking.store import Store, default_uri, open_store, without_password
 from polyexp.tracking.tracker import About, Record, Tracker, derived_params, final_metrics, look_metrics
 
 __all__ = ["MLflow"]
@@ -67,6 +67,8 @@ class MLflowRecord(Record):
         self._experiment_id = experiment_id
         self._about = about
         self._run_id: str | None = None
+        self._params = dict(about.params)  # not yet written, like the tags and the points from number `_written` on
+        self._tags: dict[str, str] = {}
         self._points: list[tuple[str, float, int]] = []
         self._written = 0
         self._started = int(time.time() * 1000)
@@ -81,8 +83,9 @@ class MLflowRecord(Record):
     def finish(self, result: Result, known: Forecast, files: Sequence[Path]) -> None:
         """Everything that is only known at the end."""
         self._add(final_metrics(result, known), 0)
-        tags = {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, known)}
-        run_id = self._flush(derived_params(result, known), tags)
+        self._params |= {name: str(value) for name, value in derived_params(result, known).items()}
+        self._tags |= {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, known)}
+        run_id = self._flush()
         self._client.log_inputs(run_id, [_dataset(result)])
         for file in files:
             self._client.log_artifact(run_id, str(file))
@@ -90,30 +93,29 @@ class MLflowRecord(Record):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, InputError):
-            return
-        status = "FINISHED" if kind is None else "FAILED" if issubclass(kind, Exception) else "KILLED"
-        # A store that has just failed may fail here again; the first error is the one to report.
-        with contextlib.nullcontext() if kind is None else contextlib.suppress(Exception):
-            self._client.set_terminated(self._run_id or self._flush(), status)
+        if kind is None:
+            self._client.set_terminated(self._run_id, "FINISHED")
+        elif self._run_id or not isinstance(error, InputError):
+            # A store that has just failed may fail here again; the first error is the one to report.
+            with contextlib.suppress(Exception):
+                self._flush()
+            with contextlib.suppress(Exception):
+                self._client.set_terminated(self._run_id, "FAILED" if issubclass(kind, Exception) else "KILLED")
 
     def where(self) -> list[str]:
         """The store, the command that opens it, and the run's page."""
         page = f"{self._store.ui}/#/experiments/{self._experiment_id}/runs/{self._run_id}?workflowType=machine_learning"
-        recorded = f"Recorded in {self._store.uri} as {self._about.name} ({self._run_id})"
+        recorded = f"Recorded in {without_password(self._store.uri)} as {self._about.name} ({self._run_id})"
         return [recorded, *(f"Open it with: {command}" for command in self._store.serve), page]
 
     def _add(self, metrics: dict[str, float], step: int) -> None:
         self._points += [(name, value, step) for name, value in metrics.items()]
 
-    def _flush(self, params: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> str:
+    def _flush(self) -> str:
         """Write what is new, in one batch, and return the run's id."""
         from mlflow.entities import Metric, Param, RunTag
 
-        params, tags = dict(params or {}), dict(tags or {})
-        if self._run_id is None:
-            self._run_id = self._create()
-            params = {**self._about.params, **params}
+        self._run_id = self._run_id or self._create()
         self._client.log_batch(
             self._run_id,
             # Timestamps follow from the position, so that a point written twice is dropped by MLflow, not doubled.
@@ -121,10 +123,10 @@ class MLflowRecord(Record):
                 Metric(name, value, self._started + position, step)
                 for position, (name, value, step) in enumerate(self._points[self._written :], self._written)
             ],
-            params=[Param(name, str(value)) for name, value in params.items()],
-            tags=[RunTag(name, value) for name, value in tags.items()],
+            params=[Param(name, value) for name, value in self._params.items()],
+            tags=[RunTag(name, value) for name, value in self._tags.items()],
         )
-        self._written = len(self._points)
+        self._params, self._tags, self._written = {}, {}, len(self._points)
         self._flushed = time.monotonic()
         return self._run_id
 

@@ -8,6 +8,7 @@ there when it is whole.
 import contextlib
 import logging
 import os
+import re
 import sqlite3
 import urllib.error
 import urllib.request
@@ -19,7 +20,7 @@ from typing import Any
 
 from polyexp.checks import InputError
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "default_uri", "open_store", "without_password"]
 
 CHECKOUT = Path(__file__).parents[2]
 LOCK_SECONDS = 120
@@ -59,7 +60,7 @@ class Store:
     @property
     def ui(self) -> str:
         """The address of the pages: the server's own, or where `serve` shows a local store."""
-        return self.uri.rstrip("/") if self._is_served else "http://127.0.0.1:5000"
+        return _address(self.uri) if self._is_served else "http://127.0.0.1:5000"
 
     @property
     def serve(self) -> list[str]:
@@ -67,11 +68,21 @@ class Store:
         if self._is_served:
             return []
         own = self.uri == f"sqlite:///{CHECKOUT / 'outputs' / 'mlflow.db'}" and (CHECKOUT / "Makefile").exists()
-        return ["make ui"] if own else [f"mlflow server --workers 1 --backend-store-uri {self.uri}"]
+        return ["make ui"] if own else [f"mlflow server --workers 1 --backend-store-uri {without_password(self.uri)}"]
 
     @property
     def _is_served(self) -> bool:
         return self.uri.startswith(("http://", "https://"))
+
+
+def without_password(uri: str) -> str:
+    """Text as it may be shown and recorded: addresses in it become `postgresql://user:***@host/name`."""
+    return re.sub(r"(://[^/@:\s]*):[^/@\s]*@", r"\1:***@", uri)
+
+
+def _address(uri: str) -> str:
+    """A server's address without user and password: /health asks for none, and urllib takes none."""
+    return re.sub(r"//[^/@]*@", "//", uri.rstrip("/"))
 
 
 def default_uri() -> str:
@@ -91,13 +102,16 @@ def open_store(uri: str) -> Store:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     with _one_sentence(uri):
         from mlflow import MlflowClient
+        from mlflow.store.db.db_types import DATABASE_ENGINES
 
         for noisy in ("mlflow.store.db.utils", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         if uri.startswith("sqlite:"):
             return _open_sqlite(uri)
         if uri.startswith(("http://", "https://")):
-            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=HEALTH_SECONDS).close()
+            urllib.request.urlopen(f"{_address(uri)}/health", timeout=HEALTH_SECONDS).close()
+        elif uri.partition(":")[0].partition("+")[0] in DATABASE_ENGINES:
+            _connect(uri)
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
         return Store(uri, client, None)
@@ -108,15 +122,30 @@ def _open_sqlite(uri: str) -> Store:
     from mlflow import MlflowClient
     from sqlalchemy import make_url
 
-    path = Path(make_url(uri).database or "").absolute()
+    name = make_url(uri).database
+    if name in (None, "", ":memory:"):
+        raise ValueError("a SQLite store needs a file: sqlite:///path/to/mlflow.db")
+    path = Path(name).absolute()
     root = str(path.parent / "artifacts")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    Path(root).mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock", timeout=LOCK_SECONDS):
         if not path.exists() or not path.stat().st_size:
             _make_sqlite(path, root)
+        _connect(f"sqlite:///{path}")
         client = MlflowClient(f"sqlite:///{path}")
         client.search_experiments(max_results=1)
     return Store(f"sqlite:///{path}", client, root)
+
+
+def _connect(uri: str) -> None:
+    """Raise at once where there is no database; MLflow would try for 100 seconds, and say so ten times."""
+    from sqlalchemy import create_engine, inspect
+
+    engine = create_engine(uri)
+    try:
+        inspect(engine)
+    finally:
+        engine.dispose()
 
 
 def _make_sqlite(path: Path, artifact_root: str) -> None:
@@ -139,14 +168,15 @@ def _one_sentence(uri: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except ImportError as error:
-        raise InputError(
-            f"`tracking=mlflow` needs mlflow, which cannot be imported ({error}): type `tracking=none`."
-        ) from error
+    except ImportError as error:  # mlflow itself, or the driver of a database
+        raise InputError(f"`tracking=mlflow` needs what cannot be imported ({error}): type `tracking=none`.") from error
     except Exception as error:
         reason = getattr(error, "orig", None) or getattr(error, "reason", None) or error
         text = f"{str(reason).strip() or type(error).__name__}\n".partition("\n")[0].partition(". ")[0]
+        shown = without_password(uri)
+        advice = "Type `tracking=none` to run without a record."
+        if "out-of-date" in text:
+            advice = f"Back it up and run `mlflow db upgrade {shown}`, or type `tracking=none`."
         raise InputError(
-            f"`tracking.uri` must name a store that can be opened, got {uri!r} ({text}). "
-            "Type `tracking=none` to run without a record."
+            f"`tracking.uri` must name a store that can be opened, got {shown!r} ({text}). {advice}"
         ) from error

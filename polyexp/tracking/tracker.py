@@ -105,6 +105,7 @@ def derived_params(result: Result, known: Forecast) -> dict[str, Any]:
         "samples.total": result.samples.total,
         "samples.used": result.samples.size,
         "samples.floor": result.samples.floor,
+        "samples.note": result.samples.note or None,
         "learning_rate.used": result.optimizer.learning_rate,
         "learning_rate.max_stable": known.limit,
         "hessian.largest": float(known.eigenvalues[0]),

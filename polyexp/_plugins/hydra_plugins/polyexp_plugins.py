@@ -7,6 +7,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from polyexp import composition
+from polyexp.checks import InputError
 
 
 class CheckedSweeper(BasicSweeper):
@@ -19,9 +20,11 @@ class CheckedSweeper(BasicSweeper):
         assert self.config is not None
         if batch is not self.overrides[0]:
             return
+        if not any(self.overrides):
+            raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
         loader = self.hydra_context.config_loader
-        for job in (job for one in self.overrides for job in one):
-            composition.checked(loader.load_sweep_config(master_config=self.config, sweep_overrides=list(job)))
+        jobs = [list(job) for one in self.overrides for job in one]
+        composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
 
 
 class OutsideConfigs(SearchPathPlugin):

@@ -1,0 +1,63 @@
+"""polyexp's command line, inside the test process or in a process of its own, and what MLflow holds afterwards."""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+from typing import NamedTuple
+
+import polyexp.__main__ as entrypoint
+
+
+class Exit(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_cli(*args, cwd):
+    """`polyexp *args` in a folder, inside this process, which is left as it was found."""
+    out, err = io.StringIO(), io.StringIO()
+    environment, argv, on_term = dict(os.environ), sys.argv, signal.getsignal(signal.SIGTERM)
+    sys.argv = [entrypoint.__file__, *args]
+    try:
+        with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = entrypoint.main()
+            except SystemExit as stop:
+                code = stop.code or 0
+    finally:
+        sys.argv = argv
+        signal.signal(signal.SIGTERM, on_term)
+        os.environ.clear()
+        os.environ.update(environment)
+    return Exit(code, out.getvalue(), err.getvalue())
+
+
+def run_process(*args, cwd, **env):
+    """`python -m polyexp *args` in a folder and in a process of its own, with more environment variables."""
+    command = [sys.executable, "-m", "polyexp", *args]
+    done = subprocess.run(command, cwd=cwd, env=os.environ | env, capture_output=True, text=True, timeout=120)
+    return Exit(done.returncode, done.stdout, done.stderr)
+
+
+def all_runs(client, experiment="polyexp"):
+    """Every run of an experiment, oldest first; none where there is no such experiment."""
+    found = client.get_experiment_by_name(experiment)
+    return client.search_runs([found.experiment_id], order_by=["attributes.start_time"]) if found else []
+
+
+def only_run(client, experiment="polyexp"):
+    """The run of an experiment that has one."""
+    (run,) = all_runs(client, experiment)
+    return run
+
+
+def history(client, run, metric):
+    """The points of a metric as (step, value), in the order in which they were recorded."""
+    points = client.get_metric_history(run.info.run_id, metric)
+    return [(point.step, point.value) for point in sorted(points, key=lambda point: point.timestamp)]

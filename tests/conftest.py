@@ -1,0 +1,57 @@
+"""An environment that is the same on every machine, and MLflow stores that cost no migration."""
+
+import os
+import sqlite3
+from contextlib import closing
+
+import pytest
+import torch
+from commands import run_cli
+
+from polyexp.tracking.store import open_store
+
+torch.set_num_threads(1)
+for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
+    del os.environ[name]
+os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"}
+
+
+def pytest_configure(config):
+    # MLflow's own use of SQLAlchemy; every other warning is an error (pyproject.toml).
+    config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy:DeprecationWarning")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory, worker_id):
+    """A migrated MLflow database without runs; made once, also where several workers share the session."""
+    root = tmp_path_factory.getbasetemp()
+    path = (root if worker_id == "master" else root.parent) / "empty" / "mlflow.db"
+    path.parent.mkdir(exist_ok=True)
+    open_store(f"sqlite:///{path}")  # which has a file lock
+    return path
+
+
+@pytest.fixture
+def new_store(empty_store):
+    """Call it with a path: a store that exists there already, without runs. Returns its URI."""
+
+    def make(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(empty_store)) as source, closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+        return f"sqlite:///{path}"
+
+    return make
+
+
+@pytest.fixture
+def cli(tmp_path, new_store):
+    """`polyexp` in `tmp_path`, where the default store exists."""
+    new_store(tmp_path / "outputs" / "mlflow.db")
+    return lambda *args: run_cli(*args, cwd=tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """MLflow's view of the default store of `cli`."""
+    return open_store(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}").client

@@ -1,0 +1,181 @@
+"""The shape of the package, read from its source: who imports whom, what is public, what is imported late."""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import polyexp
+
+ROOT = Path(polyexp.__file__).parent
+
+# A row imports only from the rows above it; the members of a package count as one row. `polyexp` is the __init__,
+# which gathers everything down to fit.
+ROWS = (
+    "checks",
+    "component",
+    "samples",
+    "problem",
+    "devices",
+    "models",
+    "backends",
+    "loops",
+    "optimizers",
+    "fit",
+    "polyexp",
+    "report",
+    "tracking",
+    "config",
+    "composition",
+    "run",
+    "__main__",
+)
+HYDRA = ("config", "composition", "__main__", "_plugins")  # who may know of Hydra and OmegaConf
+SOURCES = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+MODULES = {".".join(("polyexp", *path.with_suffix("").parts)).removesuffix(".__init__"): path for path in SOURCES}
+
+every_source = pytest.mark.parametrize("path", SOURCES, ids=str)
+
+
+def row(path):
+    """The row of a source file, e.g. `loops` of loops/manual.py."""
+    return "polyexp" if path == Path("__init__.py") else path.with_suffix("").parts[0]
+
+
+def imported(nodes):
+    """The dotted names of everything that these nodes import; `from a import b` gives a.b where that is a module."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            full = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else str(node.module) for name in full)
+
+
+def at_import(tree):
+    """The nodes that run when a module is imported: not those inside functions."""
+    waiting = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def own(name):
+    """The row of polyexp that a dotted name belongs to, or None."""
+    parts = name.split(".")
+    return None if parts[0] != "polyexp" else parts[1] if len(parts) > 1 else "polyexp"
+
+
+def test_every_module_has_its_row():
+    assert {row(path) for path in SOURCES} - {"_plugins"} == set(ROWS)
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if row(path) not in ("polyexp", "_plugins")], ids=str)
+def test_a_module_imports_only_from_the_rows_above(path):
+    here = row(path)
+    for name in imported(ast.walk(SOURCES[path])):
+        if (there := own(name)) is not None:
+            assert there == here or ROWS.index(there) < ROWS.index(here), f"{path} imports {name}"
+
+
+@every_source
+def test_heavy_libraries_are_imported_late(path):
+    tops = {name.split(".")[0] for name in imported(at_import(SOURCES[path]))}
+    assert ("torch" in tops) == (path == Path("loops/functions.py"))
+    assert not tops & {"mlflow", "pandas", "sqlalchemy", "matplotlib"}
+
+
+@every_source
+def test_hydra_is_known_to_few(path):
+    anywhere = {name.split(".")[0] for name in imported(ast.walk(SOURCES[path]))}
+    if row(path) not in HYDRA:
+        assert not anywhere & {"hydra", "omegaconf"}
+
+
+@every_source
+def test_mlflow_is_known_to_tracking_alone(path):
+    if row(path) != "tracking":
+        assert "mlflow" not in {name.split(".")[0] for name in imported(ast.walk(SOURCES[path]))}
+
+
+# What is public
+
+LIBRARY = [name for name, path in MODULES.items() if row(path) not in ("_plugins", "__main__")]
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_all_is_what_there_is(name):
+    module = importlib.import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        assert hasattr(module, public), public
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.name == "__init__.py"], ids=str)
+def test_what_a_package_gathers_is_public(path):
+    name = next(name for name, of in MODULES.items() if of == path)
+    names = {alias.asname or alias.name for node in SOURCES[path].body for alias in names_of(node)}
+    assert set(importlib.import_module(name).__all__) - {"__version__"} == names - {"version"}
+
+
+def names_of(node):
+    return node.names if isinstance(node, ast.ImportFrom) else []
+
+
+@pytest.mark.parametrize("name", [name for name in polyexp.__all__ if name != "__version__"])
+def test_every_public_name_is_documented(name):
+    thing = getattr(polyexp, name)
+    text = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
+    assert text
+    assert not text.startswith(f"{name}(")  # what a dataclass writes where nobody did
+
+
+def undocumented(body, prefix=""):
+    """The public classes, functions and methods without a docstring."""
+    for node in body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):
+            if not ast.get_docstring(node):
+                yield prefix + node.name
+            if isinstance(node, ast.ClassDef):
+                yield from undocumented(node.body, f"{prefix}{node.name}.")
+
+
+@every_source
+def test_everything_public_has_a_docstring(path):
+    assert ast.get_docstring(SOURCES[path])
+    assert list(undocumented(SOURCES[path].body)) == []
+
+
+# What importing costs
+
+
+def loaded_by(code):
+    """Which heavy libraries a fresh Python has loaded after this code."""
+    heavy = ("torch", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "rich")
+    program = f"{code}\nimport sys\nprint(*[name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_importing_polyexp_is_light():
+    assert loaded_by("import polyexp") == []
+
+
+def test_a_numpy_run_loads_neither_torch_nor_mlflow():
+    fit = "polyexp.fit(polyexp.Problem(num_samples=9), polyexp.Legendre(), backend=polyexp.NumPy(), "
+    loop = "loop=polyexp.Manual(steps=3), device=polyexp.Auto())"
+    assert loaded_by(f"import polyexp\n{fit}{loop}.power_series") == []
+
+
+def test_a_torch_run_does_load_torch():
+    """The check above would notice."""
+    fit = "polyexp.fit(polyexp.Problem(num_samples=9), polyexp.Legendre(), loop=polyexp.Autograd(steps=3))"
+    assert loaded_by(f"import polyexp\n{fit}") == ["torch"]
