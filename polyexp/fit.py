@@ -22,7 +22,7 @@ from polyexp.loops import Loop, Manual
 from polyexp.models import Model
 from polyexp.optimizers import GradientDescent, Optimizer
 from polyexp.problem import Progress, Source
-from polyexp.quadratic import Quadratic
+from polyexp.quadratic import Quadratic, quadratic_of
 from polyexp.reduction import samples_for
 from polyexp.samples import Array, Chunk, Data, Samples
 
@@ -293,7 +293,7 @@ def fit(
         samples = samples or samples_for(problem, model.polynomial_degree, first, progress)
         chunks = problem.chunks(first, progress)
     model = model.on(samples.domain)
-    quadratic = Quadratic.of(model, samples) if model.linear else None
+    quadratic = quadratic_of(model, samples)
     optimizer = tuned(optimizer, quadratic)
     initial = model.initial_params(seed) if params is None else model.check_params(params)
     initial = _spread(initial, optimizer)
@@ -441,17 +441,17 @@ def _loss(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # 
 def _largest_loss(
     model: Model, samples: Samples, initial: np.ndarray, optimizer: Optimizer, quadratic: Quadratic | None
 ) -> np.ndarray:
-    """Above which a run counts as diverged.
+    """The largest loss of a run that has not diverged: finite, and at least that of the zero function, as a nearly perfect
+    start may wander.
 
-    The first loss counts as at least what rounding makes of the data, so that a perfect start may wander. A run whose rate
-    is known to be stable may grow as it likes before it falls (momentum does), as long as it stays finite.
+    A run whose rate is known to be stable may grow as it likes before it falls (momentum does), as long as it stays finite.
     """
-    rounding = np.finfo(float).eps * samples.loss(np.zeros_like(samples.y))
-    limit = np.asarray(GROWTH_LIMIT * np.maximum(_loss(model, samples, initial), rounding))
+    finite = np.finfo(float).max
+    with np.errstate(over="ignore"):
+        limit = np.maximum(GROWTH_LIMIT * _loss(model, samples, initial), samples.loss(np.zeros_like(samples.y)))
     stable = optimizer.limit(quadratic.largest) if quadratic and quadratic.largest else None
-    return (
-        limit if stable is None else np.where(np.asarray(optimizer.learning_rate) <= stable, np.finfo(float).max, limit)
-    )
+    growing = True if stable is None else np.asarray(optimizer.learning_rate) > stable
+    return np.where(growing, np.minimum(limit, finite), finite)
 
 
 def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples]) -> np.ndarray:

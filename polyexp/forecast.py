@@ -16,7 +16,7 @@ from polyexp.fit import tuned
 from polyexp.loops import Loop
 from polyexp.models import LegendreSeries, Model
 from polyexp.optimizers import GradientDescent, Optimizer
-from polyexp.quadratic import Quadratic, hessian_eigenvalues, lowest_loss
+from polyexp.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.samples import Samples
 
 __all__ = ["Alternative", "Forecast", "first_step", "forecast", "require_stable"]
@@ -88,7 +88,7 @@ class Forecast:
 
 def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, initial: np.ndarray) -> Forecast:
     """The forecast of one run; `model` is the one that is on the samples' domain."""
-    quadratic = Quadratic.of(model, samples) if model.linear else None
+    quadratic = quadratic_of(model, samples)
     optimizer = tuned(optimizer, quadratic)
     eigenvalues = quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial)
     final_loss = slowest = None

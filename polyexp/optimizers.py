@@ -6,7 +6,7 @@ They follow torch.optim's SGD, RMSprop and Adam to rounding. Every number of a r
 import copy
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -33,7 +33,7 @@ class Optimizer(Component):
     tunable: ClassVar[bool] = False
 
     learning_rate: Any = 1e-6
-    allow_divergence: bool = False
+    allow_divergence: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if not (self.tunable and self.automatic):
@@ -51,11 +51,11 @@ class Optimizer(Component):
         return np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in fields(self)))
 
     def on(self, put: Callable[[np.ndarray], Array]) -> Self:
-        """This rule with its per-run numbers put on a device, as (*runs, 1)."""
+        """This rule with its per-run numbers put on a device, as (*runs, 1), and the others as plain floats."""
         placed = copy.copy(self)
         for one in fields(self):
-            if np.ndim(getattr(self, one.name)):
-                setattr(placed, one.name, put(np.asarray(getattr(self, one.name), float)[..., None]))
+            array = np.asarray(getattr(self, one.name), float)
+            setattr(placed, one.name, put(array[..., None]) if array.ndim else float(array))
         return placed
 
     def tuned(self, largest: float, smallest: float) -> Self:

@@ -55,8 +55,8 @@ class Source(Component):
 
     group: ClassVar[str] = "problem"
 
-    loss: str = "mean"
-    reduction: str = "auto"
+    loss: str = field(default="mean", kw_only=True)
+    reduction: str = field(default="auto", kw_only=True)
 
     def __post_init__(self) -> None:
         one_of(self.key("loss"), self.loss, ("mean", "sum"))
@@ -71,6 +71,11 @@ class Source(Component):
     def label(self) -> str:
         """What the samples are called where they are shown or recorded."""
         return self.choice
+
+    @property
+    def at_least(self) -> int:
+        """A number of samples that is known without reading them."""
+        return 0
 
     @property
     def stamp(self) -> object:
@@ -88,6 +93,7 @@ class Source(Component):
         """All samples at once; InputError where memory does not hold them."""
         whole("seed", seed, 0, 2**32 - 1)
         try:
+            np.empty((3, self.at_least))  # fails at once where collecting them would fail after a long time
             x, y, weights = (np.concatenate(one) for one in zip(*self.chunks(seed, progress, notice), strict=True))
             return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
         except MemoryError as error:
@@ -148,6 +154,11 @@ class Problem(Source, name="target"):
     def choice(self) -> str:
         """The target's name."""
         return getattr(self.target, "__name__", "function") if callable(self.target) else str(self.target)
+
+    @property
+    def at_least(self) -> int:
+        """All of them."""
+        return self.num_samples
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import numpy as np
 from polyexp.models import LegendreSeries, Model
 from polyexp.samples import Samples
 
-__all__ = ["Quadratic", "hessian_eigenvalues", "lowest_loss"]
+__all__ = ["Quadratic", "hessian_eigenvalues", "lowest_loss", "quadratic_of"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Quadratic:
 
     @classmethod
     def of(cls, model: Model, samples: Samples) -> Self:
-        """Of a model with `linear`, by QR and SVD in float64."""
+        """Of a model with `linear`, by QR and SVD in float64. `quadratic_of` asks first whether that can be done."""
         root = np.sqrt(samples.weights)[:, None]
         features = model.features(samples.x)
         size = features.shape[1]
@@ -80,12 +80,25 @@ class Quadratic:
         return self.largest / self.smallest if self.largest else 1.0
 
 
+def quadratic_of(model: Model, samples: Samples) -> Quadratic | None:
+    """The quadratic form, or None for a model that is not linear, or whose features or whose loss overflow."""
+    if not model.linear:
+        return None
+    with np.errstate(all="ignore"):
+        features = np.sqrt(samples.weights)[:, None] * model.features(samples.x)
+        computable = np.isfinite((features**2).sum()) and np.isfinite(
+            (samples.weights * samples.y**2).sum() + samples.floor
+        )
+    return Quadratic.of(model, samples) if computable else None
+
+
 def lowest_loss(model: Model, samples: Samples) -> float | None:
     """The loss of the best polynomial of the model's degree: what no parameters of the model can go below."""
     if model.polynomial_degree is None:
         return None
     best = LegendreSeries(degree=model.polynomial_degree).on(samples.domain)
-    return Quadratic.of(best, samples).lowest
+    quadratic = quadratic_of(best, samples)
+    return quadratic.lowest if quadratic else None
 
 
 def hessian_eigenvalues(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # shape: (K,) -> (K,)
@@ -95,11 +108,15 @@ def hessian_eigenvalues(model: Model, samples: Samples, params: np.ndarray) -> n
     (Squire and Trapp 1998).
     """
     h = 1e-30
-    features = model.features(samples.x)
+    with np.errstate(all="ignore"):
+        features = model.features(samples.x)
 
     def gradient(at: np.ndarray) -> np.ndarray:
         residual = model.forward(at, features) - samples.y
         return np.asarray(model.backward(at, features, 2 * samples.weights * residual))
 
-    hessian = gradient(params + 1j * h * np.eye(params.size)).imag / h
+    with np.errstate(all="ignore"):
+        hessian = gradient(params + 1j * h * np.eye(params.size)).imag / h
+    if not np.isfinite(hessian).all():
+        return np.full(params.shape, np.nan)
     return np.linalg.eigvalsh((hessian + hessian.T) / 2)[::-1]

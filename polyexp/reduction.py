@@ -59,8 +59,12 @@ def gauss(samples: Samples, degree: int) -> Samples:
         parts = (slice(begin, begin + BLOCK) for begin in range(0, samples.size, BLOCK))
         return gauss(_union([gauss(_part(samples, part), degree) for part in parts]), degree)
     if projection is None:
+        points = np.unique(samples.x)
+        if points.size <= degree + 1:
+            return _gathered(samples, points)
         projection = _by_lanczos(z, samples.y, samples.weights, degree)
     nodes, vectors = np.linalg.eigh(projection.jacobi)
+    nodes = np.clip(nodes, -1, 1)  # rounding must not put them outside the samples, where T_k grows fast
     values, roots = projection.coefficients @ vectors, vectors[0]
     # A node whose weight is below rounding says nothing about a polynomial, but its part of y's norm belongs in the floor.
     seen = np.abs(roots) > SPANNED
@@ -111,6 +115,16 @@ def samples_for(source: Source, degree: int | None, seed: int = 0, progress: Pro
     return replace(samples, domain=domain, note=" ".join(map(str, notes)))
 
 
+def _gathered(samples: Samples, points: np.ndarray) -> Samples:
+    """All samples of one x as one, with the mean of their y: exact, where there are no more points than nodes."""
+    place = np.searchsorted(points, samples.x)
+    weights = np.bincount(place, samples.weights)
+    known = weights > 0
+    mean = np.divide(np.bincount(place, samples.weights * samples.y), weights, out=np.zeros(points.size), where=known)
+    floor = samples.floor + float(samples.weights @ (samples.y - mean[place]) ** 2)
+    return replace(samples, x=points[known], y=mean[known], weights=weights[known], floor=floor)
+
+
 def _part(samples: Samples, part: slice) -> Samples:
     x, y, weights = samples.x[part], samples.y[part], samples.weights[part]
     share = samples.floor if part.start == 0 else 0.0
@@ -138,14 +152,14 @@ def _to_window(x: np.ndarray) -> tuple[float, float]:
 def _by_lanczos(z: np.ndarray, y: np.ndarray, weights: np.ndarray, degree: int) -> _Projection:
     """Lanczos' recurrence for the operator "times z", from the square roots of the weights."""
     root = np.sqrt(weights)
-    mass = float(np.linalg.norm(root))
+    mass = float(np.sqrt(weights.sum()))
     basis = np.empty((degree + 1, z.size))
     basis[0] = root / mass
     jacobi = np.zeros((degree + 1, degree + 1))
     rank = degree + 1
     for k in range(degree + 1):
         vector = z * basis[k]
-        jacobi[k, k] = basis[k] @ vector
+        jacobi[k, k] = (basis[k] * vector).sum()
         if k == degree:
             break
         beta = _orthogonalise(vector, basis[: k + 1])
@@ -167,15 +181,20 @@ def _orthogonalise(vector: np.ndarray, basis: np.ndarray) -> float:
     """Subtract from `vector`, in place, what lies in the span of `basis`, again and again until no more is found
     (Kahan's criterion, Parlett 1980); return the norm of what is left.
     """
-    before, left = np.inf, float(np.linalg.norm(vector))
+    before, left = np.inf, _norm(vector)
     while SPANNED < left < 0.7 * before:
         vector -= (basis @ vector) @ basis
-        before, left = left, float(np.linalg.norm(vector))
+        before, left = left, _norm(vector)
     return left
 
 
+def _norm(vector: np.ndarray) -> float:
+    """By NumPy's pairwise sum: the rounding of a plain dot product would move the nodes by tens of units."""
+    return float(np.sqrt((vector * vector).sum()))
+
+
 def _by_blocks(z: np.ndarray, y: np.ndarray, weights: np.ndarray, degree: int) -> _Projection | None:
-    """The same from the triangular factor R of [T_0 ... T_d, y, T_{d+1}]; None where the Chebyshev basis is not good enough.
+    """The same from the triangular factor R of [T_0 ... T_{d+1}, y]; None where the Chebyshev basis is not good enough.
 
     With T = Q R, "times z" is R X R^-1 in the orthonormal basis Q, X being the recurrence z T_j = (T_{j+1} + T_{|j-1|}) / 2.
     """
@@ -189,35 +208,35 @@ def _by_blocks(z: np.ndarray, y: np.ndarray, weights: np.ndarray, degree: int) -
         block = slice(begin, begin + BLOCK)
         columns = unmix @ _columns(z[block], y[block], weights[block], degree)
         gram += columns @ columns.T
-    size = degree + 1
-    if not np.linalg.cond(gram[:size, :size]) < WELL_CONDITIONED:
+    if not np.linalg.cond(gram[:-1, :-1]) < WELL_CONDITIONED:
         return None
     try:
         factor = np.linalg.cholesky(gram).T @ first_guess
     except np.linalg.LinAlgError:
         return None
+    size = degree + 1
     inner = factor[:size, :size]
     recurrence = np.zeros((size + 1, size))
     for j in range(size):
         recurrence[j + 1, j] += 0.5
         recurrence[abs(j - 1), j] += 0.5
-    times_z = np.column_stack([inner, factor[:size, size + 1]]) @ recurrence @ np.linalg.inv(inner)
+    times_z = factor[:size, : size + 1] @ recurrence @ np.linalg.inv(inner)
     off = np.diag(times_z, -1)
     jacobi = np.diag(np.diag(times_z)) + np.diag(off, -1) + np.diag(off, 1)
-    return _Projection(jacobi, factor[:size, size], 1 / factor[0, 0], float(factor[size, size] ** 2))
+    *coefficients, along_next, beyond = factor[:, -1]
+    return _Projection(jacobi, np.array(coefficients), 1 / factor[0, 0], float(along_next**2 + beyond**2))
 
 
 def _columns(z: np.ndarray, y: np.ndarray, weights: np.ndarray, degree: int) -> np.ndarray:  # shape: (degree + 3, n)
-    """T_0 ... T_d, y, T_{d+1} as rows, each times the square root of the weights."""
+    """T_0 ... T_{d+1}, y as rows, each times the square root of the weights."""
     columns = np.empty((degree + 3, z.size))
     columns[0] = np.sqrt(weights)
-    chebyshev = [*range(degree + 1), degree + 2]  # the rows of T_0, T_1, ...
-    np.multiply(columns[0], z, out=columns[chebyshev[1]])
+    np.multiply(columns[0], z, out=columns[1])
     double = 2 * z
-    for two, one, row in zip(chebyshev, chebyshev[1:], chebyshev[2:], strict=False):
-        np.multiply(double, columns[one], out=columns[row])
-        columns[row] -= columns[two]
-    np.multiply(columns[0], y, out=columns[degree + 1])
+    for k in range(2, degree + 2):
+        np.multiply(double, columns[k - 1], out=columns[k])
+        columns[k] -= columns[k - 2]
+    np.multiply(columns[0], y, out=columns[-1])
     return columns
 
 
@@ -227,10 +246,8 @@ def _factor(columns: np.ndarray) -> np.ndarray | None:
     A y that is itself a polynomial of the degree leaves no residual; its place gets the size of rounding instead of zero.
     """
     factor = np.asarray(np.linalg.qr(columns.T, mode="r"))
-    size = columns.shape[0] - 2
-    if factor.shape[0] < columns.shape[0] or not np.linalg.cond(factor[:size, :size]) < WELL_CONDITIONED:
+    if factor.shape[0] < columns.shape[0] or not np.linalg.cond(factor[:-1, :-1]) < WELL_CONDITIONED:
         return None
     rounding = np.finfo(float).eps * np.linalg.norm(columns, axis=1).max()
-    for k in (size, size + 1):
-        factor[k, k] = max(abs(factor[k, k]), rounding)
+    factor[-1, -1] = max(abs(factor[-1, -1]), rounding)
     return factor

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyexp.checks import InputError, one_of, require
+from polyexp.checks import InputError, finite_array, one_of, require
 
 __all__ = ["Array", "Chunk", "Data", "Samples"]
 
@@ -56,10 +56,16 @@ class Samples:
         Raises InputError where these are not equally long sequences of finite numbers, or a weight is negative.
         """
         one_of("loss", loss, ("mean", "sum"))
-        chunk = _checked(x, y, weights)
-        low, high = (float(chunk.x.min()), float(chunk.x.max())) if domain is None else domain
-        scale = 1.0 / chunk.weights.sum() if loss == "mean" else 1.0
-        return cls(chunk.x, chunk.y, chunk.weights * scale, (float(low), float(high)), name=name)
+        x, y = finite_array("x", x), finite_array("y", y)
+        weights = np.ones(x.shape) if weights is None else finite_array("weights", weights)
+        if x.ndim != 1 or not x.shape == y.shape == weights.shape:
+            shapes = f"{x.shape}, {y.shape} and {weights.shape}"
+            raise InputError(f"x, y and weights must be equally long sequences of numbers, got shapes {shapes}.")
+        require(bool((weights >= 0).all()) and bool(weights.any()), "weights", "at least 0, and not all 0", weights)
+        low, high = (x.min(), x.max()) if domain is None else domain
+        require(bool(-np.inf < low <= high < np.inf), "domain", "[low, high] with low <= high, both finite", domain)
+        scale = 1.0 / weights.sum() if loss == "mean" else 1.0
+        return cls(x, y, weights * scale, (float(low), float(high)), name=name)
 
     @property
     def size(self) -> int:
@@ -68,24 +74,12 @@ class Samples:
 
     def scaled(self, factor: float) -> "Samples":
         """The same points with every loss multiplied by `factor`."""
-        return replace(self, weights=self.weights * factor, floor=self.floor * factor)
+        return replace(self, weights=self.weights * factor, floor=float(self.floor * factor))
 
     def loss(self, predictions: np.ndarray) -> np.ndarray:  # shape: (*runs, N) -> (*runs,)
         """The loss of the given predictions at x."""
         residual = predictions - self.y
         return np.asarray((self.weights * residual * residual).sum(-1) + self.floor)
-
-
-def _checked(x: Any, y: Any, weights: Any) -> Chunk:
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    weights = np.ones(x.shape) if weights is None else np.asarray(weights, float)
-    if x.ndim != 1 or not x.size or not x.shape == y.shape == weights.shape:
-        shapes = f"{x.shape}, {y.shape} and {weights.shape}"
-        raise InputError(f"x, y and weights must be equally long sequences of numbers, got shapes {shapes}.")
-    finite = all(bool(np.isfinite(one).all()) for one in (x, y, weights))
-    require(finite, "x, y, weights", "finite everywhere", "nan or inf")
-    require(bool((weights >= 0).all()) and bool(weights.any()), "weights", "at least 0, and not all 0", weights.min())
-    return Chunk(x, y, weights)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
         "loss/final": result.loss,
         "loss/final_excess": result.excess,
         "loss/best" if known.exact else "loss/lower_bound": known.lowest,
-        "loss/predicted": known.final_loss,
+        "loss/predicted": known.final_loss if math.isfinite(known.final_loss or 0) else None,
         "loss/log10_final": log10,
         "loss/max_error": result.max_error,
         "optimizer/steps": result.steps,
