@@ -156,7 +156,8 @@ def _rephrased(text: str) -> str:
     if key and (unknown or re.search(r"Key '.*' (is )?not in ", text)):
         return str(unknown_key(key[1]))
     if unknown:
-        return str(unknown_key(unknown[1]))
+        group, moved, _ = unknown[1].partition("@")
+        return f"A group stays where it is: type `{group}=...`." if moved else str(unknown_key(unknown[1]))
     if key and "support deletion" in text:
         return f"`{key[1]}` cannot be removed."
     if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):

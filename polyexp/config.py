@@ -179,7 +179,7 @@ def known_keys() -> list[str]:
 def unknown_key(key: str) -> InputError:
     """The error for a key that does not exist, with the nearest one that does."""
     keys = [known for known in known_keys() if "." in known or "." not in key]
-    same_ending = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    same_ending = [known for known in known_keys() if known.rpartition(".")[2] == key.rpartition(".")[2]]
     here = [known for known in same_ending if known != key]
     hint = f" Did you mean {here[0]!r}?" if here else nearest(key, keys)
     if key in keys:

@@ -13,6 +13,7 @@ from polyexp.samples import Chunk, Samples
 
 __all__ = ["TARGETS", "Dropped", "Notice", "Problem", "Progress", "Source"]
 
+MAX_SAMPLES = 10**12  # a day at ten million samples a second
 CHUNK = 2**20  # samples drawn or read at a time: 24 MiB of x, y and weights
 
 TARGETS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -92,6 +93,7 @@ class Source(Component):
     def samples(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Samples:
         """All samples at once; InputError where memory does not hold them."""
         whole("seed", seed, 0, 2**32 - 1)
+        self.check()
         try:
             np.empty((3, self.at_least))  # fails at once where collecting them would fail after a long time
             x, y, weights = (np.concatenate(one) for one in zip(*self.chunks(seed, progress, notice), strict=True))
@@ -159,6 +161,11 @@ class Problem(Source, name="target"):
     def at_least(self) -> int:
         """All of them."""
         return self.num_samples
+
+    def check(self) -> None:
+        """InputError for more samples than can be drawn in a day."""
+        wanted = f"a number of samples that can be drawn (at most {MAX_SAMPLES})"
+        require(self.num_samples <= MAX_SAMPLES, self.key("num_samples"), wanted, self.num_samples)
 
     @property
     def interval(self) -> tuple[float, float]:

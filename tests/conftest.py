@@ -1,6 +1,7 @@
 """An environment that is the same on every machine, and MLflow stores that cost no migration."""
 
 import os
+import socket
 import sqlite3
 from contextlib import closing
 
@@ -55,3 +56,11 @@ def cli(tmp_path, new_store):
 def store(tmp_path):
     """MLflow's view of the default store of `cli`."""
     return open_store(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}").client
+
+
+@pytest.fixture
+def free_port():
+    """A port of the loopback interface on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

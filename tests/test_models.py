@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from cases import DOMAIN, MODELS, RUNS, assert_close, bound, named, normal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial, legendre
 
@@ -141,6 +141,7 @@ points = st.lists(st.floats(-3, 3), min_size=1, max_size=5)
 
 
 @given(coefficients, points)
+@settings(deadline=None)
 def test_a_legendre_sum_and_its_derivatives(coef, z):
     z = np.array(z)
     function = p.LegendreSum(tuple(coef))

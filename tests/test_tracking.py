@@ -7,7 +7,6 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -508,16 +507,9 @@ def test_a_deleted_experiment_is_not_written_to(cli, store):
     )
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
-def serving(folder, uri):
+def serving(folder, uri, port):
     """A real MLflow server over a store; yields its address."""
-    port = free_port()
     root = ["--backend-store-uri", uri, "--default-artifact-root", str(folder / "served")]
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port), *root],
@@ -543,8 +535,8 @@ def answers(url):
     return False
 
 
-def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store):
-    with serving(tmp_path, new_store(tmp_path / "server.db")) as address:
+def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store, free_port):
+    with serving(tmp_path, new_store(tmp_path / "server.db"), free_port) as address:
         uri = address.replace("://", "://somebody:hunter2@")
         ended = run_cli(*SHORT, f"tracking.uri={uri}", cwd=tmp_path)
         client = MlflowClient(address)

@@ -10,6 +10,8 @@ __all__ = ["advice", "coefficients", "description", "headline", "loss_line", "mo
 
 CLOSE = 1e-2  # a loss this part above the best possible one is as good as the best
 
+MAX_ROWS, MAX_FORMULA = 50, 3000  # of a description, which MLflow cuts at 8000 letters
+
 
 def headline(result: Result) -> str:
     """The fitted formula with its numbers."""
@@ -114,10 +116,14 @@ def _close(known: Forecast) -> float:
 def description(result: Result, known: Forecast) -> str:
     """The run's page in MLflow: the formula, how it ended, and the coefficients as a small table, in Markdown."""
     outcome: Outcome = result.outcome
-    rows = "\n".join(f"| {name} | {value} | {power} |" for name, value, power in coefficients(result))
+    formula, rows = headline(result), [f"| {' | '.join(row)} |" for row in coefficients(result)]
+    if len(rows) > MAX_ROWS:
+        rows[MAX_ROWS:] = ["| ... | | |"]
+    if len(formula) > MAX_FORMULA:
+        formula = f"{formula[:MAX_FORMULA]} ..."
     return (
-        f"`{headline(result)}`\n\n"
+        f"`{formula}`\n\n"
         f"Loss {result.loss:.4g} after {result.steps} steps. {' '.join(verdict(result, known))}\n\n"
         f"{outcome.name}: {outcome.value}\n\n"
-        f"| parameter | value | in powers of x |\n|---|---|---|\n{rows}\n"
+        "| parameter | value | in powers of x |\n|---|---|---|\n" + "\n".join(rows)
     )

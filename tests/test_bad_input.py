@@ -1,0 +1,476 @@
+"""Whatever can be typed wrongly: exit code 2 and one sentence, before anything is recorded or a sweep starts."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+import torch
+from commands import all_runs, run_cli
+
+from polyexp.composition import choices
+
+
+@pytest.fixture
+def bare_cli(tmp_path):
+    """`polyexp` in an empty folder."""
+    return lambda *args: run_cli(*args, cwd=tmp_path)
+
+
+def files_outside_the_run(folder):
+    """Files below `folder` that lie in no run's or sweep's own folder."""
+    below = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return [str(path) for path in below if path.parts[:2] not in {("outputs", "runs"), ("outputs", "sweeps")}]
+
+
+def unknown(key, hint=""):
+    return f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --help` lists them."
+
+
+def meant(word):
+    return f" Did you mean '{word}'?"
+
+
+def one_of(group, got, hint="", allowed=None):
+    return f"`{group}` must be one of {', '.join(allowed or choices(group))}, got {got!r}.{hint}"
+
+
+def must(key, wanted, got):
+    return f"`{key}` must be {wanted}, got {got}."
+
+
+def no_value(key):
+    return f"`{key}` has no value: type `{key}=...`."
+
+
+def several(word):
+    return f"`{word}` lists several values: type -m in front for a sweep, or [...] around them for a list."
+
+
+def unreadable(word, why=""):
+    return f"`{word}` cannot be read as key=value{why}."
+
+
+def not_opened(uri, why, advice="Type `tracking=none` to run without a record."):
+    return f"`tracking.uri` must name a store that can be opened, got {uri!r} ({why}). {advice}"
+
+
+WHOLE, NUMBER = "a whole number", "a number"
+POSITIVE = "a finite number above 0"
+FRACTION = "a number from 0 to below 1"
+SEED = "a whole number from 0 to 4294967295"
+DEGREE = "a whole number from 0 to 1000"
+AT_LEAST_ONE = "a whole number of at least 1"
+INTERVAL = "[low, high] with low < high, both finite"
+OPTIONAL_INTERVAL = f"null (the problem's) or {INTERVAL}"
+EIGHT = "zeros, uniform, normal or a list of 8 finite numbers (w0 ... w7)"
+FOUR = "zeros, uniform, normal or a list of 4 finite numbers (a, b, c, d)"
+ONE_NUMBER = "one number (a sweep, -m, takes several)"
+ANOTHER = " It belongs to another choice of "
+ONE_CHOICE = "A group takes one choice, by its name; `python -m polyexp --help` lists them."
+MAINTENANCE = (
+    "The filesystem tracking backend (e.g., './mlruns') is in maintenance mode and will not receive further updates"
+)
+USAGE = " Settings are typed as key=value, options are listed by --help."
+NO_AUTOGRAD = "`loop={}` needs autograd, which `backend=numpy` does not offer: type `backend=torch`, or `loop=manual`."
+NO_CUDA = (
+    f"`device=cuda` needs a CUDA GPU, and torch {torch.__version__} sees none here: type `device=cpu`, or "
+    "`device=auto` for a GPU wherever there is one."
+)
+NO_JOBS = "The sweep has no jobs: a range is empty, or a glob matches nothing."
+
+# One wrong word, or several words that do not go together, and the sentence. These are tried alone and in a sweep.
+WRONG = {
+    # names
+    "modell=legendre": unknown("modell", meant("model")),
+    "modl.degree=3": unknown("modl", meant("model")),
+    "model=legendr": one_of("model", "legendr", meant("legendre")),
+    "model=": one_of("model", ""),
+    "optimizer=Adam": one_of("optimizer", "Adam", meant("adam")),
+    "optimizer=sgd": one_of("optimizer", "sgd"),
+    "device=gpu": one_of("device", "gpu", meant("cpu")),
+    "problem=tan": one_of("problem", "tan"),
+    "problem=../sin": one_of("problem", "../sin", meant("sin")),
+    "backend=jax": one_of("backend", "jax"),
+    "tracking=mlfow": one_of("tracking", "mlfow", meant("mlflow")),
+    "experiment=notebook/nump": one_of("experiment", "notebook/nump", meant("notebook/numpy")),
+    "experiment=notebook": one_of("experiment", "notebook", meant("notebook/numpy")),
+    "model.degre=3": unknown("model.degre", meant("model.degree")),
+    "optimizer.lerning_rate=1": unknown("optimizer.lerning_rate", meant("optimizer.learning_rate")),
+    "steps=100": unknown("steps", meant("loop.steps")),
+    "loop.seed=1": unknown("loop.seed", meant("seed")),
+    "+typo=1": unknown("typo"),
+    "++typo=1": unknown("typo"),
+    "+sed=1": unknown("sed", meant("seed")),
+    "+model.degre=3": unknown("model.degre", meant("model.degree")),
+    "+loop.tol.x=1": unknown("loop.tol", meant("loop.steps")),
+    "optimizer.momentum=0.9": unknown("optimizer.momentum", f"{ANOTHER}`optimizer`."),
+    "tracking=none tracking.uri=x": unknown("tracking.uri", f"{ANOTHER}`tracking`."),
+    "device.index=0": unknown("device.index", f"{ANOTHER}`device`."),
+    "model@here=legendre": "A group stays where it is: type `model=...`.",
+    "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic"]),
+    "model=null": ONE_CHOICE,
+    "model=3": ONE_CHOICE,
+    "model=[legendre,power_series]": ONE_CHOICE,
+    "~model": no_value("model"),
+    "~seed": no_value("seed"),
+    "model.degree=???": no_value("model.degree"),
+    "~model.degree": "`model.degree` cannot be removed.",
+    "model.degree=${nothing}": "Interpolation key 'nothing' not found.",
+    # types
+    "model.degree=abc": must("model.degree", WHOLE, "'abc'"),
+    "model.degree=": must("model.degree", WHOLE, "''"),
+    "model.degree=3.5": must("model.degree", WHOLE, "'3.5'"),
+    "model.degree=null": must("model.degree", WHOLE, "'null'"),
+    "model.degree=[1,2]": must("model.degree", WHOLE, "'[1,2]'"),
+    "loop.steps=1.5": must("loop.steps", WHOLE, "'1.5'"),
+    "loop.steps=true": must("loop.steps", WHOLE, "'true'"),
+    "seed=abc": must("seed", WHOLE, "'abc'"),
+    "quiet=maybe": must("quiet", "true or false", "'maybe'"),
+    "problem.noise=abc": must("problem.noise", NUMBER, "'abc'"),
+    "problem.domain=3": must("problem.domain", "a list of numbers", "'3'"),
+    "problem.domain=[a,b]": must("problem.domain", "a list of numbers", "'[a,b]'"),
+    "problem.domain={a:1}": must("problem.domain", "a list of numbers", "'{a:1}'"),
+    "model=legendre_series model.domain=abc": must("model.domain", "a list of numbers", "'abc'"),
+    "tracking.uri=[a]": must("tracking.uri", "text", "'[a]'"),
+    "tracking.experiment_name=null": must("tracking.experiment_name", "text", "'null'"),
+    # ranges
+    "optimizer.learning_rate=0": must("optimizer.learning_rate", POSITIVE, "0"),
+    "optimizer.learning_rate=-1e-6": must("optimizer.learning_rate", POSITIVE, "-1e-06"),
+    "optimizer.learning_rate=nan": must("optimizer.learning_rate", POSITIVE, "nan"),
+    "optimizer.learning_rate=inf": must("optimizer.learning_rate", POSITIVE, "inf"),
+    "optimizer.learning_rate=1e-400": must("optimizer.learning_rate", POSITIVE, "0.0"),
+    "optimizer.learning_rate=abc": must("optimizer.learning_rate", POSITIVE, "'abc'"),
+    "optimizer.learning_rate=null": must("optimizer.learning_rate", POSITIVE, "None"),
+    "optimizer.learning_rate=true": must("optimizer.learning_rate", POSITIVE, "True"),
+    "optimizer.learning_rate=[1e-6,1e-7]": must("optimizer.learning_rate", ONE_NUMBER, "[1e-06, 1e-07]"),
+    "optimizer=momentum optimizer.momentum=[0.1,0.2]": must("optimizer.momentum", ONE_NUMBER, "[0.1, 0.2]"),
+    "optimizer=momentum optimizer.momentum=1": must("optimizer.momentum", FRACTION, "1"),
+    "optimizer=nesterov optimizer.momentum=-0.1": must("optimizer.momentum", FRACTION, "-0.1"),
+    "optimizer=rmsprop optimizer.alpha=2": must("optimizer.alpha", FRACTION, "2"),
+    "optimizer=adam optimizer.beta2=nan": must("optimizer.beta2", FRACTION, "nan"),
+    "optimizer=adam optimizer.eps=0": must("optimizer.eps", POSITIVE, "0"),
+    "loop.steps=0": must("loop.steps", AT_LEAST_ONE, "0"),
+    "loop.steps=-1": must("loop.steps", AT_LEAST_ONE, "-1"),
+    "loop.log_every=0": must("loop.log_every", AT_LEAST_ONE, "0"),
+    "problem.num_samples=0": must("problem.num_samples", AT_LEAST_ONE, "0"),
+    "problem.num_samples=-5": must("problem.num_samples", AT_LEAST_ONE, "-5"),
+    "problem.num_samples=99999999999999": must(
+        "problem.num_samples", "a number of samples that can be drawn (at most 1000000000000)", "9" * 14
+    ),
+    "model.degree=-1": must("model.degree", DEGREE, "-1"),
+    "model.degree=1001": must("model.degree", DEGREE, "1001"),
+    "model=legendre model.degree=100000000000000000000": must("model.degree", DEGREE, "1" + "0" * 20),
+    "seed=-1": must("seed", SEED, "-1"),
+    "seed=4294967296": must("seed", SEED, "4294967296"),
+    "problem.domain=[]": must("problem.domain", INTERVAL, "[]"),
+    "problem.domain=[1]": must("problem.domain", INTERVAL, "[1.0]"),
+    "problem.domain=[1,2,3]": must("problem.domain", INTERVAL, "[1.0, 2.0, 3.0]"),
+    "problem.domain=[1,1]": must("problem.domain", INTERVAL, "[1.0, 1.0]"),
+    "problem.domain=[2,1]": must("problem.domain", INTERVAL, "[2.0, 1.0]"),
+    "problem.domain=[nan,1]": must("problem.domain", INTERVAL, "[nan, 1.0]"),
+    "problem.domain=[-inf,inf]": must("problem.domain", INTERVAL, "[-inf, inf]"),
+    "problem.domain=[-1e308,1e308]": must("problem.domain", "an interval where sin is finite", "[-1e+308, 1e+308]"),
+    "problem=exp problem.domain=[0,1000]": must("problem.domain", "an interval where exp is finite", "[0.0, 1000.0]"),
+    "model=legendre_series model.domain=[1,0]": must("model.domain", OPTIONAL_INTERVAL, "[1.0, 0.0]"),
+    "model=hermite_series model.domain=[1]": must("model.domain", OPTIONAL_INTERVAL, "[1.0]"),
+    "problem.noise=-1": must("problem.noise", "a finite number of at least 0", "-1.0"),
+    "problem.noise=inf": must("problem.noise", "a finite number of at least 0", "inf"),
+    "problem.noise=1e308": must("problem.noise", "a number whose multiples are finite", "1e+308"),
+    "problem.sampling=random": one_of("problem.sampling", "random", allowed=["linspace", "uniform", "chebyshev"]),
+    "problem.loss=max": one_of("problem.loss", "max", meant("mean"), ["mean", "sum"]),
+    "backend.dtype=float16": one_of("backend.dtype", "float16", meant("float64"), ["float64", "float32"]),
+    "device.threads=0": must("device.threads", "a whole number from 1 to 1024", "0"),
+    "device=auto device.index=-1": must("device.index", "a whole number of at least 0", "-1"),
+    "model.initial=ones": one_of("model.initial", "ones", "", ["zeros", "uniform", "normal", "a list of numbers"]),
+    "model.initial=[1,2]": must("model.initial", EIGHT, "[1, 2]"),
+    "model.initial=[1,2,3,4,5,6,7,nan]": must("model.initial", EIGHT, "[1, 2, 3, 4, 5, 6, 7, nan]"),
+    "model.initial=[1,2,3,4,5,6,7,a]": must("model.initial", EIGHT, "[1, 2, 3, 4, 5, 6, 7, 'a']"),
+    "model.initial=null": must("model.initial", EIGHT, "None"),
+    "model=legendre model.initial=[1]": must("model.initial", FOUR, "[1]"),
+    "model.initial_scale=inf": must("model.initial_scale", "a finite number", "inf"),
+    "tracking.experiment_name=' '": must("tracking.experiment_name", "a name of 1 to 250 letters", "' '"),
+    # combinations
+    "backend=numpy loop=autograd": NO_AUTOGRAD.format("autograd"),
+    "backend=numpy loop=custom_function": NO_AUTOGRAD.format("custom_function"),
+    "experiment=tutorial/numpy loop=autograd": NO_AUTOGRAD.format("autograd"),
+    "backend=numpy device=cuda": "`device=cuda` is not for `backend=numpy`, which offers cpu: type `backend=torch`, or "
+    "`device=cpu`.",
+    # stores that need not be asked
+    "tracking.uri=nowhere://x": not_opened(
+        "nowhere://x",
+        "Model registry functionality is unavailable; got unsupported URI 'nowhere://x' for model registry data "
+        "storage",
+    ),
+    "tracking.uri=/a/folder": not_opened("/a/folder", MAINTENANCE),
+    "tracking.uri='sqlite://'": not_opened("sqlite://", "a SQLite store needs a file: sqlite:///path/to/mlflow.db"),
+    "tracking.uri=http://127.0.0.1:9": not_opened("http://127.0.0.1:9", "[Errno 111] Connection refused"),
+    "tracking.uri='http://u:secret@127.0.0.1:9'": not_opened(
+        "http://u:***@127.0.0.1:9", "[Errno 111] Connection refused"
+    ),
+}
+# What cannot be in a sweep, or means something else there.
+WRONG_ALONE = {
+    "model.degree=1,2": several("model.degree=1,2"),
+    "loop=manual,autograd": several("loop=manual,autograd"),
+    "legendre": unreadable("legendre", " (missing EQUAL at '<EOF>')"),
+    "model.degree='": unreadable("model.degree='"),
+    "--stepz": f"unrecognized arguments: --stepz.{USAGE}",
+    "--cfg everything": f"argument --cfg/-c: invalid choice: 'everything' (choose from 'job', 'hydra', 'all').{USAGE}",
+    "--config-dir /no/such/folder": "Additional config directory '/no/such/folder' not found.",
+    "hydra.mode=TWICE": must("hydra.mode", "of another kind", "'TWICE'"),
+}
+# Sweeps of which only a part is wrong.
+WRONG_SWEEPS = {
+    "model=legendre,legendr": WRONG["model=legendr"],
+    "model.degree=3,-1": WRONG["model.degree=-1"],
+    "model.degree=choice(3,abc)": WRONG["model.degree=abc"],
+    "seed=range(-1,3)": WRONG["seed=-1"],
+    "optimizer.learning_rate=1e-6,nan": WRONG["optimizer.learning_rate=nan"],
+    "backend=torch,numpy loop=autograd,manual": NO_AUTOGRAD.format("autograd"),
+    "+typo=1,2": WRONG["+typo=1"],
+    "problem=exp problem.domain=[0,1],[0,1000]": WRONG["problem=exp problem.domain=[0,1000]"],
+    "seed=0,1 hydra.sweeper.max_batch_size=1 model.degree=1,-1": WRONG["model.degree=-1"],
+    "seed=range(3,3)": NO_JOBS,
+    "model=glob(zz*)": NO_JOBS,
+    "seed=0,1 legendre": WRONG_ALONE["legendre"],
+    "seed=0,1 --stepz": WRONG_ALONE["--stepz"],
+}
+
+
+def refused(ended, folder, sentence):
+    assert ended == (2, "", f"polyexp: {sentence}\n")
+    assert files_outside_the_run(folder) == []
+
+
+@pytest.mark.parametrize(("words", "sentence"), [*WRONG.items(), *WRONG_ALONE.items()])
+def test_a_run_is_refused(bare_cli, tmp_path, words, sentence):
+    refused(bare_cli(*typed(words)), tmp_path, sentence)
+    assert not list(tmp_path.rglob("result.json"))
+
+
+SWEPT = [(f"seed=0,1 {words}", sentence) for words, sentence in WRONG.items() if "seed" not in words]
+
+
+@pytest.mark.parametrize(("words", "sentence"), [*SWEPT[::4], *WRONG_SWEEPS.items()])
+def test_a_sweep_is_refused_before_its_first_job(bare_cli, tmp_path, words, sentence):
+    refused(bare_cli("-m", *typed(words)), tmp_path, sentence)
+    assert not list(tmp_path.glob("outputs/sweeps/*/*/*/"))
+
+
+def typed(words):
+    """Words as a shell splits them, but with their quotes."""
+    return words.replace("' '", "'\0'").replace(" ", "\n").replace("\0", " ").split("\n")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU here")
+@pytest.mark.parametrize("words", [["device=cuda"], ["device=cuda", "device.index=1"], ["-m", "device=cpu,cuda"]])
+def test_cuda_where_there_is_none(bare_cli, tmp_path, words):
+    refused(bare_cli(*words), tmp_path, NO_CUDA)
+
+
+@pytest.mark.parametrize(("count", "there"), [(1, "only GPU 0"), (2, "GPUs 0 to 1")])
+def test_a_gpu_that_does_not_exist(bare_cli, tmp_path, monkeypatch, count, there):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    sentence = f"`device.index` must name a GPU that exists ({there} here), got 2."
+    refused(bare_cli("device=cuda", "device.index=2"), tmp_path, sentence)
+    refused(bare_cli("-m", "device=cuda", "device.index=0,2"), tmp_path, sentence)
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu(bare_cli, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    ended = bare_cli("device=auto", "loop.steps=1", "tracking=none")
+    assert ended.code == 0
+    assert ended.out.splitlines()[0].endswith(", float64, cpu")
+
+
+# Folders and stores that cannot be used
+
+
+@pytest.mark.parametrize(
+    ("in_the_way", "words"),
+    [
+        ("outputs", []),
+        ("outputs/runs", []),
+        ("outputs", ["-m", "seed=0,1"]),
+        ("outputs/sweeps", ["-m", "seed=0,1"]),
+    ],
+)
+def test_an_output_folder_that_cannot_be_written(bare_cli, tmp_path, in_the_way, words):
+    file = tmp_path / in_the_way
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("")
+    ended = bare_cli(*words, "tracking=none")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("polyexp: The output folder cannot be written: [Errno ")
+    assert in_the_way in ended.err
+    assert ended.err.count("\n") == 1
+    assert files_outside_the_run(tmp_path) in ([in_the_way], [])
+
+
+def folder_in_the_way(path):
+    path.mkdir()
+
+
+def garbage(path):
+    path.write_text("this is no database\n" * 100)
+
+
+def old_schema(path):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+
+
+def no_place_for_artifacts(path):
+    (path.parent / "artifacts").write_text("")
+
+
+def no_place_for_the_lock(path):
+    path.with_name(f"{path.name}.lock").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "why", "advice"),
+    [
+        (folder_in_the_way, "unable to open database file", None),
+        (garbage, "file is not a database", None),
+        (
+            old_schema,
+            "Detected out-of-date database schema (found version 451aebb31d03, but expected {revision})",
+            "Back it up and run `mlflow db upgrade {uri}`, or type `tracking=none`.",
+        ),
+        (no_place_for_artifacts, "[Errno 17] File exists: '{folder}/artifacts'", None),
+        (no_place_for_the_lock, "[Errno 21] Is a directory: '{folder}/mlflow.db.lock'", None),
+    ],
+)
+def test_a_store_that_cannot_be_opened(bare_cli, tmp_path, new_store, break_it, why, advice):
+    folder = tmp_path / "outputs"
+    path = folder / "mlflow.db"
+    uri, revision = f"sqlite:///{path}", None
+    folder.mkdir()
+    if break_it is old_schema:
+        new_store(path)
+        with closing(sqlite3.connect(path)) as connection:
+            ((revision,),) = connection.execute("SELECT version_num FROM alembic_version")
+    break_it(path)
+    fill = {"uri": uri, "folder": folder, "revision": revision}
+    sentence = not_opened(uri, why.format(**fill), *([advice.format(**fill)] if advice else []))
+    assert bare_cli("loop.steps=1") == (2, "", f"polyexp: {sentence}\n")
+    assert bare_cli("-m", "loop.steps=1,2") == (2, "", f"polyexp: {sentence}\n")
+    assert not list(folder.glob("sweeps/*/*/*/"))
+    assert bare_cli("loop.steps=1", "tracking=none").code == 0
+
+
+def test_a_driver_that_is_not_installed_is_named(bare_cli, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "psycopg2", None)
+    sentence = (
+        "`tracking=mlflow` needs what cannot be imported (import of psycopg2 halted; None in sys.modules): type "
+        "`tracking=none`."
+    )
+    refused(bare_cli("tracking.uri='postgresql+psycopg2://u:secret@127.0.0.1:9/x'"), tmp_path, sentence)
+
+
+# Config files of one's own
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "sentence"),
+    [
+        (
+            "model/mine.yaml",
+            "defaults: [/schema/model/power_series]\ndegre: 3\n",
+            f"In model/mine.yaml: {unknown('model.degre', meant('model.degree'))}",
+        ),
+        (
+            "model/mine.yaml",
+            "defaults: [/schema/model/power_series]\ndegree: x\n",
+            f"In model/mine.yaml: {must('model.degree', WHOLE, repr('x'))}",
+        ),
+        (
+            "model/mine.yaml",
+            "degree: 3\n",
+            "`model` must be described by a component: its file must begin with `defaults: [/schema/model/...]`.",
+        ),
+        (
+            "model/mine.yaml",
+            "",
+            "`model` must be described by a component: its file must begin with `defaults: [/schema/model/...]`.",
+        ),
+        (
+            "model/mine.yaml",
+            "defaults: [/schema/model/power]\n",
+            one_of(
+                "schema/model",
+                "power",
+                meant("power_series"),
+                ["power_series", "legendre_series", "chebyshev_series", "hermite_series", "legendre"],
+            ),
+        ),
+        (
+            "experiment/mine.yaml",
+            "# @package _global_\noptimizer: {learning_rte: 1}\n",
+            f"In experiment/mine.yaml: {unknown('optimizer.learning_rte', meant('optimizer.learning_rate'))}",
+        ),
+        (
+            "experiment/mine.yaml",
+            "optimizer: {learning_rate: 1}\n",
+            "In experiment/mine.yaml: The file must begin with the line `# @package _global_`.",
+        ),
+        (
+            "experiment/mine.yaml",
+            "# @package _global_\ndefaults: [{override /model: legendr}]\n",
+            one_of("model", "legendr", meant("legendre")),
+        ),
+        ("experiment/mine.yaml", "# @package _global_\nmodel: {degree: -1}\n", must("model.degree", DEGREE, "-1")),
+    ],
+)
+def test_a_config_file_of_ones_own(bare_cli, tmp_path, path, text, sentence):
+    file = tmp_path / "outputs" / "runs" / "mine" / path  # where files are not counted
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    group = path.partition("/")[0]
+    refused(bare_cli("--config-dir", "outputs/runs/mine", f"{group}=mine"), tmp_path, sentence)
+
+
+def test_a_config_file_that_is_no_yaml(bare_cli, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("a: [1,\n")
+    ended = bare_cli("--config-dir", ".", "model=mine")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("polyexp: A config file is not YAML: ")
+    assert f'in "{tmp_path}/model/mine.yaml", line 2, column 1.\n' in ended.err
+    assert ended.err.count("\n") == 1
+
+
+# Strange, but allowed
+
+WARNING = "warning: the run diverged; its parameters are those after {}.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "err"),
+    [
+        ("problem.num_samples=1", "warning: 1 sample cannot determine 8 parameters.\n"),
+        ("problem.num_samples=7", "warning: 7 samples cannot determine 8 parameters.\n"),
+        ("problem.num_samples=8", ""),
+        ("problem.num_samples=1 model=chebyshev_series", "warning: 1 sample cannot determine 8 parameters.\n"),
+        ("model.degree=0", ""),
+        ("model=legendre model.degree=0", ""),
+        ("model=chebyshev_series model.degree=1000", ""),
+        ("model.degree=1000", WARNING.format("0 steps")),
+        ("model.initial_scale=1e308", WARNING.format("0 steps")),
+        ("problem.domain=[-1e300,1e300]", WARNING.format("0 steps")),
+        ("problem.domain=[1,1.0000000000000002] model=hermite_series", ""),
+        ("optimizer.learning_rate=1e300", WARNING.format("1 step")),
+        ("optimizer.learning_rate=5e-324", ""),
+        ("loop.log_every=100000000000000000000", ""),
+        ("model.degree=${device.threads}", ""),
+        ("seed=4294967295", ""),
+    ],
+)
+def test_absurd_values_are_no_errors(cli, store, words, err):
+    ended = cli(*words.split(), "loop.steps=2")
+    assert (ended.code, ended.err) == (0, err)
+    (run,) = all_runs(store)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["polyexp.outcome"] == ("DIVERGED" if "diverged" in err else "MAX_STEPS")
