@@ -175,7 +175,14 @@ class Momentum(Optimizer, name="momentum"):
 
 def _power_minus_1(s: np.ndarray, t: int) -> np.ndarray:
     """(1 - s)^t - 1 without cancellation for small s; s complex."""
-    return np.where(s == 1, -1, np.expm1(t * np.log1p(-np.where(s == 1, 0, s))))
+    return np.where(s == 1, -1, np.expm1(t * _log1p(-np.where(s == 1, 0, s))))
+
+
+def _log1p(x: np.ndarray) -> np.ndarray:
+    """log(1 + x) of complex x; NumPy's own forms |1 + x| and so loses the digits of small x."""
+    square = np.maximum(x.real * (2 + x.real) + x.imag**2, -1)  # |1 + x|^2 - 1
+    modulus = np.where(x.real > -0.5, np.log1p(square) / 2, np.log(np.abs(1 + x)))
+    return np.asarray(modulus + 1j * np.arctan2(x.imag, 1 + x.real))
 
 
 @dataclass

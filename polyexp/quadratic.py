@@ -49,11 +49,13 @@ class Quadratic:
 
     def coordinates(self, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs, K)
         """e: the distance from the optimum along each mode."""
-        return np.asarray((params - self.optimum) @ self.modes)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverges
+            return np.asarray((params - self.optimum) @ self.modes)
 
     def params(self, coordinates: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs, K)
         """The parameters at these coordinates."""
-        return np.asarray(self.optimum + coordinates @ self.modes.T)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(self.optimum + coordinates @ self.modes.T)
 
     def excess(self, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
         """Loss - L*, as a sum of squares: exact to rounding even where the loss equals L* in all its digits."""
