@@ -125,21 +125,29 @@ def require_stable(known: Forecast) -> None:
 
 
 def alternative(known: Forecast, excess: float) -> Alternative | None:
-    """A basis and a rate that reach `excess` in few steps: a Legendre series of the same degree with the best rate."""
+    """A basis and a rate that reach `excess` in few steps: a Legendre series of the same degree with the best rate.
+
+    It starts where the run does if it has as many parameters, as typed initial values and the seed stay what they are.
+    """
     degree = known.model.polynomial_degree
     if degree is None:
         return None
-    model = LegendreSeries(degree=degree).on(known.samples.domain)
-    quadratic = Quadratic.of(model, known.samples)
-    optimizer = tuned(GradientDescent("auto"), quadratic)
-    needed = _steps_to(quadratic, optimizer, model.initial_params(0), excess)
-    words = "optimizer=gradient_descent optimizer.learning_rate=auto"
     same = isinstance(known.model, LegendreSeries)
-    return Alternative(words if same else f"model=legendre_series {words}", excess, needed) if needed else None
+    model = known.model if same else LegendreSeries(degree=degree).on(known.samples.domain)
+    initial = known.initial if known.initial.size == degree + 1 else model.initial_params(0)
+    quadratic = Quadratic.of(model, known.samples)
+    needed = _steps_to(quadratic, tuned(GradientDescent("auto"), quadratic), initial, excess)
+    words = [] if same else ["model=legendre_series"]
+    words += [] if same or degree == LegendreSeries().degree else [f"model.degree={degree}"]
+    words += ["optimizer=gradient_descent", "optimizer.learning_rate=auto"]
+    return Alternative(" ".join(words), excess, needed) if needed else None
 
 
 def first_step(reached: Callable[[int], bool]) -> int | None:
-    """The smallest step for which `reached` holds from then on, by doubling and halving; None beyond 1e18."""
+    """A step for which `reached` holds and before which it does not, by doubling and halving; None beyond 1e18.
+
+    It is the first one, unless `reached` holds and fails again, as it may for a mode that oscillates.
+    """
     high = 1
     while not reached(high):
         high *= 2
