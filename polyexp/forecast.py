@@ -94,7 +94,8 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
     final_loss = slowest = None
     damping = optimizer.damping(eigenvalues, loop.steps)
     if quadratic and damping is not None:
-        final_loss = quadratic.lowest + float(quadratic.excess_at(damping * quadratic.coordinates(initial)))
+        with np.errstate(over="ignore", invalid="ignore"):  # of a rate above the limit
+            final_loss = quadratic.lowest + float(quadratic.excess_at(damping * quadratic.coordinates(initial)))
         moving = eigenvalues[eigenvalues > 0]
         slowest = first_step(lambda step: bool((np.abs(_damping(optimizer, moving, step)) <= SHRUNK).all()))
     return Forecast(
@@ -148,12 +149,11 @@ def first_step(reached: Callable[[int], bool]) -> int | None:
 
     It is the first one, unless `reached` holds and fails again, as it may for a mode that oscillates.
     """
-    high = 1
+    low, high = 0, 1
     while not reached(high):
-        high *= 2
-        if high > NEVER:
+        if high == NEVER:
             return None
-    low = high // 2
+        low, high = high, min(2 * high, NEVER)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)
@@ -164,7 +164,8 @@ def _steps_to(quadratic: Quadratic, optimizer: Optimizer, initial: np.ndarray, e
     coordinates = quadratic.coordinates(initial)
 
     def reached(step: int) -> bool:
-        return bool(quadratic.excess_at(_damping(optimizer, quadratic.eigenvalues, step) * coordinates) <= excess)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(quadratic.excess_at(_damping(optimizer, quadratic.eigenvalues, step) * coordinates) <= excess)
 
     return 0 if quadratic.excess_at(coordinates) <= excess else first_step(reached)
 
