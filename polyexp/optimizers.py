@@ -132,7 +132,8 @@ class Momentum(Optimizer, name="momentum"):
         if not self.automatic:
             return self
         high, low = largest**0.5, smallest**0.5
-        return replace(self, learning_rate=(2 / (high + low)) ** 2, momentum=((high - low) / (high + low)) ** 2)
+        pair = replace(self, learning_rate=(2 / (high + low)) ** 2, momentum=((high - low) / (high + low)) ** 2)
+        return replace(pair, learning_rate=min(pair.learning_rate, pair.limit(largest)))  # which rounding may exceed
 
     def limit(self, largest: float) -> Any:
         """2 (1 + momentum) / largest."""

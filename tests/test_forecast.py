@@ -136,6 +136,16 @@ def test_the_best_rate_shrinks_the_slowest_mode_fastest(low, ratio, other):
     assert slowest(polyak) <= slowest(descent) + 1e-6
 
 
+@settings(max_examples=200, deadline=None)
+@given(low=st.floats(1e-6, 1e6), ratio=st.floats(1, 1e28))
+def test_the_best_rate_is_never_above_the_limit(low, ratio):
+    """Polyak's comes as near to it as rounding, where the condition number is large."""
+    for rule in (p.GradientDescent, p.Momentum):
+        best = rule("auto").tuned(low * ratio, low)
+        assert 0 < best.learning_rate <= best.limit(low * ratio)
+        assert 0 <= getattr(best, "momentum", 0) < 1
+
+
 def test_a_rate_that_is_typed_is_kept():
     assert known_of(p.PowerSeries(), p.GradientDescent(1e-9)).optimizer == p.GradientDescent(1e-9)
     assert known_of(p.PowerSeries(), p.Momentum(1e-9, 0.3)).optimizer == p.Momentum(1e-9, 0.3)
