@@ -52,6 +52,8 @@ def main() -> int:
         return _complain(explain(error))
     except RunError:
         return 1
+    except BrokenPipeError:  # whoever read our output has gone; keep the interpreter from saying so at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # raised by Hydra, which makes the folders: a run's own errors are RunError
         return _complain(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:

@@ -149,7 +149,15 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
 
 
 def step(model: Model, loop: Loop, optimizer: Optimizer, data: Data, state: State) -> State:
-    """One update of all runs."""
+    """One update of all runs.
+
+    model is the one on the samples' domain (`model.on`), and an optimizer with per-run numbers the one that holds them
+    as arrays of the backend (`optimizer.on(backend.put)`). InputError where it is not.
+    """
+    if not optimizer.placed and optimizer.runs:
+        raise InputError(
+            "An optimizer with a number for each run must be put on the backend: optimizer.on(backend.put)."
+        )
     loss, grad = loop.value_and_gradient(model, data)(state.params)
     update, opt_state = optimizer.update(grad, state.opt_state)
     return State(state.step + 1, state.params + update, opt_state, loss, (grad * grad).sum(-1) ** 0.5)

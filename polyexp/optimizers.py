@@ -31,6 +31,7 @@ class Optimizer(Component):
 
     group: ClassVar[str] = "optimizer"
     tunable: ClassVar[bool] = False
+    placed = False  # whether per-run numbers are arrays of a backend already, as `on` makes them
 
     learning_rate: Any = 1e-6
     allow_divergence: bool = field(default=False, kw_only=True)
@@ -56,6 +57,7 @@ class Optimizer(Component):
         for one in fields(self):
             array = np.asarray(getattr(self, one.name), float)
             setattr(placed, one.name, put(array[..., None]) if array.ndim else float(array))
+        placed.placed = True
         return placed
 
     def tuned(self, largest: float, smallest: float) -> Self:

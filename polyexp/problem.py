@@ -180,7 +180,7 @@ class Problem(Source, name="target"):
             index = np.arange(begin, min(begin + CHUNK, self.num_samples))
             with np.errstate(all="ignore"):  # what is not finite is refused below
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
-                y = np.asarray(function(x), float) + np.zeros_like(x)
+                y = np.asarray(function(x.copy()), float) + np.zeros_like(x)
                 noisy = y + noises.normal(0, self.noise, x.shape) if self.noise else y
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))

@@ -48,7 +48,7 @@ All steps were taken. Add loop.steps if the loss is still falling.
 
 Files in FOLDER
 Recorded in URI as numpy steps=400 (RUN)
-Open it with: mlflow server --workers 1 --backend-store-uri URI
+Open it with: MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1 --backend-store-uri URI
 http://127.0.0.1:5000/#/experiments/1/runs/RUN?workflowType=machine_learning
 """
 
@@ -216,18 +216,10 @@ print("IMPORTED", *({"torch", "mlflow"} & sys.modules.keys()))
 """
 
 
-@pytest.mark.parametrize("args", [QUICK, ("-m", *QUICK, "seed=0,1"), ("--help",)], ids=["run", "sweep", "help"])
+@pytest.mark.parametrize("args", [QUICK, ("-m", *QUICK, "seed=0,1")], ids=["run", "sweep"])
 def test_neither_torch_nor_mlflow_is_imported_without_need(tmp_path, args):
     done = subprocess.run([sys.executable, "-c", SEEN, *args], cwd=tmp_path, capture_output=True, text=True)
     assert (done.stdout.splitlines()[-1], done.stderr) == ("IMPORTED", "")
-
-
-def test_the_defaults_import_both(tmp_path, new_store):
-    """Otherwise the test above proves nothing."""
-    new_store(tmp_path / "outputs" / "mlflow.db")
-    args = ("loop.steps=1", "quiet=true")
-    done = subprocess.run([sys.executable, "-c", SEEN, *args], cwd=tmp_path, capture_output=True, text=True)
-    assert set(done.stdout.split()) == {"IMPORTED", "torch", "mlflow"}
 
 
 # Packages of others

@@ -777,3 +777,21 @@ def test_a_cuda_index_that_there_is_not(monkeypatch, count, there):
 def test_auto_is_a_gpu_where_there_is_one(monkeypatch, backend_class, count, resolved):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     assert str(backend_class().on(p.Auto(index=1)).device) == resolved
+
+
+@every_place
+def test_one_step_by_hand_with_a_rate_for_each_run(backend_class, device):
+    backend, model, rates = backend_class().on(device), p.PowerSeries(degree=2), np.array([1e-3, 1e-2, 1e-1])
+    data, optimizer = p.place(SAMPLES, model, backend), p.GradientDescent(rates)
+    state = p.start(np.ones((3, 3)), optimizer, backend)
+    with pytest.raises(p.InputError, match=r"optimizer\.on\(backend\.put\)"):
+        p.step(model, p.Manual(), optimizer, data, state)
+    stepped = p.step(model, p.Manual(), optimizer.on(backend.put), data, state)
+    for row, rate in enumerate(rates):
+        alone = p.step(model, p.Manual(), p.GradientDescent(rate), data, p.start(np.ones(3), optimizer, backend))
+        assert_close(backend.get(stepped.params)[row], backend.get(alone.params), 1e-14)
+
+
+def test_a_target_that_works_in_place_leaves_x_alone():
+    samples = p.Problem(lambda x: np.multiply(x, 0, out=x), domain=[1, 2], num_samples=3).samples()
+    assert samples.x.tolist() == [1, 1.5, 2]

@@ -296,3 +296,10 @@ def test_seeds_that_are_none(seed):
     assert str(caught.value) == (
         f"`seed` must be a whole number from 0 to 4294967295 or a sequence of them, got {seed!r}."
     )
+
+
+@pytest.mark.parametrize("x", [0.5, [0.1, 0.2], [[1, 2], [3, 4], [5, 6]]], ids=["number", "list", "table"])
+def test_values_have_the_shape_of_x(x):
+    model, params = p.PowerSeries(degree=2), np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]])
+    x = np.array(x)
+    np.testing.assert_allclose(model(params, x), [1 + 2 * x + 3 * x * x, x], rtol=1e-15)

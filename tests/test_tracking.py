@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -292,17 +293,22 @@ def test_a_diverged_run_is_finished_with_its_last_finite_parameters(cli, store):
     assert 0 < written["steps"] < 100 == history(store, run, "weight/w0")[-1][0]
 
 
-def failing_at(step, fit, problem, model, *, look, **settings):
+def failing_at(step, error, problem, model, *, look, **settings):
+    """polyexp.fit, whose look at `step` fails after it was taken."""
+
     def broken(state):
         look(state)
         if state.step == step:
-            raise RuntimeError("the disk is on fire")
+            raise error
 
-    return fit(problem, model, look=broken, **settings)
+    return p.fit(problem, model, look=broken, **settings)
+
+
+FIRE = RuntimeError("the disk is on fire")
 
 
 def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, p.fit))
+    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
     ended = cli(*SHORT, "loop.steps=100")
     run = only_run(store)
     assert ended.code == 1
@@ -314,10 +320,17 @@ def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch)
 
 
 def test_a_failed_job_does_not_stop_a_sweep(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, p.fit))
+    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
     ended = cli("-m", *SHORT, "loop.steps=20,10")
     assert ended.code == 1
     assert [run.info.status for run in all_runs(store)] == ["FAILED", "FINISHED"]
+
+
+def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
+    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 10, KeyboardInterrupt()))
+    ended = cli("-m", *SHORT, "seed=0,1")
+    assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
+    assert only_run(store).info.status == "KILLED"
 
 
 @pytest.mark.parametrize(
@@ -469,6 +482,16 @@ def test_a_relative_store_is_made_below_the_current_folder(tmp_path, new_store):
     assert not (tmp_path / "mlruns").exists()
 
 
+def test_a_folder_may_have_any_name(tmp_path, new_store):
+    folder = tmp_path / "is it? #1"
+    new_store(folder / "outputs" / "mlflow.db")
+    ended = run_cli(*SHORT, cwd=folder)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"--backend-store-uri 'sqlite:///{str(folder).replace('?', '%3F')}/outputs/mlflow.db'" in ended.out
+    assert len(list((folder / "outputs" / "artifacts").rglob("result.json"))) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and folder not in path.parents]
+
+
 def test_the_environment_names_the_store_and_the_command_line_wins(tmp_path, new_store, monkeypatch):
     mine, other = (new_store(tmp_path / f"{name}.db") for name in ("mine", "other"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mine)
@@ -551,3 +574,40 @@ def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store, 
     shown = [ended.out, str(run.to_dictionary())]
     shown += [file.read_text() for file in (tmp_path / "served").rglob("*") if file.is_file()]
     assert not [text for text in shown if "hunter2" in text]
+
+
+def test_a_store_of_plain_mlflow_is_put_into_wal_mode(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'plain.db'}"
+    MlflowClient(uri).search_experiments()
+    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    open_store(uri)
+    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_is_no_store_is_left_alone(tmp_path):
+    (tmp_path / "notes.db").write_text("shopping: eggs")
+    with pytest.raises(p.InputError, match="file is not a database"):
+        open_store(f"sqlite:///{tmp_path / 'notes.db'}")
+    assert [one.name for one in tmp_path.iterdir()] == ["notes.db"]
+
+
+def test_an_interrupt_while_a_run_is_created_leaves_one_killed_run(cli, store, monkeypatch):
+    create = MlflowClient.create_run
+
+    def interrupted(*args, **settings):
+        create(*args, **settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MlflowClient, "create_run", interrupted)
+    assert cli(*SHORT).code == 130
+    assert only_run(store).info.status == "KILLED"
+
+
+def test_a_loss_without_a_finite_logarithm_is_no_metric(cli, store):
+    exact = ("problem.num_samples=1", "model.degree=0", "model.initial=[0]", "problem.domain=[0,1]")
+    assert cli(*exact, "loop.steps=1").code == 0
+    metrics = only_run(store).data.metrics
+    assert metrics["loss/final"] == 0
+    assert "loss/log10_final" not in metrics

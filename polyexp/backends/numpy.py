@@ -25,8 +25,9 @@ class NumPy(Backend, name="numpy"):
     """NumPy arrays; gradients by hand only."""
 
     def put(self, array: np.ndarray) -> Array:
-        """Cast."""
-        return np.asarray(array, self.dtype)
+        """Cast; what float32 cannot hold becomes infinite."""
+        with np.errstate(over="ignore"):
+            return np.asarray(array, self.dtype)
 
     def get(self, array: Array) -> np.ndarray:
         """Cast back."""

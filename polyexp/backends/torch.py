@@ -32,7 +32,8 @@ class Torch(Backend, name="torch"):
         """Cast in NumPy, so that both backends round alike, then move."""
         import torch
 
-        return torch.from_numpy(np.array(array, self.dtype)).to(str(self.device))
+        with np.errstate(over="ignore"):
+            return torch.from_numpy(np.array(array, self.dtype)).to(str(self.device))
 
     def get(self, array: Array) -> np.ndarray:
         """Move and cast back: a synchronisation point on CUDA."""

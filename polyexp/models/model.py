@@ -115,9 +115,11 @@ class Model(Component):
             return self.initial_scale * INITIAL[self.initial](np.random.RandomState(seed), size)
         return np.array(self.initial, float)
 
-    def __call__(self, params: Any, x: Any) -> np.ndarray:  # shape: (*runs, K), (N,) -> (*runs, N)
+    def __call__(self, params: Any, x: Any) -> np.ndarray:  # shape: (*runs, K), any -> (*runs, *shape of x)
         """The model's values at any x, in float64 NumPy."""
-        return np.asarray(self.forward(np.asarray(params, float), self.features(np.asarray(x, float))))
+        x = np.asarray(x, float)
+        values = np.asarray(self.forward(np.asarray(params, float), self.features(x.ravel())))
+        return values.reshape(*values.shape[:-1], *x.shape)
 
     def check_params(self, params: Any) -> np.ndarray:
         """`params` as a float64 array of shape (*runs, K); InputError where they are not K finite numbers a run."""

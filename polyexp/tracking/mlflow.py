@@ -98,6 +98,8 @@ class MLflowRecord(Record):
         elif self._run_id or not isinstance(error, InputError):
             # A store that has just failed may fail here again; the first error is the one to report.
             with contextlib.suppress(Exception):
+                self._run_id = self._run_id or self._half_created()
+            with contextlib.suppress(Exception):
                 self._flush()
             with contextlib.suppress(Exception):
                 self._client.set_terminated(self._run_id, "FAILED" if issubclass(kind, Exception) else "KILLED")
@@ -129,6 +131,12 @@ class MLflowRecord(Record):
         self._params, self._tags, self._written = {}, {}, len(self._points)
         self._flushed = time.monotonic()
         return self._run_id
+
+    def _half_created(self) -> str | None:
+        """The run that an interrupted `create_run` has made after all."""
+        folder = self._about.tags["polyexp.output_folder"]
+        found = self._client.search_runs([self._experiment_id], f"tags.`polyexp.output_folder` = '{folder}'")
+        return str(found[0].info.run_id) if found else None
 
     def _create(self) -> str:
         from mlflow.tracking.context.registry import resolve_tags

@@ -79,7 +79,7 @@ def look_metrics(look: Look, param_names: Sequence[str]) -> dict[str, float]:
         "optimizer/grad_norm": float(look.grad_norm),
     }
     metrics |= {f"weight/{name}": float(value) for name, value in zip(param_names, look.params, strict=True)}
-    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+    return _finite(metrics)
 
 
 def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
@@ -96,7 +96,7 @@ def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
         "optimizer/steps": result.steps,
         "optimizer/steps_per_second": result.history.step[-1] / result.seconds,
     }
-    return {name: float(value) for name, value in metrics.items() if value is not None}
+    return _finite({name: float(value) for name, value in metrics.items() if value is not None})
 
 
 def derived_params(result: Result, known: Forecast) -> dict[str, Any]:
@@ -112,3 +112,8 @@ def derived_params(result: Result, known: Forecast) -> dict[str, Any]:
         "hessian.condition": known.condition,
     }
     return {name: value for name, value in derived.items() if value is not None}
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float]:
+    """Without what is not finite, for which MLflow would draw 1.8e308."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
