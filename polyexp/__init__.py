@@ -9,9 +9,10 @@ from importlib.metadata import version
 from polyexp.backends import Backend, NumPy, Torch
 from polyexp.checks import InputError
 from polyexp.component import Component
+from polyexp.datafile import DataFile
 from polyexp.devices import CPU, CUDA, Auto, Device
-from polyexp.fit import History, Outcome, Result, State, fit, place, start, step
-from polyexp.loops import Autograd, CustomFunction, Loop, Manual
+from polyexp.fit import History, Look, Outcome, Result, State, fit, place, start, step
+from polyexp.loops import Autograd, ClosedForm, CustomFunction, Loop, Manual
 from polyexp.models import (
     ChebyshevSeries,
     HermiteSeries,
@@ -22,8 +23,10 @@ from polyexp.models import (
     PowerSeries,
 )
 from polyexp.optimizers import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
-from polyexp.problem import Problem
-from polyexp.samples import Data, Samples
+from polyexp.problem import Problem, Source
+from polyexp.quadratic import Quadratic
+from polyexp.reduction import gauss, merge, reduce_chunks
+from polyexp.samples import Chunk, Data, Samples
 
 __version__ = version("polyexp")
 
@@ -35,9 +38,12 @@ __all__ = [
     "Autograd",
     "Backend",
     "ChebyshevSeries",
+    "Chunk",
+    "ClosedForm",
     "Component",
     "CustomFunction",
     "Data",
+    "DataFile",
     "Device",
     "GradientDescent",
     "HermiteSeries",
@@ -46,6 +52,7 @@ __all__ = [
     "Legendre",
     "LegendreSeries",
     "LegendreSum",
+    "Look",
     "Loop",
     "Manual",
     "Model",
@@ -56,14 +63,19 @@ __all__ = [
     "Outcome",
     "PowerSeries",
     "Problem",
+    "Quadratic",
     "RMSprop",
     "Result",
     "Samples",
+    "Source",
     "State",
     "Torch",
     "__version__",
     "fit",
+    "gauss",
+    "merge",
     "place",
+    "reduce_chunks",
     "start",
     "step",
 ]

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from polyexp.checks import InputError
 from polyexp.composition import USER_ERRORS, checked, conf_dir, explain, prepare
-from polyexp.run import Job, run
+from polyexp.run import Job
 from polyexp.tracking.store import without_password
 
 
@@ -26,12 +26,12 @@ class RunError(Exception):
     """A run stopped by an error of ours or of the machine; what happened is on stderr already."""
 
 
-def task(cfg: DictConfig) -> float:
-    """One run, as Hydra calls it. Returns the final loss, which is what an optimizing sweeper minimises."""
+def task(cfg: DictConfig) -> Any:
+    """One job, as Hydra calls it. Returns the final loss, which is what an optimizing sweeper minimises."""
     job = _job(cfg)
     try:
         (experiment,) = checked(cfg)
-        return float(run(experiment, job).loss)
+        return experiment.action(experiment, job)
     except Exception as error:
         if isinstance(error, InputError) and not job.sweep:
             sys.exit(_complain(str(error)))  # past Hydra, which would say that a job failed

@@ -55,10 +55,10 @@ def finite(key: str, value: Any, low: float = -math.inf) -> None:
     require(array is not None and array.ndim == 0 and bool(np.isfinite(array) & (array >= low)), key, wanted, value)
 
 
-def positive(key: str, value: Any) -> None:
+def positive(key: str, value: Any, wanted: str = "a finite number above 0") -> None:
     """Require a finite number above 0, or an array of them (one a run)."""
     array = _numbers(value)
-    require(array is not None and bool(np.all(np.isfinite(array) & (array > 0))), key, "a finite number above 0", value)
+    require(array is not None and bool(np.all(np.isfinite(array) & (array > 0))), key, wanted, value)
 
 
 def fraction(key: str, value: Any) -> None:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+import polyexp.actions  # noqa: F401  (defining a component registers it)
 from polyexp.checks import InputError, nearest
 from polyexp.component import Component
 from polyexp.config import GROUPS, Config, Experiment, build, unknown_key

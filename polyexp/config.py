@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,23 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from polyexp.backends import Backend
 from polyexp.checks import InputError, nearest, require, whole
 from polyexp.component import Component
+from polyexp.datafile import DataFile  # noqa: F401  (defining a component registers it)
 from polyexp.devices import Device
-from polyexp.fit import require_offers
+from polyexp.fit import require_modes, require_offers
+from polyexp.forecast import Forecast, forecast, require_stable
 from polyexp.loops import Loop
 from polyexp.models import Model
 from polyexp.optimizers import Optimizer
-from polyexp.problem import Problem
+from polyexp.problem import Source
+from polyexp.reduction import samples_for
+from polyexp.report.progress import bar
+from polyexp.samples import Samples
 from polyexp.tracking import Tracker
 
 __all__ = ["GROUPS", "Config", "build", "known_keys", "spell", "unknown_key"]
 
-GROUPS = ("problem", "model", "loop", "backend", "device", "optimizer", "tracking")
+SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the groups that decide a result
+GROUPS = (*SETTINGS, "tracking", "action")
 MAX_SEED = 2**32 - 1
 
 
@@ -38,24 +45,43 @@ class Config:
     device: Any = MISSING
     optimizer: Any = MISSING
     tracking: Any = MISSING
+    action: Any = MISSING
     seed: int = 0
     quiet: bool = False
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Samples that are asked for; equal for equal settings, so that a sweep reads and reduces its data once."""
+
+    key: tuple[str, object]
+    problem: Source = field(compare=False)
+    degree: int | None
+    seed: int
+
+
+@lru_cache(maxsize=4)
+def _samples(wanted: _Wanted) -> Samples:
+    with bar(f"Reading {wanted.problem.label}") as progress:
+        return samples_for(wanted.problem, wanted.degree, wanted.seed, progress)
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What one run needs, built and checked.
 
-    seed: of the initial values and of random samples. quiet: print errors and warnings only.
+    action: what to do with it (`actions.py`). seed: of the initial values and of random samples.
+    quiet: print errors and warnings only.
     """
 
-    problem: Problem
+    problem: Source
     model: Model
     loop: Loop
     backend: Backend
     device: Device
     optimizer: Optimizer
     tracking: Tracker
+    action: Any
     seed: int
     quiet: bool
 
@@ -67,13 +93,28 @@ class Experiment:
         for one in dataclasses.fields(self.optimizer):
             value = getattr(self.optimizer, one.name)
             require(np.ndim(value) == 0, self.optimizer.key(one.name), "one number (a sweep, -m, takes several)", value)
-        self.problem.samples(self.seed)  # drawn again by the run itself: cheap, and no other way finds what is infinite
+        self.problem.check()
+        if self.loop.direct:
+            require_modes(self.optimizer, self.forecast.quadratic)
+        require_stable(self.forecast)
         return self
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """What is known of the run before it starts."""
+        samples = _samples(_Wanted((repr(self.problem), self.problem.stamp), self.problem, self.degree, self.seed))
+        model = self.model.on(samples.domain)
+        return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed))
+
+    @property
+    def degree(self) -> int | None:
+        """The model's degree as a polynomial in x."""
+        return self.model.polynomial_degree
 
     def settings(self) -> dict[str, Any]:
         """What the user could set and what decides the run, by its key on the command line: `model`, `model.degree`"""
         flat: dict[str, Any] = {}
-        for group in GROUPS[:-1]:
+        for group in SETTINGS:
             component = getattr(self, group)
             flat[group] = component.choice
             flat |= {component.key(one.name): getattr(component, one.name) for one in dataclasses.fields(component)}
@@ -82,6 +123,7 @@ class Experiment:
     def fingerprint(self) -> str:
         """A hash of everything that decides the result: equal for equal experiments, wherever they are recorded."""
         decisive = {key: spell(value) for key, value in self.settings().items() if key != "loop.log_every"}
+        decisive["stamp"] = str(self.problem.stamp)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -5,9 +5,10 @@
 `step` is one update, pure and usable by hand; `fit` takes many of them and looks every `loop.log_every` steps.
 """
 
+import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -20,24 +21,27 @@ from polyexp.devices import Device
 from polyexp.loops import Loop, Manual
 from polyexp.models import Model
 from polyexp.optimizers import GradientDescent, Optimizer
-from polyexp.problem import Problem
-from polyexp.samples import Array, Data, Samples
+from polyexp.problem import Progress, Source
+from polyexp.quadratic import Quadratic, quadratic_of
+from polyexp.reduction import samples_for
+from polyexp.samples import Array, Chunk, Data, Samples
 
-__all__ = ["History", "Outcome", "Result", "State", "fit", "place", "start", "step"]
+__all__ = ["History", "Look", "Outcome", "Result", "State", "fit", "place", "start", "step"]
 
 GROWTH_LIMIT = 1e6  # a loss this many times the first one counts as diverged
+STALL = 1e-9  # a loss must fall by this part to count as falling
+BLOCK = 2**22  # values of the model computed at a time when the largest error is sought
 
 
 class Outcome(Enum):
     """Why a run ended; the value is a sentence of advice."""
 
+    CONVERGED = "The tolerance was reached. Ask for a smaller loop.tolerance to come closer."
+    STALLED = "The loss no longer falls. Another optimizer.learning_rate, optimizer or model may bring it further."
     MAX_STEPS = "All steps were taken. Add loop.steps if the loss is still falling."
     DIVERGED = (
         "The loss left every bound, and the last finite parameters were kept. Try a smaller optimizer.learning_rate."
     )
-
-
-_OUTCOMES = np.array([Outcome.MAX_STEPS, Outcome.DIVERGED])  # by whether the run has diverged
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,34 @@ class State:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What is seen of a state, in float64 NumPy.
+
+    params are those after `step` updates; loss, excess (how far it is above the best possible loss, nan where that is not
+    known) and grad_norm belong to the parameters before the last of these updates.
+    """
+
+    step: int
+    params: np.ndarray  # shape: (*runs, K)
+    loss: np.ndarray  # shape: (*runs,)
+    excess: np.ndarray  # shape: (*runs,)
+    grad_norm: np.ndarray  # shape: (*runs,)
+
+
+@dataclass(frozen=True)
 class History:
-    """What was seen at the L looks, in float64 NumPy; row l is the state after `step[l]` updates."""
+    """All L looks of a fit."""
 
     step: np.ndarray  # shape: (L,)
-    loss: np.ndarray  # shape: (L, *runs)
-    grad_norm: np.ndarray  # shape: (L, *runs)
     params: np.ndarray  # shape: (L, *runs, K)
+    loss: np.ndarray  # shape: (L, *runs)
+    excess: np.ndarray  # shape: (L, *runs)
+    grad_norm: np.ndarray  # shape: (L, *runs)
+
+    @classmethod
+    def of(cls, looks: Sequence[Look]) -> "History":
+        """The looks, stacked."""
+        return cls(**{one.name: np.stack([getattr(look, one.name) for look in looks]) for one in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -71,12 +96,18 @@ class Result:
 
     loss and max_error (the largest |model - y| over the samples) are evaluated at the final parameters in float64,
     whatever the backend. steps: the updates behind `params`. seconds: time in the loop, for all runs together.
+    optimizer: as it was used, with the rate that "auto" found. quadratic: the loss as a quadratic form, and excess: how far
+    above the best possible loss the result is, for a model linear in its parameters (None for others).
     """
 
     model: Model
+    optimizer: Optimizer
     samples: Samples
+    quadratic: Quadratic | None
+    initial: np.ndarray  # shape: (*runs, K)
     params: np.ndarray  # shape: (*runs, K)
     loss: Any  # shape: (*runs,)
+    excess: Any  # shape: (*runs,)
     max_error: Any  # shape: (*runs,)
     outcome: Any  # shape: (*runs,), of Outcome
     steps: Any  # shape: (*runs,)
@@ -134,7 +165,7 @@ def step(model: Model, loop: Loop, optimizer: Optimizer, data: Data, state: Stat
 
 @dataclass(frozen=True)
 class Descent:
-    """Everything of a fit that stays the same while its state moves."""
+    """Everything of a fit that stays the same while its state moves, step by step."""
 
     model: Model
     loop: Loop
@@ -142,35 +173,45 @@ class Descent:
     backend: Backend
     data: Data
 
-    def steps(self, state: State, n: int) -> State:
-        """n updates of all runs, of which only the last one computes loss and gradient norm."""
+    @property
+    def computed_by(self) -> str:
+        """What computes, for a person."""
+        return self.backend.describe()
+
+    def start(self, initial: np.ndarray) -> State:
+        """The state before the first update."""
+        return start(initial, self.optimizer, self.backend)
+
+    def advance(self, state: State, n: int) -> State:
+        """n updates of all runs, without looking: neither loss nor gradient norm is computed."""
         gradient, update = self.loop.gradient(self.model, self.data), self.optimizer.update
 
-        def advance(carry: tuple[Array, dict[str, Array]]) -> tuple[Array, dict[str, Array]]:
+        def once(carry: tuple[Array, dict[str, Array]]) -> tuple[Array, dict[str, Array]]:
             params, opt_state = carry
             change, opt_state = update(gradient(params), opt_state)
             return params + change, opt_state
 
-        params, opt_state = self.backend.iterate(advance, (state.params, state.opt_state), n - 1)
-        before = replace(state, step=state.step + n - 1, params=params, opt_state=opt_state)
-        return self.backend.iterate(partial(step, self.model, self.loop, self.optimizer, self.data), before, 1)
+        params, opt_state = self.backend.iterate(once, (state.params, state.opt_state), n)
+        return replace(state, step=state.step + n, params=params, opt_state=opt_state)
 
-    def view(self, state: State) -> State:
-        """The state as float64 NumPy: the one place where the host waits for the device."""
-        get = self.backend.get
-        opt_state = {name: get(array) for name, array in state.opt_state.items()}
-        return State(state.step, get(state.params), opt_state, get(state.loss), get(state.grad_norm))
+    def step(self, state: State) -> State:
+        """One update, with its loss and gradient norm."""
+        return self.backend.iterate(partial(step, self.model, self.loop, self.optimizer, self.data), state, 1)
+
+    def get(self, array: Array) -> np.ndarray:
+        """An array as float64 NumPy: where the host waits for the device."""
+        return self.backend.get(array)
 
     def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Each run's last finite parameters within n updates, and their step: the block once more, looking at each.
 
         # shape: (*runs, K), (*runs,)
         """
-        kept = self.backend.get(state.params)
+        kept = self.get(state.params)
         at = np.full(kept.shape[:-1], state.step)
         for _ in range(n):
-            state = self.steps(state, 1)
-            params = self.backend.get(state.params)
+            state = self.advance(state, 1)
+            params = self.get(state.params)
             finite = np.isfinite(params).all(-1)
             if not finite.any():
                 break
@@ -179,8 +220,48 @@ class Descent:
         return kept, at
 
 
+@dataclass(frozen=True)
+class Jump:
+    """The same of a fit whose steps are known without those before them: every mode by its own factor."""
+
+    quadratic: Quadratic
+    optimizer: Optimizer
+    initial: np.ndarray  # shape: (*runs, K)
+    computed_by: str = f"closed form, numpy {np.__version__}, float64, cpu"
+
+    def start(self, initial: np.ndarray) -> State:
+        """The state before the first update."""
+        unknown = np.full(initial.shape[:-1], np.nan)
+        return State(0, initial, {}, unknown, unknown)
+
+    def advance(self, state: State, n: int) -> State:
+        """The state n updates after this one."""
+        return replace(state, step=state.step + n, params=self.quadratic.params(self._coordinates(state.step + n)))
+
+    def step(self, state: State) -> State:
+        """One update, with its loss and gradient norm."""
+        before = self._coordinates(state.step)
+        with np.errstate(all="ignore"):
+            loss = self.quadratic.lowest + self.quadratic.excess_at(before)
+            grad_norm = np.asarray(((self.quadratic.eigenvalues * before) ** 2).sum(-1) ** 0.5)
+        return replace(self.advance(state, 1), loss=loss, grad_norm=grad_norm)
+
+    def get(self, array: Array) -> np.ndarray:
+        """Already NumPy."""
+        return np.asarray(array)
+
+    def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """The last ones that were computed: those of `state`."""
+        return state.params, np.full(state.params.shape[:-1], state.step)
+
+    def _coordinates(self, step: int) -> np.ndarray:
+        damping = self.optimizer.damping(self.quadratic.eigenvalues, step)
+        with np.errstate(all="ignore"):
+            return np.asarray(damping * self.quadratic.coordinates(self.initial))
+
+
 def fit(
-    problem: Problem | Samples,
+    problem: Source | Samples,
     model: Model,
     *,
     loop: Loop | None = None,
@@ -189,15 +270,21 @@ def fit(
     device: Device | None = None,
     seed: int | Sequence[int] = 0,
     params: Any = None,
-    look: Callable[[State], None] | None = None,
+    samples: Samples | None = None,
+    look: Callable[[Look], None] | None = None,
+    progress: Progress | None = None,
 ) -> Result:
     """Fit `model` to `problem` by gradient descent.
 
     Several runs are computed at once where `seed` is a sequence, where the optimizer holds arrays of numbers, or where
     `params` (initial values in place of the model's own) has shape (*runs, K); these shapes are broadcast together.
-    Random samples follow the first seed.
-    The defaults are those of the command line: 4000 steps of gradient descent at 1e-6, by hand, in torch, on the cpu.
-    `look` is called with the state, as float64 NumPy, every `loop.log_every` steps and after the last one.
+    Random samples follow the first seed. The defaults are those of the command line: 4000 steps of gradient descent at
+    1e-6, by hand, in torch, on the cpu.
+
+    A problem's samples are reduced as its `reduction` says; `samples` gives them where that has been done already. Samples
+    in place of a problem are taken as they are (`reduction.gauss` reduces them).
+    `look` is called with what is seen every `loop.log_every` steps and after the last one, `progress`
+    with the fraction done while the samples are read: before the fit, and once more after it, for the largest error.
 
     Raises InputError where the parts do not go together. Divergence is an outcome, not an error.
     """
@@ -206,12 +293,64 @@ def fit(
     backend = backend.on(device or backend.device)
     require_offers(loop, backend)
     seeds("seed", seed)
-    samples = problem if isinstance(problem, Samples) else problem.samples(int(np.ravel(seed)[0]))
+    first = int(np.ravel(seed)[0])
+    chunks: Iterable[Chunk | Samples]
+    if isinstance(problem, Samples):
+        samples, chunks = problem, [problem]
+    else:
+        samples = samples or samples_for(problem, model.polynomial_degree, first, progress)
+        chunks = problem.chunks(first, progress)
     model = model.on(samples.domain)
+    quadratic = quadratic_of(model, samples)
+    optimizer = tuned(optimizer, quadratic)
     initial = model.initial_params(seed) if params is None else model.check_params(params)
     initial = _spread(initial, optimizer)
-    descent = Descent(model, loop, optimizer.on(backend.put), backend, place(samples, model, backend))
-    return _descend(descent, samples, start(initial, optimizer, backend), look or (lambda state: None))
+    descent: Descent | Jump
+    if loop.direct:
+        descent = Jump(require_modes(optimizer, quadratic), optimizer.on(np.asarray), initial)
+    else:
+        descent = Descent(model, loop, optimizer.on(backend.put), backend, place(samples, model, backend))
+    runs = _Runs(initial, _largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
+    history, seconds = _descend(descent, loop, runs, quadratic, look or (lambda look: None))
+    loss = _loss(model, samples, runs.params)
+    runs.end(loss)
+    return Result(
+        model=model,
+        optimizer=optimizer,
+        samples=samples,
+        quadratic=quadratic,
+        initial=initial,
+        params=runs.params,
+        loss=loss[()],
+        excess=quadratic.excess(runs.params)[()] if quadratic else None,
+        max_error=_max_error(model, runs.params, chunks)[()],
+        outcome=runs.outcome[()],
+        steps=runs.taken[()],
+        history=history,
+        seconds=seconds,
+        computed_by=descent.computed_by,
+    )
+
+
+def tuned(optimizer: Optimizer, quadratic: Quadratic | None) -> Optimizer:
+    """The optimizer with the best rate where it is asked to find it; InputError for a model that has no known one."""
+    if not optimizer.automatic:
+        return optimizer
+    if quadratic is None:
+        raise InputError(
+            f"`{optimizer.key('learning_rate')}=auto` needs a model that is linear in its parameters: type a number."
+        )
+    return optimizer.tuned(quadratic.largest or 1.0, quadratic.smallest or 1.0)
+
+
+def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadratic:
+    """The quadratic form, or InputError where model or optimizer have no closed form."""
+    if quadratic is None or optimizer.damping(np.ones(1), 1) is None:
+        raise InputError(
+            "`loop=closed_form` needs a model that is linear in its parameters, and gradient_descent or momentum: "
+            "type `loop=manual`."
+        )
+    return quadratic
 
 
 def require_offers(loop: Loop, backend: Backend) -> None:
@@ -233,62 +372,104 @@ def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:
         raise InputError(f"Seeds, params and the optimizer's numbers must be for the same runs: {error}") from None
 
 
-def _descend(descent: Descent, samples: Samples, state: State, look: Callable[[State], None]) -> Result:
-    model, loop = descent.model, descent.loop
-    params = descent.backend.get(state.params)
-    taken = np.zeros(params.shape[:-1], int)
-    diverged = np.zeros(params.shape[:-1], bool)
-    limit = _loss_limit(samples, model, params)
-    seen: list[State] = []
+class _Runs:
+    """The runs of one fit on the way to their ends: the only thing here that changes."""
+
+    def __init__(self, initial: np.ndarray, limit: np.ndarray, loop: Loop, quadratic: Quadratic | None) -> None:
+        self.params = np.array(initial, float)  # shape: (*runs, K)
+        self.taken = np.zeros(limit.shape, int)
+        self.outcome = np.full(limit.shape, None, object)
+        self._lowest, self._waited = np.full(limit.shape, np.inf), np.zeros(limit.shape, int)
+        self._limit, self._quadratic = limit, quadratic
+        self._tolerance = -1.0 if loop.tolerance is None else loop.tolerance
+        self._patience = np.inf if loop.patience is None else loop.patience
+
+    @property
+    def going(self) -> np.ndarray:  # shape: (*runs,)
+        """Which runs have not ended."""
+        return np.asarray(self.outcome == np.array(None))
+
+    def arrive(self, look: Look, reached: np.ndarray, at: np.ndarray) -> None:
+        """Take the parameters that the runs have reached at a look, and find out which have ended."""
+        going = self.going
+        self.params = np.where(going[..., None], reached, self.params)
+        self.taken = np.where(going, at, self.taken)
+        excess = self._quadratic.excess(self.params) if self._quadratic else None
+        value, small = (look.loss, look.grad_norm) if excess is None else (excess, excess)
+        self._waited = np.where(value < self._lowest * (1 - STALL), 0, self._waited + 1)
+        self._lowest = np.fmin(self._lowest, value)
+        self._end(Outcome.DIVERGED, (at < look.step) | ~(look.loss <= self._limit))
+        self._end(Outcome.CONVERGED, small <= self._tolerance)
+        self._end(Outcome.STALLED, self._waited >= self._patience)
+
+    def end(self, loss: np.ndarray) -> None:
+        """The outcome of those that are still going, by their final loss."""
+        self._end(Outcome.DIVERGED, ~(loss <= self._limit))
+        self._end(Outcome.MAX_STEPS, np.array(True))
+
+    def _end(self, outcome: Outcome, ended: np.ndarray) -> None:
+        self.outcome[self.going & ended] = outcome
+
+
+def _descend(
+    descent: Descent | Jump, loop: Loop, runs: _Runs, quadratic: Quadratic | None, tell: Callable[[Look], None]
+) -> tuple[History, float]:
+    """Blocks of steps, each followed by a look, until every run has ended; what was seen, and the seconds it took."""
+    state = descent.start(runs.params)
+    looks: list[Look] = []
     seconds = 0.0
-    while state.step < loop.steps and not diverged.all():
-        n = min(loop.log_every, loop.steps - state.step)
+    for step in loop.looks():
+        n = int(step) - state.step
         began = time.perf_counter()
-        following = descent.steps(state, n)
-        view = descent.view(following)
+        before = descent.advance(state, n - 1)
+        after = descent.step(before)
+        params = descent.get(after.params)
         seconds += time.perf_counter() - began
-        reached, at = view.params, np.full(taken.shape, view.step)
-        if not np.isfinite(reached[~diverged]).all():
+        loss, grad_norm = descent.get(after.loss), descent.get(after.grad_norm)
+        excess = quadratic.excess(descent.get(before.params)) if quadratic else np.full_like(loss, np.nan)
+        reached, at = params, np.full(loss.shape, after.step)
+        if not np.isfinite(reached[runs.going]).all():
             reached, at = descent.last_finite(state, n)
-        params = np.where(diverged[..., None], params, reached)
-        taken = np.where(diverged, taken, at)
-        diverged |= (at < view.step) | ~(view.loss <= limit)
-        view = replace(view, params=params.copy())
-        seen.append(view)
-        look(view)
-        state = following
-    loss, max_error = _judge(samples, model, params)
-    diverged |= ~(loss <= limit)
-    return Result(
-        model=model,
-        samples=samples,
-        params=params,
-        loss=loss[()],
-        max_error=max_error[()],
-        outcome=_OUTCOMES[diverged.astype(int)],
-        steps=taken[()],
-        history=_history(seen),
-        seconds=seconds,
-        computed_by=descent.backend.describe(),
-    )
+        look = Look(after.step, params, loss, excess, grad_norm)
+        runs.arrive(look, reached, at)
+        looks.append(replace(look, params=runs.params))
+        tell(looks[-1])
+        if not runs.going.any():
+            break
+        state = after
+    return History.of(looks), seconds
 
 
-def _judge(samples: Samples, model: Model, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Loss and largest error of each run, in float64."""
+def _loss(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
+    """The loss of each run, in float64."""
     with np.errstate(all="ignore"):
-        predictions = model(params, samples.x)
-        return np.asarray(samples.loss(predictions)), np.abs(predictions - samples.y).max(-1)
+        return samples.loss(model(params, samples.x))
 
 
-def _loss_limit(samples: Samples, model: Model, params: np.ndarray) -> np.ndarray:
-    """The largest loss that has not diverged: finite, and at least that of the zero function, as a nearly perfect start
-    may wander.
+def _largest_loss(
+    model: Model, samples: Samples, initial: np.ndarray, optimizer: Optimizer, quadratic: Quadratic | None
+) -> np.ndarray:
+    """The largest loss of a run that has not diverged: finite, and at least that of the zero function, as a nearly perfect
+    start may wander.
+
+    A run whose rate is known to be stable may grow as it likes before it falls (momentum does), as long as it stays finite.
     """
+    finite = np.finfo(float).max
     with np.errstate(over="ignore"):
-        limit = np.maximum(GROWTH_LIMIT * _judge(samples, model, params)[0], samples.loss(np.zeros_like(samples.y)))
-    return np.asarray(np.minimum(limit, np.finfo(float).max))
+        limit = np.maximum(GROWTH_LIMIT * _loss(model, samples, initial), samples.loss(np.zeros_like(samples.y)))
+    stable = optimizer.limit(quadratic.largest) if quadratic and quadratic.largest else None
+    growing = True if stable is None else np.asarray(optimizer.learning_rate) > stable
+    return np.where(growing, np.minimum(limit, finite), finite)
 
 
-def _history(seen: list[State]) -> History:
-    columns = ("step", "loss", "grad_norm", "params")
-    return History(**{name: np.stack([getattr(state, name) for state in seen]) for name in columns})
+def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples]) -> np.ndarray:
+    """The largest distance between model and sample, of each run."""
+    runs = params.shape[:-1]
+    block = max(1, BLOCK // max(1, math.prod(runs)))
+    largest = np.zeros(runs)
+    with np.errstate(all="ignore"):
+        for chunk in chunks:
+            for begin in range(0, chunk.x.size, block):
+                part = slice(begin, begin + block)
+                largest = np.maximum(largest, np.abs(model(params, chunk.x[part]) - chunk.y[part]).max(-1))
+    return largest

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polyexp
 from polyexp.config import GROUPS, Experiment, spell
-from polyexp.fit import Result, State, fit
+from polyexp.fit import Look, Result, fit
 from polyexp.report import Terminal, write
+from polyexp.report.progress import bar
 from polyexp.tracking import About
 
 __all__ = ["Job", "run"]
@@ -24,31 +25,32 @@ class Job:
 
 def run(experiment: Experiment, job: Job) -> Result:
     """Fit, report and record one experiment."""
+    known = experiment.forecast
     backend = experiment.backend.on(experiment.device)
-    samples = experiment.problem.samples(experiment.seed)
-    model = experiment.model.on(samples.domain)
     about = _about(experiment, job, backend.describe())
 
     with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-        terminal.begin(samples, model, backend)
-        with experiment.tracking.record(about) as record:
+        terminal.begin(known, backend.describe())
+        with experiment.tracking.record(about) as record, bar("Largest error", quiet=experiment.quiet) as progress:
 
-            def look(state: State) -> None:
-                terminal.look(state)
-                record.look(state)
+            def tell(look: Look) -> None:
+                terminal.look(look)
+                record.look(look)
 
             result = fit(
-                samples,
-                model,
+                experiment.problem,
+                experiment.model,
                 loop=experiment.loop,
                 optimizer=experiment.optimizer,
                 backend=backend,
                 seed=experiment.seed,
-                look=look,
+                samples=known.samples,
+                look=tell,
+                progress=progress,
             )
-            files = write(job.folder, result, experiment.settings(), job.config_yaml)
-            terminal.summary(result)
-            record.finish(result, files)
+            files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
+            terminal.summary(result, known)
+            record.finish(result, known, files)
         terminal.end(job.folder, record.where())
     return result
 
@@ -70,7 +72,8 @@ def _about(experiment: Experiment, job: Job, computed_by: str) -> About:
 def _name(experiment: Experiment, overrides: tuple[str, ...]) -> str:
     """What the user typed, without the long parts of the keys; `power_series sin` where nothing was typed."""
     typed = (override.lstrip("+~").partition("=") for override in overrides)
-    decisive = [(key, value) for key, _, value in typed if key.partition(".")[0] not in ("tracking", "quiet", "hydra")]
+    silent = ("tracking", "action", "quiet", "hydra")
+    decisive = [(key, value) for key, _, value in typed if key.partition(".")[0] not in silent]
     named = (*GROUPS, "experiment")  # whose choice says enough
     words = [value if key in named else f"{key.rpartition('.')[2]}={value}" for key, value in decisive]
     return " ".join(words)[:100] or f"{experiment.model.choice} {experiment.problem.choice}"

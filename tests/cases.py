@@ -23,7 +23,7 @@ def named(cls):
 
 
 MODELS = registered("model")
-LOOPS = registered("loop")
+LOOPS = [cls for cls in registered("loop") if not cls.direct]
 OPTIMIZERS = registered("optimizer")
 
 # Every way to compute a gradient: (backend class, device, loop class).

@@ -56,6 +56,8 @@ def not_opened(uri, why, advice="Type `tracking=none` to run without a record.")
 
 WHOLE, NUMBER = "a whole number", "a number"
 POSITIVE = "a finite number above 0"
+DRAWN = "a number of samples that can be drawn (at most 1000000000000)"
+RATE = f"{POSITIVE}, or auto"
 FRACTION = "a number from 0 to below 1"
 SEED = "a whole number from 0 to 4294967295"
 DEGREE = "a whole number from 0 to 1000"
@@ -102,7 +104,7 @@ WRONG = {
     "++typo=1": unknown("typo"),
     "+sed=1": unknown("sed", meant("seed")),
     "+model.degre=3": unknown("model.degre", meant("model.degree")),
-    "+loop.tol.x=1": unknown("loop.tol", meant("loop.steps")),
+    "+loop.tol.x=1": unknown("loop.tol", meant("loop.tolerance")),
     "optimizer.momentum=0.9": unknown("optimizer.momentum", f"{ANOTHER}`optimizer`."),
     "tracking=none tracking.uri=x": unknown("tracking.uri", f"{ANOTHER}`tracking`."),
     "device.index=0": unknown("device.index", f"{ANOTHER}`device`."),
@@ -134,14 +136,14 @@ WRONG = {
     "tracking.uri=[a]": must("tracking.uri", "text", "'[a]'"),
     "tracking.experiment_name=null": must("tracking.experiment_name", "text", "'null'"),
     # ranges
-    "optimizer.learning_rate=0": must("optimizer.learning_rate", POSITIVE, "0"),
-    "optimizer.learning_rate=-1e-6": must("optimizer.learning_rate", POSITIVE, "-1e-06"),
-    "optimizer.learning_rate=nan": must("optimizer.learning_rate", POSITIVE, "nan"),
-    "optimizer.learning_rate=inf": must("optimizer.learning_rate", POSITIVE, "inf"),
-    "optimizer.learning_rate=1e-400": must("optimizer.learning_rate", POSITIVE, "0.0"),
-    "optimizer.learning_rate=abc": must("optimizer.learning_rate", POSITIVE, "'abc'"),
-    "optimizer.learning_rate=null": must("optimizer.learning_rate", POSITIVE, "None"),
-    "optimizer.learning_rate=true": must("optimizer.learning_rate", POSITIVE, "True"),
+    "optimizer.learning_rate=0": must("optimizer.learning_rate", RATE, "0"),
+    "optimizer.learning_rate=-1e-6": must("optimizer.learning_rate", RATE, "-1e-06"),
+    "optimizer.learning_rate=nan": must("optimizer.learning_rate", RATE, "nan"),
+    "optimizer.learning_rate=inf": must("optimizer.learning_rate", RATE, "inf"),
+    "optimizer.learning_rate=1e-400": must("optimizer.learning_rate", RATE, "0.0"),
+    "optimizer.learning_rate=abc": must("optimizer.learning_rate", RATE, "'abc'"),
+    "optimizer.learning_rate=null": must("optimizer.learning_rate", RATE, "None"),
+    "optimizer.learning_rate=true": must("optimizer.learning_rate", RATE, "True"),
     "optimizer.learning_rate=[1e-6,1e-7]": must("optimizer.learning_rate", ONE_NUMBER, "[1e-06, 1e-07]"),
     "optimizer=momentum optimizer.momentum=[0.1,0.2]": must("optimizer.momentum", ONE_NUMBER, "[0.1, 0.2]"),
     "optimizer=momentum optimizer.momentum=1": must("optimizer.momentum", FRACTION, "1"),
@@ -154,7 +156,9 @@ WRONG = {
     "loop.log_every=0": must("loop.log_every", AT_LEAST_ONE, "0"),
     "problem.num_samples=0": must("problem.num_samples", AT_LEAST_ONE, "0"),
     "problem.num_samples=-5": must("problem.num_samples", AT_LEAST_ONE, "-5"),
-    "problem.num_samples=99999999999999": must("problem.num_samples", "small enough to fit into memory", "9" * 14),
+    "problem.num_samples=99999999999999": must(
+        "problem.num_samples", "a number of samples that can be drawn (at most 1000000000000)", "9" * 14
+    ),
     "model.degree=-1": must("model.degree", DEGREE, "-1"),
     "model.degree=1001": must("model.degree", DEGREE, "1001"),
     "model=legendre model.degree=100000000000000000000": must("model.degree", DEGREE, "1" + "0" * 20),

@@ -156,7 +156,7 @@ def test_info_defaults_says_how_it_was_composed(bare_cli, tmp_path):
     [
         ("model=", {f"model={choice}" for choice in choices("model")}),
         ("model=leg", {"model=legendre", "model=legendre_series"}),
-        ("optimizer.", {"optimizer.learning_rate="}),
+        ("optimizer.", {"optimizer.learning_rate=", "optimizer.allow_divergence="}),
         ("optimizer=adam optimizer.", {f"optimizer.{name}=" for name in ("learning_rate", "beta1", "beta2", "eps")}),
         ("-m loop=manual device=c", {"device=cpu", "device=cuda"}),
     ],

@@ -71,7 +71,7 @@ def test_x_lies_in_the_domain_in_order(sampling, n):
     samples = p.Problem("exp", domain=[-2, 1], num_samples=n, sampling=sampling).samples(5)
     assert samples.x.shape == samples.y.shape == samples.weights.shape == (n,)
     assert -2 <= samples.x.min() <= samples.x.max() <= 1
-    assert (np.diff(samples.x) > 0).all()
+    assert sampling == "uniform" or (np.diff(samples.x) > 0).all()  # random ones come as they are drawn
     np.testing.assert_array_equal(samples.y, np.exp(samples.x))
 
 
@@ -88,6 +88,7 @@ def test_samples_are_decided_by_the_seed(sampling, noise):
 
 def test_uniform_samples_are_uniform():
     x = p.Problem(domain=[-1, 3], num_samples=20_000, sampling="uniform").samples().x
+    x = np.sort(x)
     quantiles = np.linspace(-1, 3, x.size)  # Kolmogorov: sup |F_n - F| below 1.95 / sqrt(n) in 999 of 1000
     assert np.abs(x - quantiles).max() / 4 < 1.95 / np.sqrt(x.size)
 
@@ -151,7 +152,7 @@ WRONG = [
         for v in (np.nan, -np.inf, "abc", True, [1.0], None)
     ],
     *[
-        (cls, "learning_rate", v, "a finite number above 0")
+        (cls, "learning_rate", v, "a finite number above 0" + (", or auto" if cls.tunable else ""))
         for cls in OPTIMIZERS
         for v in (
             0,
@@ -276,8 +277,8 @@ def test_a_target_that_is_not_finite(target, domain, name):
 
 def test_more_samples_than_memory():
     with pytest.raises(p.InputError) as caught:
-        p.Problem(num_samples=10**18).samples()
-    assert str(caught.value) == f"`problem.num_samples` must be small enough to fit into memory, got {10**18}."
+        p.Problem(num_samples=10**12).samples()
+    assert str(caught.value) == "sin has more samples than memory holds: type `problem.reduction=auto`."
 
 
 def test_noise_that_is_not_finite():

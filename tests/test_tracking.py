@@ -38,6 +38,7 @@ ARGS = (
     "seed=3",
 )
 LOOKS = [10, 20, 25]
+DERIVED = ("samples.", "learning_rate.", "hessian.")  # recorded as params, but nothing to type
 NAMES = ["w0", "w1", "w2", "w3"]
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
 
@@ -82,6 +83,7 @@ def test_params_are_spelt_as_on_the_command_line(recorded):
         "problem.sampling": "linspace",
         "problem.noise": "0.1",
         "problem.loss": "mean",
+        "problem.reduction": "auto",
         "model": "legendre_series",
         "model.degree": "3",
         "model.domain": "null",
@@ -90,6 +92,8 @@ def test_params_are_spelt_as_on_the_command_line(recorded):
         "loop": "manual",
         "loop.steps": "25",
         "loop.log_every": "10",
+        "loop.tolerance": "null",
+        "loop.patience": "null",
         "backend": "torch",
         "backend.dtype": "float64",
         "device": "cpu",
@@ -97,13 +101,20 @@ def test_params_are_spelt_as_on_the_command_line(recorded):
         "optimizer": "momentum",
         "optimizer.learning_rate": "0.01",
         "optimizer.momentum": "0.9",
+        "optimizer.allow_divergence": "false",
         "seed": "3",
-        "samples.used": "50",
+        "samples.total": "50",
+        "samples.used": "4",
+        "samples.floor": str(recorded.result.samples.floor),
+        "learning_rate.used": "0.01",
+        "learning_rate.max_stable": str(3.8 / recorded.result.quadratic.largest),
+        "hessian.largest": str(recorded.result.quadratic.largest),
+        "hessian.condition": str(recorded.result.quadratic.condition),
     }
 
 
 def test_the_params_typed_again_give_the_same_run(recorded, cli, store):
-    typed = [f"{key}={value}" for key, value in recorded.run.data.params.items() if key != "samples.used"]
+    typed = [f"{key}={value}" for key, value in recorded.run.data.params.items() if not key.startswith(DERIVED)]
     assert cli(*typed).code == 0
     again = only_run(store)
     assert again.data.tags["polyexp.fingerprint"] == recorded.run.data.tags["polyexp.fingerprint"]
@@ -114,11 +125,15 @@ def test_metrics_are_the_numbers_of_the_python_api(recorded):
     look, result = recorded.result.history, recorded.result
     expected = {
         "loss/train": look.loss,
+        "loss/excess": look.excess,
         "optimizer/grad_norm": look.grad_norm,
         **{f"weight/{name}": look.params[:, k] for k, name in enumerate(NAMES)},
     }
     final = {
         "loss/final": result.loss,
+        "loss/final_excess": result.excess,
+        "loss/best": result.quadratic.lowest,
+        "loss/predicted": pytest.approx(result.loss, rel=1e-8),
         "loss/log10_final": math.log10(result.loss),
         "loss/max_error": result.max_error,
         "optimizer/steps": 25,
@@ -179,17 +194,18 @@ def test_the_commit_is_recorded_in_a_checkout(recorded):
 def test_the_description_has_the_formula_and_a_table(recorded):
     lines = recorded.run.data.tags["mlflow.note.content"].splitlines()
     assert lines[0] == f"`{recorded.result.model.formula(recorded.result.params)}`"
-    assert "MAX_STEPS: All steps were taken." in lines[2]
-    assert lines[4:6] == ["| parameter | value | in powers of x |", "|---|---|---|"]
-    assert [line.split("|")[1].strip() for line in lines[6:]] == NAMES
-    assert [float(line.split("|")[2]) for line in lines[6:]] == pytest.approx(recorded.result.params.tolist(), rel=1e-9)
+    assert "above the best possible loss of this model" in lines[2]
+    assert "MAX_STEPS: All steps were taken." in lines[4]
+    assert lines[6:8] == ["| parameter | value | in powers of x |", "|---|---|---|"]
+    assert [line.split("|")[1].strip() for line in lines[8:]] == NAMES
+    assert [float(line.split("|")[2]) for line in lines[8:]] == pytest.approx(recorded.result.params.tolist(), rel=1e-9)
 
 
 def test_the_samples_are_a_dataset(recorded, cli, store):
     (given,) = recorded.run.inputs.dataset_inputs
     assert given.dataset.name == "cos_50"
     assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
-    assert json.loads(given.dataset.profile)["features_shape"] == [50]
+    assert json.loads(given.dataset.profile)["features_shape"] == [4]
     cli("-m", *ARGS, "seed=3,4", "loop.steps=1")
     same, other = (run.inputs.dataset_inputs[0].dataset.digest for run in all_runs(store))
     assert same == given.dataset.digest != other
@@ -215,30 +231,35 @@ def test_result_json_is_exact(recorded):
         "outcome": "MAX_STEPS",
         "steps": 25,
         "loss": result.loss,
+        "excess_loss": result.excess,
+        "best_loss": result.quadratic.lowest,
+        "predicted_loss": pytest.approx(result.loss, rel=1e-8),
         "max_error": result.max_error,
         "parameters": result.parameters,
         "power_series": result.power_series.tolist(),
         "formula": result.model.formula(result.params),
-        "samples": 50,
+        "samples": {"total": 50, "used": 4, "floor": result.samples.floor},
+        "learning_rate": {"used": 0.01, "max_stable": 3.8 / result.quadratic.largest},
+        "hessian_eigenvalues": dict.fromkeys(("initial", "final"), result.quadratic.eigenvalues.tolist()),
         "computed_by": result.computed_by,
     }
     assert config["problem.domain"] == [-np.pi, np.pi]
-    assert config.keys() == recorded.run.data.params.keys() - {"samples.used"}
+    assert config.keys() == {key for key in recorded.run.data.params if not key.startswith(DERIVED)}
 
 
 def test_history_csv_is_exact(recorded):
     with (recorded.artifacts / "history.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
     look = recorded.result.history
-    assert head == ["step", "loss", "grad_norm", *NAMES]
-    numbers = np.column_stack([look.loss, look.grad_norm, look.params]).tolist()
+    assert head == ["step", "loss", "excess", "grad_norm", *NAMES]
+    numbers = np.column_stack([look.loss, look.excess, look.grad_norm, look.params]).tolist()
     assert rows == [[str(step), *map(repr, row)] for step, row in zip(LOOKS, numbers, strict=True)]
 
 
 def test_config_yaml_is_the_composed_configuration(recorded):
     config = OmegaConf.load(recorded.artifacts / "config.yaml")
     assert (config.model.degree, config.seed, config.tracking.experiment_name) == (3, 3, "polyexp")
-    assert config.optimizer == {"learning_rate": 1e-2, "momentum": 0.9}
+    assert config.optimizer == {"learning_rate": 1e-2, "momentum": 0.9, "allow_divergence": False}
 
 
 def test_nothing_beside_outputs_is_written(recorded):
@@ -251,7 +272,13 @@ def test_nothing_beside_outputs_is_written(recorded):
 
 
 def test_a_diverged_run_is_finished_with_its_last_finite_parameters(cli, store):
-    ended = cli("optimizer.learning_rate=1", "loop.steps=300", "loop.log_every=100", "backend.dtype=float32")
+    ended = cli(
+        "optimizer.learning_rate=1",
+        "optimizer.allow_divergence=true",
+        "loop.steps=300",
+        "loop.log_every=100",
+        "backend.dtype=float32",
+    )
     run = only_run(store)
     assert ended.code == 0
     assert ended.err.startswith("warning: the run diverged; its parameters are those after ")
@@ -266,7 +293,7 @@ def test_a_diverged_run_is_finished_with_its_last_finite_parameters(cli, store):
     assert 0 < written["steps"] < 100 == history(store, run, "weight/w0")[-1][0]
 
 
-def failing_at(step, error, samples, model, *, look, **settings):
+def failing_at(step, error, problem, model, *, look, **settings):
     """polyexp.fit, whose look at `step` fails after it was taken."""
 
     def broken(state):
@@ -274,7 +301,7 @@ def failing_at(step, error, samples, model, *, look, **settings):
         if state.step == step:
             raise error
 
-    return p.fit(samples, model, look=broken, **settings)
+    return p.fit(problem, model, look=broken, **settings)
 
 
 FIRE = RuntimeError("the disk is on fire")

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from polyexp.checks import whole
+import numpy as np
+
+from polyexp.checks import positive, whole
 from polyexp.component import Component
 from polyexp.models import Model
 from polyexp.samples import Array, Data
@@ -20,19 +22,32 @@ ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 class Loop(Component):
     """A formulation of gradient descent.
 
-    steps: how many updates. log_every: how many of them between two looks at the values.
-    needs: what the backend must offer for it.
+    steps: how many updates at most. log_every: how many of them between two looks at the values.
+    tolerance: stop as CONVERGED once the excess loss, or where that is not known the gradient norm, is this small.
+    patience: stop as STALLED after so many looks without a lower loss. None for either means never.
+    needs: what the backend must offer. direct: whether steps are computed directly, without those before them.
     """
 
     group: ClassVar[str] = "loop"
     needs: ClassVar[frozenset[str]] = frozenset()
+    direct: ClassVar[bool] = False
 
     steps: int = 4000
     log_every: int = 200
+    tolerance: float | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         whole(self.key("steps"), self.steps, 1)
         whole(self.key("log_every"), self.log_every, 1)
+        if self.tolerance is not None:
+            positive(self.key("tolerance"), self.tolerance)
+        if self.patience is not None:
+            whole(self.key("patience"), self.patience, 1)
+
+    def looks(self) -> np.ndarray:  # shape: (L,)
+        """The steps at which somebody looks: every `log_every`, and the last one."""
+        return np.append(np.arange(self.log_every, self.steps, self.log_every), self.steps)
 
     @abstractmethod
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:

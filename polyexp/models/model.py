@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -46,8 +46,8 @@ class Model(Component):
     group: ClassVar[str] = "model"
     linear: ClassVar[bool] = False
 
-    initial: Any = "uniform"
-    initial_scale: float = 1.0
+    initial: Any = field(default="uniform", kw_only=True)
+    initial_scale: float = field(default=1.0, kw_only=True)
 
     def __post_init__(self) -> None:
         finite(self.key("initial_scale"), self.initial_scale)

@@ -2,6 +2,6 @@
 
 from polyexp.report.files import write
 from polyexp.report.terminal import Terminal
-from polyexp.report.words import coefficients, description, headline, loss_line
+from polyexp.report.words import coefficients, description, headline, loss_line, outlook, verdict
 
-__all__ = ["Terminal", "coefficients", "description", "headline", "loss_line", "write"]
+__all__ = ["Terminal", "coefficients", "description", "headline", "loss_line", "outlook", "verdict", "write"]

@@ -10,35 +10,53 @@ from typing import Any
 import numpy as np
 
 from polyexp.fit import History, Result
+from polyexp.forecast import Forecast
+from polyexp.quadratic import hessian_eigenvalues
 
 __all__ = ["write"]
 
 
-def write(folder: Path, result: Result, settings: Mapping[str, Any], config_yaml: str) -> list[Path]:
+def write(folder: Path, result: Result, known: Forecast, settings: Mapping[str, Any], config_yaml: str) -> list[Path]:
     """Write result.json, history.csv and config.yaml, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("result.json", "history.csv", "config.yaml")]
-    files[0].write_text(json.dumps(as_json(result, settings), indent=2, allow_nan=False) + "\n")
+    files[0].write_text(json.dumps(as_json(result, known, settings), indent=2, allow_nan=False) + "\n")
     _write_history(files[1], result.history, result.model.param_names)
     files[2].write_text(config_yaml)
     return files
 
 
-def as_json(result: Result, settings: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(result: Result, known: Forecast, settings: Mapping[str, Any]) -> dict[str, Any]:
     """A single fit as JSON values; null stands for a number that is not finite."""
     return {
         "outcome": result.outcome.name,
         "steps": int(result.steps),
         "loss": _number(result.loss),
+        "excess_loss": _number(np.nan if result.excess is None else result.excess),
+        ("best_loss" if known.exact else "lower_bound"): _number(np.nan if known.lowest is None else known.lowest),
+        "predicted_loss": _number(np.nan if known.final_loss is None else known.final_loss),
         "max_error": _number(result.max_error),
         "parameters": {name: _number(value) for name, value in result.parameters.items()},
         "power_series": [_number(value) for value in result.power_series],
         "formula": result.model.formula(result.params),
-        "samples": result.samples.size,
+        "samples": {"total": result.samples.total, "used": result.samples.size, "floor": result.samples.floor},
+        "learning_rate": {"used": _number(result.optimizer.learning_rate), "max_stable": known.limit},
+        "hessian_eigenvalues": {
+            "initial": [_number(value) for value in known.eigenvalues],
+            "final": [_number(value) for value in final_eigenvalues(result)],
+        },
         "seconds": result.seconds,
         "computed_by": result.computed_by,
         "config": dict(settings),
     }
+
+
+def final_eigenvalues(result: Result) -> np.ndarray:
+    """The Hessian's eigenvalues at the final parameters, descending."""
+    if result.quadratic:
+        return result.quadratic.eigenvalues
+    with np.errstate(all="ignore"):
+        return hessian_eigenvalues(result.model, result.samples, result.params)
 
 
 def _number(value: Any) -> float | None:
@@ -46,8 +64,8 @@ def _number(value: Any) -> float | None:
 
 
 def _write_history(path: Path, history: History, names: tuple[str, ...]) -> None:
-    columns = np.column_stack([history.loss, history.grad_norm, history.params]).tolist()
+    columns = np.column_stack([history.loss, history.excess, history.grad_norm, history.params]).tolist()
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["step", "loss", "grad_norm", *names])
+        writer.writerow(["step", "loss", "excess", "grad_norm", *names])
         writer.writerows([int(step), *row] for step, row in zip(history.step, columns, strict=True))

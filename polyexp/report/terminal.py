@@ -10,11 +10,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from polyexp.backends import Backend
-from polyexp.fit import Outcome, Result, State
-from polyexp.models import Model
-from polyexp.report.words import coefficients, headline, loss_line
-from polyexp.samples import Samples
+from polyexp.fit import Look, Outcome, Result
+from polyexp.forecast import Forecast
+from polyexp.report.words import advice, coefficients, headline, loss_line, mode_rows, outlook, verdict
 
 __all__ = ["Terminal"]
 
@@ -51,26 +49,44 @@ class Terminal:
         for console in (self._errors, self._outputs[1]):
             console.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
 
-    def begin(self, samples: Samples, model: Model, backend: Backend) -> None:
-        """What is about to be fitted, and what computes it."""
-        size, needed = samples.size, len(model.param_names)
-        self.say(f"Fitting {model.choice} to {size} samples of {samples.name} on {backend.describe()}")
-        if size < needed:
-            self.warn(f"{_count(size, 'sample')} cannot determine {_count(needed, 'parameter')}.")
+    def begin(self, known: Forecast, computed_by: str) -> None:
+        """What is about to be fitted, what computes it, and what can be expected."""
+        samples, needed = known.samples, len(known.model.param_names)
+        reduced = f" (as {samples.size} weighted ones)" if samples.size < samples.total else ""
+        self.say(f"Fitting {known.model.choice} to {samples.total} samples of {samples.name}{reduced} on {computed_by}")
+        if samples.note:
+            self.warn(samples.note)
+        if samples.total < needed:
+            self.warn(f"{_count(samples.total, 'sample')} cannot determine {_count(needed, 'parameter')}.")
+        for line in outlook(known):
+            self.say(line)
 
-    def look(self, state: State) -> None:
+    def look(self, look: Look) -> None:
         """One loss line."""
-        self.say(loss_line(state))
+        self.say(loss_line(look))
 
-    def summary(self, result: Result) -> None:
-        """The formula, the coefficients, and why the run stopped."""
+    def summary(self, result: Result, known: Forecast) -> None:
+        """The formula, the coefficients, why the run stopped, how far from the best it is and what to try."""
         self.say("")
         self.say(headline(result))
         self.say(_table(coefficients(result)))
-        self.say(f"{result.outcome.name} after {_count(result.steps, 'step')}, loss {result.loss:.6g}.")
-        self.say(result.outcome.value)
+        taken = _count(result.steps, "step")
+        self.say(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {result.outcome.value}")
+        for line in verdict(result, known):
+            self.say(line)
         if result.outcome is Outcome.DIVERGED:
-            self.warn(f"the run diverged; its parameters are those after {_count(result.steps, 'step')}.")
+            self.warn(f"the run diverged; its parameters are those after {taken}.")
+
+    def prediction(self, known: Forecast) -> None:
+        """What the forecast knows in numbers: how far each mode comes, and what could be typed instead."""
+        modes = Table(
+            "mode", "eigenvalue", f"left of it after {known.steps} steps", "steps to a thousandth", box=SIMPLE_HEAD
+        )
+        for row in mode_rows(known):
+            modes.add_row(*row)
+        self.say(modes)
+        for line in advice(known):
+            self.say(line)
 
     def end(self, folder: Path, lines: Sequence[str]) -> None:
         """Where everything is."""

@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import Any
 
 from polyexp.checks import InputError, require
-from polyexp.fit import Result, State
+from polyexp.fit import Look, Result
+from polyexp.forecast import Forecast
 from polyexp.report import description
 from polyexp.tracking.store import Store, default_uri, open_store, without_password
-from polyexp.tracking.tracker import About, Record, Tracker, final_metrics, look_metrics
+from polyexp.tracking.tracker import About, Record, Tracker, derived_params, final_metrics, look_metrics
 
 __all__ = ["MLflow"]
 
@@ -73,17 +74,17 @@ class MLflowRecord(Record):
         self._started = int(time.time() * 1000)
         self._flushed = time.monotonic()
 
-    def look(self, state: State) -> None:
-        """Buffer the state's metrics; write them if the last time was seconds ago."""
-        self._add(look_metrics(state, self._about.param_names), state.step)
+    def look(self, look: Look) -> None:
+        """Buffer the metrics; write them if the last time was seconds ago."""
+        self._add(look_metrics(look, self._about.param_names), look.step)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
-    def finish(self, result: Result, files: Sequence[Path]) -> None:
+    def finish(self, result: Result, known: Forecast, files: Sequence[Path]) -> None:
         """Everything that is only known at the end."""
-        self._add(final_metrics(result), 0)
-        self._params["samples.used"] = str(result.samples.size)
-        self._tags |= {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result)}
+        self._add(final_metrics(result, known), 0)
+        self._params |= {name: str(value) for name, value in derived_params(result, known).items()}
+        self._tags |= {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, known)}
         run_id = self._flush()
         self._client.log_inputs(run_id, [_dataset(result)])
         for file in files:
@@ -154,6 +155,6 @@ def _dataset(result: Result) -> Any:
 
     samples = result.samples
     source = CodeDatasetSource({"mlflow.source.name": "polyexp", "mlflow.source.type": "LOCAL"})
-    name = f"{samples.name}_{samples.size}"
+    name = f"{samples.name}_{samples.total}"
     dataset = from_numpy(samples.x, targets=samples.y, source=source, name=name)
     return DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])

@@ -7,14 +7,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from polyexp.component import Component
-from polyexp.fit import Result, State
+from polyexp.fit import Look, Result
+from polyexp.forecast import Forecast
 
-__all__ = ["About", "Record", "Tracker", "final_metrics", "look_metrics"]
+__all__ = ["About", "Record", "Tracker", "derived_params", "final_metrics", "look_metrics"]
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Record(AbstractContextManager["Record"]):
     ) -> None:
         """Close the record."""
 
-    def look(self, state: State) -> None:
-        """Take note of a state, which holds float64 NumPy."""
+    def look(self, look: Look) -> None:
+        """Take note of what is seen."""
 
-    def finish(self, result: Result, files: Sequence[Path]) -> None:
+    def finish(self, result: Result, known: Forecast, files: Sequence[Path]) -> None:
         """Record the result with its files."""
 
     def where(self) -> list[str]:
@@ -66,29 +67,51 @@ class Tracker(Component):
         """The record of one run."""
 
 
-def look_metrics(state: State, param_names: Sequence[str]) -> dict[str, float]:
+def look_metrics(look: Look, param_names: Sequence[str]) -> dict[str, float]:
     """The metrics of one look.
 
-    `loss/train` and `optimizer/grad_norm` belong to the parameters before this step's update, `weight/*` to those
-    after it.
+    `loss/train`, `loss/excess` and `optimizer/grad_norm` belong to the parameters before this step's update, `weight/*` to
+    those after it.
     """
-    metrics = {"loss/train": float(state.loss), "optimizer/grad_norm": float(state.grad_norm)}
-    metrics |= {f"weight/{name}": float(value) for name, value in zip(param_names, state.params, strict=True)}
+    metrics = {
+        "loss/train": float(look.loss),
+        "loss/excess": float(look.excess),
+        "optimizer/grad_norm": float(look.grad_norm),
+    }
+    metrics |= {f"weight/{name}": float(value) for name, value in zip(param_names, look.params, strict=True)}
     return _finite(metrics)
 
 
-def final_metrics(result: Result) -> dict[str, float]:
+def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
     """The metrics of a finished run. They have step 0, so that MLflow draws them as bars."""
     with np.errstate(divide="ignore"):
         log10 = float(np.log10(result.loss))
     metrics = {
-        "loss/final": float(result.loss),
+        "loss/final": result.loss,
+        "loss/final_excess": result.excess,
+        "loss/best" if known.exact else "loss/lower_bound": known.lowest,
+        "loss/predicted": known.final_loss if math.isfinite(known.final_loss or 0) else None,
         "loss/log10_final": log10,
-        "loss/max_error": float(result.max_error),
-        "optimizer/steps": float(result.steps),
-        "optimizer/steps_per_second": float(result.history.step[-1] / result.seconds),
+        "loss/max_error": result.max_error,
+        "optimizer/steps": result.steps,
+        "optimizer/steps_per_second": result.history.step[-1] / result.seconds,
     }
-    return _finite(metrics)
+    return _finite({name: float(value) for name, value in metrics.items() if value is not None})
+
+
+def derived_params(result: Result, known: Forecast) -> dict[str, Any]:
+    """What follows from the settings and the samples, recorded as params beside the settings."""
+    derived = {
+        "samples.total": result.samples.total,
+        "samples.used": result.samples.size,
+        "samples.floor": result.samples.floor,
+        "samples.note": result.samples.note or None,
+        "learning_rate.used": result.optimizer.learning_rate,
+        "learning_rate.max_stable": known.limit,
+        "hessian.largest": float(known.eigenvalues[0]),
+        "hessian.condition": known.condition,
+    }
+    return {name: value for name, value in derived.items() if value is not None}
 
 
 def _finite(metrics: dict[str, float]) -> dict[str, float]:

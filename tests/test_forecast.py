@@ -1,0 +1,454 @@
+"""What is said of a run before it starts: limits, the best rate, the steps needed, and the words for it."""
+
+import re
+
+import numpy as np
+import pytest
+from cases import MODELS, assert_close, named
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import polyexp as p
+from polyexp.forecast import alternative, first_step, forecast, require_stable
+from polyexp.report.words import advice, mode_rows, outlook, verdict
+
+SIN = p.Problem().samples()
+NUMPY = p.NumPy()
+every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
+
+
+def known_of(model, optimizer, samples=SIN, loop=None, seed=0):
+    model = model.on(samples.domain)
+    return forecast(model, loop or p.Manual(), optimizer, samples, model.initial_params(seed))
+
+
+def excess_by_step(known, steps):
+    """Of the parameters after 0 ... `steps` updates, measured."""
+    result = p.fit(
+        known.samples,
+        known.model,
+        params=known.initial,
+        loop=p.Manual(steps, log_every=1),
+        optimizer=known.optimizer,
+        backend=NUMPY,
+    )
+    return np.append(result.history.excess, result.excess)
+
+
+# Limits
+
+
+def radius(rule, eta):
+    """The largest factor by which one step can stretch (e, v), for learning_rate times eigenvalue = eta."""
+    beta = getattr(rule, "momentum", 0)
+    ahead = beta if isinstance(rule, p.Nesterov) else 0  # v <- beta v + e; e <- e - eta (e + beta v) or e - eta v
+    velocity = np.array([1.0, beta])
+    error = np.array([1.0, 0.0]) - eta * (ahead * velocity + ([1, 0] if ahead else velocity))
+    return np.abs(np.linalg.eigvals([error, velocity])).max()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rule=st.sampled_from([p.GradientDescent, p.Momentum, p.Nesterov]),
+    beta=st.floats(0, 0.99),
+    largest=st.floats(1e-12, 1e12),
+)
+def test_the_limit_is_where_steps_begin_to_stretch(rule, beta, largest):
+    rule = rule() if rule is p.GradientDescent else rule(momentum=beta)
+    eta = rule.limit(largest) * largest
+    assert radius(rule, eta * (1 + 1e-6)) > 1
+    for share in (1 - 1e-6, 0.5, 1e-3):
+        assert radius(rule, eta * share) < 1
+
+
+def test_limits_in_numbers():
+    assert p.GradientDescent().limit(4.0) == 0.5
+    assert p.Momentum(momentum=0.5).limit(4.0) == 0.75
+    assert p.Nesterov(momentum=0.5).limit(4.0) == 0.375
+    assert p.RMSprop().limit(4.0) is p.Adam().limit(4.0) is None
+    np.testing.assert_allclose(p.Momentum(momentum=[0, 0.5, 0.9]).limit(4.0), [0.5, 0.75, 0.95])
+    np.testing.assert_allclose(p.Nesterov(momentum=[0, 0.5]).limit(4.0), [0.5, 0.375])
+
+
+@pytest.mark.parametrize("optimizer", [p.RMSprop(), p.Adam()], ids=named)
+def test_some_rules_have_no_limit(optimizer):
+    known = known_of(p.PowerSeries(), optimizer)
+    assert known.limit is known.final_loss is known.slowest is known.steps_to(1.0) is None
+    assert known.mode(0) == (None, None)
+    require_stable(known)
+
+
+def test_models_that_are_not_linear_have_no_limit():
+    known = known_of(p.Legendre(), p.GradientDescent(1e3))
+    assert known.limit is known.final_loss is known.slowest is known.steps_to(1.0) is None
+    assert not known.exact
+    assert known.lowest == pytest.approx(p.Quadratic.of(p.PowerSeries(degree=3), SIN).lowest, rel=1e-12)
+    require_stable(known)
+
+
+REFUSAL = (
+    "`optimizer.learning_rate` must be at most {limit}, above which the loss of this model grows, got {rate}: "
+    "{auto}`optimizer.allow_divergence=true` runs it all the same."
+)
+AUTO = "`optimizer.learning_rate=auto` finds the best one, "
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "limit", "rate", "auto"),
+    [
+        (p.GradientDescent, "1.616e-06", 1.7e-6, AUTO),
+        (p.Momentum, "3.071e-06", 3.1e-6, AUTO),
+        (p.Nesterov, "1.097e-06", 1.2e-6, ""),
+    ],
+    ids=["gradient_descent", "momentum", "nesterov"],
+)
+def test_a_rate_above_the_limit_is_refused(optimizer, limit, rate, auto):
+    with pytest.raises(p.InputError, match=f"^{re.escape(REFUSAL.format(limit=limit, rate=rate, auto=auto))}$"):
+        require_stable(known_of(p.PowerSeries(), optimizer(rate)))
+    require_stable(known_of(p.PowerSeries(), optimizer(rate, allow_divergence=True)))
+    require_stable(known_of(p.PowerSeries(), optimizer(0.9 * float(limit))))
+
+
+def test_the_limit_itself_is_allowed():
+    limit = known_of(p.PowerSeries(), p.GradientDescent()).limit
+    require_stable(known_of(p.PowerSeries(), p.GradientDescent(limit)))
+    with pytest.raises(p.InputError):
+        require_stable(known_of(p.PowerSeries(), p.GradientDescent(np.nextafter(limit, 1))))
+
+
+# The best rate
+
+
+@settings(max_examples=50, deadline=None)
+@given(low=st.floats(1e-6, 1), ratio=st.floats(1, 1e6), other=st.floats(0.01, 5))
+def test_the_best_rate_shrinks_the_slowest_mode_fastest(low, ratio, other):
+    high = low * ratio
+
+    def slowest(rule):
+        return max(radius(rule, rule.learning_rate * value) for value in (low, high))
+
+    descent = p.GradientDescent("auto").tuned(high, low)
+    assert descent.learning_rate == pytest.approx(2 / (low + high))
+    assert slowest(descent) <= slowest(p.GradientDescent(descent.learning_rate * other)) + 1e-12
+    polyak = p.Momentum("auto").tuned(high, low)
+    assert slowest(polyak) == pytest.approx((ratio**0.5 - 1) / (ratio**0.5 + 1), abs=1e-6)  # of double roots
+    assert slowest(polyak) <= slowest(p.Momentum(polyak.learning_rate * other, polyak.momentum)) + 1e-6
+    assert slowest(polyak) <= slowest(descent) + 1e-6
+
+
+@settings(max_examples=200, deadline=None)
+@given(low=st.floats(1e-6, 1e6), ratio=st.floats(1, 1e28))
+def test_the_best_rate_is_never_above_the_limit(low, ratio):
+    """Polyak's comes as near to it as rounding, where the condition number is large."""
+    for rule in (p.GradientDescent, p.Momentum):
+        best = rule("auto").tuned(low * ratio, low)
+        assert 0 < best.learning_rate <= best.limit(low * ratio)
+        assert 0 <= getattr(best, "momentum", 0) < 1
+
+
+def test_a_rate_that_is_typed_is_kept():
+    assert known_of(p.PowerSeries(), p.GradientDescent(1e-9)).optimizer == p.GradientDescent(1e-9)
+    assert known_of(p.PowerSeries(), p.Momentum(1e-9, 0.3)).optimizer == p.Momentum(1e-9, 0.3)
+
+
+def test_auto_sets_the_momentum_too():
+    known = known_of(p.LegendreSeries(), p.Momentum("auto", 0.123))
+    high, low = known.eigenvalues[0] ** 0.5, known.eigenvalues[-1] ** 0.5
+    assert known.optimizer.learning_rate == pytest.approx(4 / (high + low) ** 2)
+    assert known.optimizer.momentum == pytest.approx(((high - low) / (high + low)) ** 2)
+
+
+@pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("auto")], ids=named)
+def test_auto_reaches_1e_12_in_fewer_than_1000_steps(optimizer):
+    known = known_of(p.LegendreSeries(), optimizer)
+    excess = excess_by_step(known, 1000)
+    assert excess[-1] < 1e-12
+    assert known.steps_to(1e-12) == np.argmax(excess <= 1e-12) <= 100
+
+
+@pytest.mark.parametrize("rule", [p.GradientDescent, p.Momentum], ids=named)
+@pytest.mark.parametrize("degree", [0, 1, 5])
+def test_auto_is_stable_and_reaches_the_optimum(rule, degree):
+    result = p.fit(SIN, p.LegendreSeries(degree=degree), optimizer=rule("auto"), backend=NUMPY, loop=p.Manual(500))
+    require_stable(known_of(p.LegendreSeries(degree=degree), rule("auto")))
+    assert_close(result.params, result.quadratic.optimum, 1e-13, scale=1)
+    assert result.optimizer.learning_rate > 0
+    assert not result.optimizer.automatic
+
+
+def test_auto_where_the_samples_determine_less():
+    """Of the modes that the samples know; and any rate where they know none."""
+    samples = p.Samples.of([-1.0, 0.5], [2.0, 3.0], domain=(-2, 2))
+    result = p.fit(samples, p.PowerSeries(degree=4), optimizer=p.GradientDescent("auto"), backend=NUMPY)
+    high, low = result.quadratic.eigenvalues[:2]
+    assert result.optimizer.learning_rate == pytest.approx(2 / (high + low))
+    assert result.loss < 1e-25
+
+
+@pytest.mark.parametrize("rule", [p.GradientDescent, p.Momentum], ids=named)
+def test_auto_needs_a_linear_model(rule):
+    message = r"^`optimizer\.learning_rate=auto` needs a model that is linear in its parameters: type a number\.$"
+    with pytest.raises(p.InputError, match=message):
+        known_of(p.Legendre(), rule("auto"))
+    with pytest.raises(p.InputError, match=message):
+        p.fit(SIN, p.Legendre(), optimizer=rule("auto"), backend=NUMPY)
+
+
+@pytest.mark.parametrize("rule", [p.Nesterov, p.RMSprop, p.Adam], ids=named)
+def test_rules_without_a_best_rate_do_not_take_auto(rule):
+    message = r"^`optimizer\.learning_rate` must be a finite number above 0, got 'auto'\.$"
+    with pytest.raises(p.InputError, match=message):
+        rule("auto")
+
+
+# Steps
+
+
+@settings(max_examples=200, deadline=None)
+@given(answer=st.integers(1, 10**18))
+def test_first_step(answer):
+    calls = []
+
+    def reached(step):
+        calls.append(step)
+        return step >= answer
+
+    assert first_step(reached) == answer
+    assert len(calls) <= 122
+
+
+def test_first_step_gives_up():
+    assert first_step(lambda step: False) is None
+    assert first_step(lambda step: step > 10**19) is None
+
+
+SLOW = {p.LegendreSeries: 0.01, p.ChebyshevSeries: 0.01, p.PowerSeries: 1e-3}
+
+
+@pytest.mark.parametrize("tolerance", [1e-1, 1e-3, 1e-9])
+@pytest.mark.parametrize("automatic", [False, True], ids=["slow", "auto"])
+@pytest.mark.parametrize("cls", SLOW, ids=named)
+def test_the_predicted_step_is_the_first_that_is_measured(cls, automatic, tolerance):
+    known = known_of(cls(degree=3), p.GradientDescent("auto" if automatic else SLOW[cls]), p.gauss(SIN, 3))
+    predicted = known.steps_to(tolerance)
+    excess = excess_by_step(known, predicted)
+    assert predicted > 1
+    assert excess[predicted] <= tolerance < excess[predicted - 1]
+    assert (excess[:predicted] > tolerance).all()
+
+
+@pytest.mark.parametrize("optimizer", [p.Momentum("auto"), p.Momentum(0.01, 0.9), p.Momentum(0.1, 0.99)])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-12])
+def test_momentum_comes_within_the_tolerance_at_the_predicted_step(optimizer, tolerance):
+    """Where it oscillates it may have been there before, and leave it again."""
+    known = known_of(p.LegendreSeries(degree=3), optimizer, p.gauss(SIN, 3))
+    predicted = known.steps_to(tolerance)
+    excess = excess_by_step(known, 4 * predicted)
+    assert excess[predicted] <= tolerance < excess[predicted - 1]
+    assert np.argmax(excess <= tolerance) <= predicted <= np.flatnonzero(excess > tolerance)[-1] + 1
+
+
+def test_no_steps_are_needed_where_the_start_is_near_enough():
+    known = known_of(p.LegendreSeries(), p.GradientDescent(0.1))
+    start = float(known.quadratic.excess(known.initial))
+    assert known.steps_to(start) == 0
+    assert known.steps_to(start * (1 - 1e-12)) == 1
+
+
+def test_some_rates_never_arrive():
+    known = known_of(p.LegendreSeries(), p.GradientDescent(1.5, allow_divergence=True))
+    assert known.steps_to(1e-3) is known.slowest is None
+    assert known.final_loss == np.inf
+    assert known_of(p.LegendreSeries(), p.GradientDescent(1e-30)).slowest is None
+
+
+def test_a_rate_above_the_limit_does_not_move_what_does_not_deviate():
+    """Infinity times zero: neither a warning nor an error."""
+    samples = p.Samples.of(np.linspace(-1, 1, 9), np.zeros(9))
+    known = known_of(
+        p.LegendreSeries(degree=1, initial="zeros"), p.GradientDescent(1e9, allow_divergence=True), samples
+    )
+    assert known.steps_to(1e-3) == 0
+    assert known.final_loss != 10.0
+
+
+def test_the_slowest_mode():
+    known = known_of(p.PowerSeries(), p.GradientDescent(1e-6))
+    left = 1 - 1e-6 * known.eigenvalues
+    steps = np.ceil(np.log(1e-3) / np.log(np.abs(left)))
+    assert known.slowest == pytest.approx(steps.max(), rel=1e-9)
+    for number in range(8):
+        shrunk, needed = known.mode(number)
+        assert shrunk == pytest.approx(left[number] ** 4000, rel=1e-9, abs=1e-300)
+        assert needed == pytest.approx(steps[number], rel=1e-9)
+
+
+def test_a_mode_without_curvature_is_never_done():
+    samples = p.Samples.of([-1.0, 0.5], [2.0, 3.0], domain=(-2, 2))
+    known = known_of(p.PowerSeries(degree=2), p.GradientDescent(0.1), samples)
+    assert known.mode(2) == (1, None)
+    assert known.slowest is not None
+    assert mode_rows(known)[2] == ("2", "0", "1", "not known")
+
+
+@every_model
+def test_eigenvalues_and_condition(cls):
+    known = known_of(cls(degree=3), p.GradientDescent(1e-9))
+    assert known.eigenvalues.shape == known.initial.shape
+    if cls.linear:
+        assert known.condition == pytest.approx(known.eigenvalues[0] / known.eigenvalues[-1])
+        assert known.exact
+    else:
+        assert known.eigenvalues[-1] < 0
+        assert known.condition is None
+
+
+# What could be typed instead
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        p.PowerSeries(),
+        p.PowerSeries(degree=4),
+        p.ChebyshevSeries(degree=9, initial="normal"),
+        p.HermiteSeries(degree=5, initial="zeros"),
+        p.LegendreSeries(degree=5, initial=[1, 2, 3, 4, 5, 6], domain=[-4, 4]),
+        p.Legendre(),
+        p.Legendre(degree=5),
+    ],
+    ids=lambda model: f"{model.name}-{model.degree}",
+)
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_promise_of_the_alternative_is_kept(model, seed):
+    known = known_of(model, p.GradientDescent(1e-12), seed=seed)
+    other = alternative(known, 1e-3 if known.exact else 1e-4)
+    typed = dict(word.split("=") for word in other.words.split())
+    assert (typed["optimizer"], typed["optimizer.learning_rate"]) == ("gradient_descent", "auto")
+    if isinstance(model, p.LegendreSeries):
+        assert "model" not in typed
+        instead = model
+    else:
+        assert typed["model"] == "legendre_series"
+        initial = model.initial if known.initial.size == model.degree + 1 else "uniform"
+        instead = p.LegendreSeries(degree=int(typed.get("model.degree", 7)), initial=initial)
+    if known.initial.size != model.degree + 1:
+        seed = 0
+    better = known_of(instead, p.GradientDescent("auto"), seed=seed)
+    excess = excess_by_step(better, other.steps) + better.lowest - known.lowest
+    assert excess[-1] <= other.excess < excess[-2]
+    assert other.steps < 1000
+
+
+def test_nothing_better_is_offered_to_the_best():
+    known = known_of(p.LegendreSeries(), p.GradientDescent("auto"))
+    assert [line for line in advice(known) if line.startswith("Try")] == []
+    assert alternative(known, 1e9) is None
+
+
+def test_what_is_no_polynomial_has_no_alternative():
+    class Wave(p.PowerSeries):
+        polynomial_degree = None
+
+    assert alternative(known_of(Wave(), p.GradientDescent(1e-9)), 1e-3) is None
+
+
+# Words
+
+
+DEFAULT = (
+    "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45, the best possible is "
+    "2.461e-08; the slowest mode needs 6.7e+07 steps."
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer", "line"),
+    [
+        (p.PowerSeries(), p.GradientDescent(1e-6), DEFAULT),
+        (
+            p.PowerSeries(),
+            p.GradientDescent(2e-6, allow_divergence=True),
+            "learning_rate=2e-06 is NOT stable (limit 1.616e-06); after 4000 steps the loss will be inf, the best possible "
+            "is 2.461e-08; the slowest mode needs more than 1e+18 steps.",
+        ),
+        (
+            p.LegendreSeries(),
+            p.Momentum("auto"),
+            "learning_rate=1.262 momentum=0.3469 is stable (limit 1.347); after 4000 steps the loss will be 2.461e-08, the "
+            "best possible is 2.461e-08; the slowest mode needs 20 steps.",
+        ),
+        (
+            p.PowerSeries(),
+            p.Adam(1e-3),
+            "learning_rate=0.001 has no limit that is known beforehand; the best possible is 2.461e-08.",
+        ),
+        (
+            p.Legendre(),
+            p.GradientDescent(1e-6),
+            "learning_rate=1e-06 has no limit that is known beforehand; no polynomial of its degree has a loss below "
+            "0.004399; at the start the Hessian's eigenvalues lie from -171 to 2685.",
+        ),
+    ],
+    ids=["default", "unstable", "polyak", "adam", "legendre"],
+)
+def test_the_outlook_in_words(model, optimizer, line):
+    assert outlook(known_of(model, optimizer)) == [line]
+
+
+def test_the_verdict_on_the_default_run_in_words():
+    known = known_of(p.PowerSeries(), p.GradientDescent(1e-6))
+    result = p.fit(SIN, p.PowerSeries(), optimizer=known.optimizer, backend=NUMPY)
+    assert verdict(result, known) == [
+        "That is 10.45 above the best possible loss of this model, 2.461e-08.",
+        "At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best.",
+        "Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.",
+    ]
+
+
+def test_the_verdict_on_the_best_run_in_words():
+    known = known_of(p.LegendreSeries(), p.GradientDescent("auto"))
+    result = p.fit(SIN, p.LegendreSeries(), optimizer=known.optimizer, backend=NUMPY)
+    distance, praise = verdict(result, known)
+    assert re.fullmatch(r"That is \S+e-\d\d above the best possible loss of this model, 2\.461e-08\.", distance)
+    assert (
+        praise == "It is as good as the best: only another model can do better, such as one of a higher model.degree."
+    )
+
+
+def test_the_verdict_on_the_legendre_model_in_words():
+    known = known_of(p.Legendre(degree=5), p.GradientDescent(1e-6))
+    result = p.fit(SIN, known.model, optimizer=known.optimizer, backend=NUMPY, loop=p.Manual(10))
+    distance, suggestion = verdict(result, known)
+    assert re.fullmatch(r"That is \S+ above what any polynomial of its degree can reach, 1\.8\d*e-05\.", distance)
+    words = "model=legendre_series model.degree=5 optimizer=gradient_descent optimizer.learning_rate=auto"
+    assert re.fullmatch(rf"Try `{words}`: \d+ steps\.", suggestion)
+
+
+def test_the_table_of_modes():
+    rows = mode_rows(known_of(p.PowerSeries(), p.GradientDescent(1e-6)))
+    assert rows == [
+        ("0", "1.237e+06", "0", "5"),
+        ("1", "1.447e+05", "3e-272", "45"),
+        ("2", "434.9", "0.176", "1.59e+04"),
+        ("3", "76.47", "0.736", "9.03e+04"),
+        ("4", "2.457", "0.99", "2.81e+06"),
+        ("5", "1.292", "0.995", "5.35e+06"),
+        ("6", "0.1832", "0.999", "3.77e+07"),
+        ("7", "0.1024", "1", "6.75e+07"),
+    ]
+    assert mode_rows(known_of(p.Legendre(), p.GradientDescent(1e-6)))[0] == ("0", "2685", "not known", "not known")
+
+
+def test_the_closing_summary_of_the_default_run_is_short(cli):
+    """Besides the loss lines and the table of coefficients."""
+    ended = cli()
+    lines = [line for line in ended.out.splitlines() if not line.startswith("Loss at")]
+    assert (ended.code, ended.err) == (0, "")
+    assert lines[1] == DEFAULT
+    closing = [line for line in lines[2:] if not re.match(r"^\s+(parameter|w\d)\s|^\s*─+\s*$|^ +$", line)]
+    text = "\n".join(closing)
+    assert len(closing) <= 12
+    assert "MAX_STEPS after 4000 steps, loss 10.4495." in text  # what happened
+    assert "That is 10.45 above the best possible loss of this model, 2.461e-08." in text  # how far from the best it is
+    assert "Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps." in text
