@@ -14,9 +14,13 @@ __all__ = ["Action", "Fit", "Predict"]
 
 @dataclass
 class Action(Component):
-    """Something to do with an experiment that has been checked."""
+    """Something to do with an experiment that has been checked.
+
+    records: whether it needs the tracker.
+    """
 
     group: ClassVar[str] = "action"
+    records: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, experiment: Experiment, job: Job) -> float | None:
@@ -26,6 +30,8 @@ class Action(Component):
 @dataclass
 class Fit(Action, name="fit"):
     """Fit the model, report and record the run."""
+
+    records: ClassVar[bool] = True
 
     def __call__(self, experiment: Experiment, job: Job) -> float:
         """The final loss."""

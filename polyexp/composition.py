@@ -62,7 +62,8 @@ def checked(*configs: DictConfig) -> list[Experiment]:
     except OmegaConfBaseException as error:
         raise InputError(explain(error)) from error
     for experiment in experiments:
-        experiment.tracking.check()
+        if experiment.action.records:
+            experiment.tracking.check()
     return experiments
 
 

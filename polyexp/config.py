@@ -95,7 +95,7 @@ class Experiment:
             require(np.ndim(value) == 0, self.optimizer.key(one.name), "one number (a sweep, -m, takes several)", value)
         self.problem.check()
         if self.loop.direct:
-            require_modes(self.optimizer, self.forecast.quadratic)
+            require_modes(self.forecast.optimizer, self.forecast.quadratic)
         require_stable(self.forecast)
         return self
 

@@ -1,5 +1,6 @@
 """The two custom autograd Functions. Importing this module imports torch; only the loops that need it do so."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -30,7 +31,9 @@ class ElementwiseFunction(torch.autograd.Function):
     def backward(ctx: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor, None]:
         """grad f'(z)."""
         (z,) = ctx.saved_tensors
-        return grad_output * lift(ctx.function.derivative())(z), None
+        derivative = ctx.function.derivative()
+        # The derivative need be differentiable only where somebody differentiates this backward pass.
+        return grad_output * (lift(derivative) if torch.is_grad_enabled() else derivative)(z), None
 
 
 class ModelFunction(torch.autograd.Function):
@@ -54,6 +57,10 @@ class ModelFunction(torch.autograd.Function):
         """The model's own gradient: made of torch operations, hence differentiable once more."""
         params, features = ctx.saved_tensors
         return ctx.model.backward(params, features, grad_output), None, None
+
+
+for function in (ElementwiseFunction, ModelFunction):  # `apply` asks for it each time, and finding it costs 20 microseconds
+    function.forward.__signature__ = inspect.signature(function.forward)  # type: ignore[attr-defined]
 
 
 def lift(function: Elementwise) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -58,11 +58,12 @@ class Loop(Component):
 
     def gradient(self, model: Model, data: Data) -> Gradient:
         """The function params -> gradient, for the steps at which nobody looks."""
-        both = self.value_and_gradient(model, data)
+        both = self.value_and_gradient(model, replace(data, floor=0.0))
         return lambda params: both(params)[1]
 
 
 def squared_loss(predictions: Array, data: Data) -> Array:  # shape: (*runs, N) -> (*runs,)
     """sum_i weights_i (p_i - y_i)^2 + floor, each run by itself."""
     residual = predictions - data.y
-    return (data.weights * residual * residual).sum(-1) + data.floor
+    loss = residual * residual @ data.weights
+    return loss + data.floor if data.floor else loss

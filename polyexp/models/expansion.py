@@ -39,7 +39,8 @@ class Expansion(Model):
 
     def forward(self, params: Array, features: Array) -> Array:
         """V w."""
-        return params @ features.T
+        # The same either way; but V w is one product, and one node of autograd's graph, where w V^T takes more.
+        return features @ params if params.ndim == 1 else params @ features.T
 
     def backward(self, params: Array, features: Array, grad_y: Array) -> Array:
         """V^T grad_y."""

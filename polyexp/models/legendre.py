@@ -1,8 +1,9 @@
 """y = a + b P_n(c + d x): one Legendre polynomial with four parameters, not linear in c and d."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -33,12 +34,18 @@ class LegendreSum:
         b1: Array = self.coef[-1] if degree else 0.0
         b2: Array = 0.0
         for k in range(degree - 1, 0, -1):  # scalars first: while b1 or b2 is a number, its product costs no array
-            b1, b2 = (self.coef[k] - (k + 1) / (k + 2) * b2) + ((2 * k + 1) / (k + 1) * b1) * z, b1
-        return (self.coef[0] - b2 / 2) + b1 * z
+            b1, b2 = _sum(((2 * k + 1) / (k + 1) * b1) * z, _sum(-(k + 1) / (k + 2) * b2, self.coef[k])), b1
+        return _sum(b1 * z, _sum(-0.5 * b2, self.coef[0]))
 
+    @cache  # noqa: B019  (as many as there are degrees)
     def derivative(self) -> "LegendreSum":
         """P_n' = (2n - 1) P_{n-1} + (2n - 5) P_{n-3} + ..., term by term."""
         return LegendreSum(tuple(legendre.legder(self.coef).tolist()))
+
+
+def _sum(array: Array, term: Array) -> Array:
+    """array + term, at no cost where the term is the number 0, as most coefficients of a basis polynomial are."""
+    return array if isinstance(term, float) and term == 0 else array + term
 
 
 @dataclass
@@ -78,12 +85,12 @@ class Legendre(Model, name="legendre"):
 
     def forward(self, params: Array, features: Array) -> Array:
         """a + b P_n(c + d x)."""
-        a, b, c, d = (params[..., k : k + 1] for k in range(4))
+        a, b, c, d = _scalars(params)
         return a + b * self._polynomial(c + d * features)
 
     def backward(self, params: Array, features: Array, grad_y: Array) -> Array:
         """With z = c + d x: dy = da + P_n(z) db + b P_n'(z) (dc + x dd)."""
-        b, c, d = (params[..., k : k + 1] for k in range(1, 4))
+        _, b, c, d = _scalars(params)
         z = c + d * features
         grad_z = grad_y * b * self._derivative(z)
         columns = [grad_y, grad_y * self._polynomial(z), grad_z, grad_z * features]
@@ -104,3 +111,9 @@ class Legendre(Model, name="legendre"):
         in_z = Polynomial(legendre.leg2poly(LegendreSum.basis(self.degree).coef))
         in_x = a + b * in_z(Polynomial([c, d]))
         return np.pad(in_x.coef, (0, self.degree + 1 - in_x.coef.size))
+
+
+def _scalars(params: Array) -> Iterable[Array]:  # shape: (*runs, 4) -> four of (*runs, 1), or of () for a single run
+    """a, b, c, d, so that they broadcast against samples."""
+    # Iterating is one node of autograd's graph, and slicing four with a padded gradient each.
+    return params if params.ndim == 1 else (params[..., k : k + 1] for k in range(4))
