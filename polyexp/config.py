@@ -22,7 +22,7 @@ from polyexp.loops import Loop
 from polyexp.models import Model
 from polyexp.optimizers import Optimizer
 from polyexp.problem import Source
-from polyexp.reduction import samples_for
+from polyexp.reduction import degree_in_x, samples_for
 from polyexp.report.progress import bar
 from polyexp.samples import Samples
 from polyexp.tracking import Tracker
@@ -109,7 +109,7 @@ class Experiment:
     @property
     def degree(self) -> int | None:
         """The model's degree as a polynomial in x."""
-        return self.model.polynomial_degree
+        return degree_in_x(self.model)
 
     def settings(self) -> dict[str, Any]:
         """What the user could set and what decides the run, by its key on the command line: `model`, `model.degree`"""

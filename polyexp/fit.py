@@ -23,7 +23,7 @@ from polyexp.models import Model
 from polyexp.optimizers import GradientDescent, Optimizer
 from polyexp.problem import Progress, Source
 from polyexp.quadratic import Quadratic, quadratic_of
-from polyexp.reduction import samples_for
+from polyexp.reduction import degree_in_x, samples_for
 from polyexp.samples import Array, Chunk, Data, Samples
 
 __all__ = ["History", "Look", "Outcome", "Result", "State", "fit", "place", "start", "step"]
@@ -298,7 +298,7 @@ def fit(
     if isinstance(problem, Samples):
         samples, chunks = problem, [problem]
     else:
-        samples = samples or samples_for(problem, model.polynomial_degree, first, progress)
+        samples = samples or samples_for(problem, degree_in_x(model), first, progress)
         chunks = problem.chunks(first, progress)
     model = model.on(samples.domain)
     quadratic = quadratic_of(model, samples)

@@ -452,9 +452,9 @@ WARNING = "warning: the run diverged; its parameters are those after {}.\n"
 @pytest.mark.parametrize(
     ("words", "err"),
     [
-        ("problem.num_samples=1", "warning: 1 sample cannot determine 8 parameters.\n"),
-        ("problem.num_samples=7", "warning: 7 samples cannot determine 8 parameters.\n"),
-        ("problem.num_samples=8", ""),
+        ("problem.num_samples=1 optimizer.learning_rate=auto", "warning: 1 sample cannot determine 8 parameters.\n"),
+        ("problem.num_samples=7 optimizer.learning_rate=auto", "warning: 7 samples cannot determine 8 parameters.\n"),
+        ("problem.num_samples=8 optimizer.allow_divergence=true", ""),
         ("problem.num_samples=1 model=chebyshev_series", "warning: 1 sample cannot determine 8 parameters.\n"),
         ("model.degree=0", ""),
         ("model=legendre model.degree=0", ""),
@@ -462,8 +462,8 @@ WARNING = "warning: the run diverged; its parameters are those after {}.\n"
         ("model.degree=1000", WARNING.format("0 steps")),
         ("model.initial_scale=1e308", WARNING.format("0 steps")),
         ("problem.domain=[-1e300,1e300]", WARNING.format("0 steps")),
-        ("problem.domain=[1,1.0000000000000002] model=hermite_series", ""),
-        ("optimizer.learning_rate=1e300", WARNING.format("1 step")),
+        ("problem.domain=[1,1.0000000000000002] model=hermite_series optimizer.learning_rate=auto", ""),
+        ("optimizer.learning_rate=1e300 optimizer.allow_divergence=true", WARNING.format("1 step")),
         ("optimizer.learning_rate=5e-324", ""),
         ("loop.log_every=100000000000000000000", ""),
         ("model.degree=${device.threads}", ""),

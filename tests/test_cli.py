@@ -26,7 +26,9 @@ def bare_cli(tmp_path):
 # What a run prints
 
 PRINTED = """\
-Fitting power_series to 4000 samples of sin on numpy VERSION, float64, cpu
+Fitting power_series to 4000 samples of sin (as 8 weighted ones) on numpy VERSION, float64, cpu
+learning_rate=1e-06 is stable (limit 1.616e-06); after 400 steps the loss will be 84.31, \
+the best possible is 2.461e-08; the slowest mode needs 6.7e+07 steps.
 Loss at   200 iteration: 98.422
 Loss at   400 iteration: 84.372
 
@@ -43,8 +45,10 @@ y = 0.5461 + 0.706 x + 0.59 x^2 + 0.5004 x^3 + 0.3485 x^4 + 0.4296 x^5 - 0.05154
   w6          -0.05154020794
   w7          -0.0582464908
 
-MAX_STEPS after 400 steps, loss 84.3081.
-All steps were taken. Add loop.steps if the loss is still falling.
+MAX_STEPS after 400 steps, loss 84.3081. All steps were taken. Add loop.steps if the loss is still falling.
+That is 84.31 above the best possible loss of this model, 2.461e-08.
+At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best.
+Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.
 
 Files in FOLDER
 Recorded in URI as numpy steps=400 (RUN)
@@ -66,7 +70,7 @@ def test_a_run_prints_its_losses_formula_table_outcome_and_where_it_is(cli, stor
         text = text.replace(found, name)
     assert (ended.code, ended.err) == (0, "")
     assert re.sub(r"numpy \d\S*,", "numpy VERSION,", text) == PRINTED
-    assert (folder / "polyexp.log").read_text().splitlines()[1] == "Loss at   200 iteration: 98.422"
+    assert (folder / "polyexp.log").read_text().splitlines()[2] == "Loss at   200 iteration: 98.422"
 
 
 def test_other_models_show_their_powers_of_x(bare_cli):
@@ -125,6 +129,8 @@ def test_a_run_goes_on_when_its_reader_leaves(tmp_path, new_store):
 
 # Hydra's options
 
+ADAM = ("learning_rate", "beta1", "beta2", "eps", "allow_divergence")
+
 
 def test_help_lists_every_group_and_choice(bare_cli):
     ended = bare_cli("--help")
@@ -157,7 +163,7 @@ def test_info_defaults_says_how_it_was_composed(bare_cli, tmp_path):
         ("model=", {f"model={choice}" for choice in choices("model")}),
         ("model=leg", {"model=legendre", "model=legendre_series"}),
         ("optimizer.", {"optimizer.learning_rate=", "optimizer.allow_divergence="}),
-        ("optimizer=adam optimizer.", {f"optimizer.{name}=" for name in ("learning_rate", "beta1", "beta2", "eps")}),
+        ("optimizer=adam optimizer.", {f"optimizer.{name}=" for name in ADAM}),
         ("-m loop=manual device=c", {"device=cpu", "device=cuda"}),
     ],
 )
@@ -236,6 +242,11 @@ from polyexp import PowerSeries
 class EvenSeries(PowerSeries, name="even_series"):
     def features(self, x):
         return super().features(x * x)
+
+    def power_series(self, params):
+        series = np.zeros((*params.shape[:-1], 2 * params.shape[-1] - 1))
+        series[..., ::2] = params
+        return series
 """
 YAML = """\
 # y = w0 + w1 x^2 + w2 x^4 + ...

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 import polyexp as p
 from polyexp import problem, reduction
 from polyexp.quadratic import hessian_eigenvalues
-from polyexp.reduction import samples_for
+from polyexp.reduction import degree_in_x, samples_for
 
 LINEAR = [cls for cls in MODELS if cls.linear]
 ORTHOGONAL = [p.LegendreSeries, p.ChebyshevSeries]  # accurate at any degree; powers and Hermite's polynomials grow
@@ -654,6 +654,26 @@ def test_few_samples_are_kept_as_they_are(how):
     one = p.Problem(reduction=how, num_samples=8, sampling="uniform")
     result = p.fit(one, p.PowerSeries(degree=7), backend=p.NumPy(), loop=p.Manual(1), seed=5)
     np.testing.assert_array_equal(result.samples.x, one.samples(5).x)
+
+
+class Even(p.PowerSeries):
+    """A model of twice the degree that its class says."""
+
+    def features(self, x):
+        return super().features(x * x)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 7, 40])
+def test_a_model_of_a_larger_degree_than_it_says_is_refused(degree):
+    message = f"not the polynomial of degree {degree} in x that its class says: give the class a `power_series`"
+    with pytest.raises(p.InputError, match=message):
+        p.fit(p.Problem(), Even(degree=degree), backend=p.NumPy())
+
+
+@pytest.mark.parametrize("cls", [p.PowerSeries, p.Legendre, p.LegendreSeries, p.ChebyshevSeries, p.HermiteSeries])
+@pytest.mark.parametrize("degree", [0, 1, 2, 3, 8, 20, 60, 200, 1000])
+def test_models_are_the_polynomials_that_they_say(cls, degree):
+    assert degree_in_x(cls(degree=degree)) == degree
 
 
 def test_what_is_no_polynomial_cannot_be_reduced():

@@ -32,11 +32,6 @@ class Expansion(Model):
         """w0 ... w<degree>."""
         return tuple(f"w{k}" for k in range(self.degree + 1))
 
-    @property
-    def polynomial_degree(self) -> int:
-        """The degree of the expansion."""
-        return self.degree
-
     def forward(self, params: Array, features: Array) -> Array:
         """V w."""
         # The same either way; but V w is one product, and one node of autograd's graph, where w V^T takes more.

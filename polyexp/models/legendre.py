@@ -68,11 +68,6 @@ class Legendre(Model, name="legendre"):
         """a, b, c, d."""
         return ("a", "b", "c", "d")
 
-    @property
-    def polynomial_degree(self) -> int:
-        """n."""
-        return self.degree
-
     def differentiable(self, lift: Callable[[Elementwise], Callable[[Array], Array]]) -> Self:
         """This model with P_n differentiated by its analytic derivative."""
         lifted = copy.copy(self)

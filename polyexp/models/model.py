@@ -65,8 +65,11 @@ class Model(Component):
 
     @property
     def polynomial_degree(self) -> int | None:
-        """The largest degree in x that the model can have, or None where it is no polynomial in x."""
-        return None
+        """The largest degree in x that the model can have: that of its `power_series`. A model that is no polynomial in x
+        must say None.
+        """
+        with np.errstate(all="ignore"):
+            return int(self.power_series(np.zeros(len(self.param_names))).shape[-1]) - 1
 
     def on(self, domain: tuple[float, float]) -> Self:
         """This model for samples on `domain`; a model that maps no domain is returned as it is."""
