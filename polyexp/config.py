@@ -19,10 +19,10 @@ from polyexp.devices import Device
 from polyexp.fit import require_modes, require_offers
 from polyexp.forecast import Forecast, forecast, require_stable
 from polyexp.loops import Loop
-from polyexp.models import Model
+from polyexp.models import Model, degree_in_x
 from polyexp.optimizers import Optimizer
 from polyexp.problem import Source
-from polyexp.reduction import degree_in_x, samples_for
+from polyexp.reduction import samples_for
 from polyexp.report.progress import bar
 from polyexp.samples import Samples
 from polyexp.tracking import Tracker

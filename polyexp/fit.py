@@ -19,11 +19,11 @@ from polyexp.backends import Backend, Torch
 from polyexp.checks import InputError, seeds
 from polyexp.devices import Device
 from polyexp.loops import Loop, Manual
-from polyexp.models import Model
+from polyexp.models import Model, degree_in_x
 from polyexp.optimizers import GradientDescent, Optimizer
 from polyexp.problem import Progress, Source
 from polyexp.quadratic import Quadratic, quadratic_of
-from polyexp.reduction import degree_in_x, samples_for
+from polyexp.reduction import samples_for
 from polyexp.samples import Array, Chunk, Data, Samples
 
 __all__ = ["History", "Look", "Outcome", "Result", "State", "fit", "place", "start", "step"]

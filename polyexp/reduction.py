@@ -20,19 +20,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebinterpolate
 
 from polyexp.checks import InputError
-from polyexp.models import Model
 from polyexp.problem import Dropped, Progress, Source
 from polyexp.samples import Chunk, Samples
 
-__all__ = ["degree_in_x", "gauss", "merge", "reduce_chunks", "samples_for"]
+__all__ = ["gauss", "merge", "reduce_chunks", "samples_for"]
 
 BLOCK = 8192  # samples whose basis functions stay in the processor's cache
 MANY = 8 * BLOCK  # samples from which blocks are faster than Lanczos
 SPANNED = 8 * np.finfo(float).eps  # what rounding leaves of a vector, once its part in a span is subtracted
-BEYOND = 8  # degrees above its own in which a model is looked for
 WELL_CONDITIONED = 1e3  # condition number up to which a factor in the Chebyshev basis costs no accuracy that matters
 
 
@@ -95,27 +92,6 @@ def reduce_chunks(chunks: Iterable[Chunk], degree: int, *, loss: str = "mean", n
     if reduced is None:
         raise InputError(f"{name} must have at least one sample of positive weight.")
     return reduced.scaled(1 / reduced.weights.sum()) if loss == "mean" else reduced
-
-
-def degree_in_x(model: Model) -> int | None:
-    """The degree of the polynomials that the model can be; None where it is no polynomial.
-
-    A reduction for too small a degree would give another fit without a sign of it, so the model is tried: with random
-    parameters, on [-1, 1], its Chebyshev coefficients beyond that degree must vanish. InputError where they do not.
-    """
-    degree = model.polynomial_degree
-    if degree is None:
-        return None
-    params = np.random.RandomState(0).standard_normal(len(model.param_names))
-    tried = model.on((-1.0, 1.0))
-    with np.errstate(all="ignore"):
-        found = np.abs(chebinterpolate(lambda x: tried(params, x), degree + BEYOND))
-    if np.isfinite(found).all() and found[degree + 1 :].max() > 1e-6 * found.max():
-        raise InputError(
-            f"`model={model.choice}` is not the polynomial of degree {degree} in x that its class says: give the class a "
-            "`power_series` of its own."
-        )
-    return degree
 
 
 def samples_for(source: Source, degree: int | None, seed: int = 0, progress: Progress | None = None) -> Samples:

@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 
 import polyexp as p
 from polyexp import problem, reduction
+from polyexp.models import degree_in_x
 from polyexp.quadratic import hessian_eigenvalues
-from polyexp.reduction import degree_in_x, samples_for
+from polyexp.reduction import samples_for
 
 LINEAR = [cls for cls in MODELS if cls.linear]
 ORTHOGONAL = [p.LegendreSeries, p.ChebyshevSeries]  # accurate at any degree; powers and Hermite's polynomials grow

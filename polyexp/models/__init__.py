@@ -7,7 +7,7 @@ from polyexp.models.expansion import (
     PowerSeries,
 )
 from polyexp.models.legendre import Legendre, LegendreSum
-from polyexp.models.model import Elementwise, Model
+from polyexp.models.model import Elementwise, Model, degree_in_x
 
 __all__ = [
     "ChebyshevSeries",
@@ -18,4 +18,5 @@ __all__ = [
     "LegendreSum",
     "Model",
     "PowerSeries",
+    "degree_in_x",
 ]

@@ -3,17 +3,21 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebinterpolate
 
 from polyexp.checks import InputError, finite, finite_array, number_list, one_of, seeds
 from polyexp.component import Component
 from polyexp.samples import Array
 
-__all__ = ["Elementwise", "Model", "linear_formula"]
+__all__ = ["Elementwise", "Model", "degree_in_x", "linear_formula"]
 
 MAX_DEGREE = 1000
+FURTHER = 8  # degrees above its own in which a model is looked for
+BEYOND_ROUNDING = 1e-10  # of the largest coefficient
 INITIAL: dict[str, Callable[[np.random.RandomState, int], np.ndarray]] = {
     "zeros": lambda rng, size: np.zeros(size),
     "uniform": lambda rng, size: rng.random_sample(size),
@@ -131,6 +135,27 @@ class Model(Component):
         if array.ndim < 1 or array.shape[-1] != size:
             raise InputError(f"params must have shape (*runs, {size}), got {array.shape}.")
         return array
+
+
+def degree_in_x(model: Model) -> int | None:
+    """The degree of the polynomials that the model can be; None where it is no polynomial.
+
+    Too small a degree would make a reduction wrong without a sign of it, so the model is tried: with random parameters, on
+    [-1, 1], its Chebyshev coefficients beyond that degree must vanish. InputError where they do not.
+    """
+    degree = model.polynomial_degree
+    if degree is None:
+        return None
+    params = np.random.RandomState(0).standard_normal(len(model.param_names))
+    tried = model.on((-1.0, 1.0))
+    with np.errstate(all="ignore"):
+        found = np.abs(chebinterpolate(partial(tried, params), degree + FURTHER))  # type: ignore[type-var]
+    if np.isfinite(found).all() and found[degree + 1 :].max() > BEYOND_ROUNDING * found.max():
+        raise InputError(
+            f"`model={model.choice}` is not the polynomial of degree {degree} in x that its class says: give the class a "
+            "`power_series` of its own."
+        )
+    return degree
 
 
 def linear_formula(coefficients: np.ndarray, terms: Sequence[str]) -> str:
