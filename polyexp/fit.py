@@ -73,10 +73,15 @@ class Look:
     excess: np.ndarray  # shape: (*runs,)
     grad_norm: np.ndarray  # shape: (*runs,)
 
+    def standing_still(self, last: "Look", ended: np.ndarray) -> "Look":
+        """This look with the numbers of the last one for runs that had ended by then."""
+        numbers = ("loss", "excess", "grad_norm")
+        return replace(self, **{one: np.where(ended, getattr(last, one), getattr(self, one)) for one in numbers})
+
 
 @dataclass(frozen=True)
 class History:
-    """All L looks of a fit."""
+    """All L looks of a fit. A run of several that has ended stands still until the last one has."""
 
     step: np.ndarray  # shape: (L,)
     params: np.ndarray  # shape: (L, *runs, K)
@@ -430,9 +435,10 @@ def _descend(
         reached, at = params, np.full(loss.shape, after.step)
         if not np.isfinite(reached[runs.going]).all():
             reached, at = descent.last_finite(state, n)
-        look = Look(after.step, params, loss, excess, grad_norm)
+        look, going = Look(after.step, params, loss, excess, grad_norm), runs.going
         runs.arrive(look, reached, at)
-        looks.append(replace(look, params=runs.params))
+        look = replace(look, params=runs.params)
+        looks.append(look if going.all() else look.standing_still(looks[-1], ~going))
         tell(looks[-1])
         if not runs.going.any():
             break

@@ -169,9 +169,10 @@ def test_four_outcomes_in_one_batch(loop, backend):
         assert result.loss[run] == pytest.approx(alone.loss, rel=1e-11)
         assert_close(result.history.params[:looks, run], alone.history.params, 1e-12)
         assert_close(result.history.loss[:looks, run], alone.history.loss, 1e-12)
-        np.testing.assert_array_equal(  # it stays where it ended
-            result.history.params[looks:, run], np.broadcast_to(result.params[run], (20 - looks, 8))
-        )
+        history = result.history  # it stays where it ended
+        np.testing.assert_array_equal(history.params[looks:, run], np.tile(result.params[run], (20 - looks, 1)))
+        for series in (history.loss, history.excess, history.grad_norm):
+            np.testing.assert_array_equal(series[looks:, run], np.full(20 - looks, series[looks - 1, run]))
 
 
 def test_a_batch_ends_with_its_last_run():
