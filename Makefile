@@ -1,6 +1,7 @@
 # make run    set up and run the default experiment      make lint     ruff and mypy
 # make test   set up and run the tests                   make format   let ruff rewrite what it can
 # make ui     MLflow's pages over outputs/mlflow.db      make clean    remove what was built (never outputs/)
+# make bench  benchmarks, to benchmarks/results/
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +12,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: run test test-wheel lint format ui clean
+.PHONY: run test test-wheel bench lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -23,6 +24,10 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+.venv/bench: .venv/polyexp
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
 run: .venv/polyexp
 	$(BIN)/python -m polyexp $(ARGS)
 
@@ -32,6 +37,10 @@ test: .venv/dev
 # Built, installed into an environment of its own and run from another folder.
 test-wheel: .venv/dev
 	$(BIN)/python -m pytest -m wheel $(ARGS)
+
+# Everything on one core; the table goes to benchmarks/results/.
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
 
 lint: .venv/dev
 	$(BIN)/ruff check .

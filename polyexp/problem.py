@@ -106,8 +106,11 @@ class Source(Component):
 
 def _linspace(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
     step = (high - low) / max(n - 1, 1)
-    x = index * step + low  # as np.linspace computes it, which sets the last point to `high`
-    return np.where((index == n - 1) & (n > 1), high, x)
+    x = index * step  # as np.linspace computes it, which sets the last point to `high`
+    x += low
+    if index[-1] == n - 1 > 0:
+        x[-1] = high
+    return x
 
 
 def _uniform(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
@@ -180,13 +183,13 @@ class Problem(Source, name="target"):
             index = np.arange(begin, min(begin + CHUNK, self.num_samples))
             with np.errstate(all="ignore"):  # what is not finite is refused below
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
-                y = np.asarray(function(x.copy()), float) + np.zeros_like(x)
-                noisy = y + noises.normal(0, self.noise, x.shape) if self.noise else y
+                y = np.broadcast_to(np.asarray(function(x.copy() if callable(self.target) else x), float), x.shape)
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
-            require(
-                bool(np.isfinite(noisy).all()), self.key("noise"), "a number whose multiples are finite", self.noise
-            )
-            yield Chunk(x, noisy, np.ones_like(x))
+            if self.noise:
+                y = y + noises.normal(0, self.noise, x.shape)
+                wanted = "a number whose multiples are finite"
+                require(bool(np.isfinite(y).all()), self.key("noise"), wanted, self.noise)
+            yield Chunk(x, y, np.ones_like(x))
             if progress:
                 progress((begin + x.size) / self.num_samples)

@@ -462,7 +462,7 @@ def test_many_equidistant_points_come_near_gauss_legendre():
 
 def blocks(samples, degree):
     middle, half = (samples.x.min() + samples.x.max()) / 2, np.ptp(samples.x) / 2 or 1.0
-    return reduction._by_blocks((samples.x - middle) / half, samples.y, samples.weights, degree)
+    return reduction._by_blocks(samples, (middle, half), degree)
 
 
 @pytest.mark.parametrize("degree", MEDIUM)
@@ -482,8 +482,11 @@ def test_both_ways_agree(place, weights, degree, monkeypatch):
 
 def test_blocks_and_lanczos_find_the_same_recurrence():
     samples = drawn(70_000, weights="exponential")
-    z = samples.x / np.abs(samples.x).max()
-    ours = [way(z, samples.y, samples.weights, 12) for way in (reduction._by_blocks, reduction._by_lanczos)]
+    half = np.abs(samples.x).max()
+    ours = [
+        reduction._by_blocks(samples, (0.0, half), 12),
+        reduction._by_lanczos(samples.x / half, samples.y, samples.weights, 12),
+    ]
     one, other = (np.abs(way.jacobi) * np.where(np.eye(13), np.sign(way.jacobi), 1) for way in ours)
     assert_close(one, other, 1e-13)
     one, other = (np.abs(way.coefficients) for way in ours)

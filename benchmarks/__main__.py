@@ -1,0 +1,70 @@
+"""Run every benchmark, show the table as it grows, and write it with the machine it came from to `benchmarks/results/`."""
+
+import os
+import platform
+from collections.abc import Iterator
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from benchmarks import fits, samples
+from benchmarks.timing import REPEATS, Row
+
+RESULTS = Path(__file__).parent / "results"
+HEAD = (
+    "| job | against | its time | polyexp | times faster | wanted | parameters apart |\n|---|---|--:|--:|--:|--:|--:|"
+)
+PACKAGES = ("polyexp", "numpy", "torch", "lightning", "scikit-learn")
+
+
+def main() -> None:
+    """Measure on one thread."""
+    torch.set_num_threads(1)
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))  # of the processes started here
+    lines = []
+    with threadpool_limits(1):
+        for line in report():
+            print(line, flush=True)
+            lines.append(line)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "cpu.md").write_text("\n".join(lines) + "\n")
+
+
+def report() -> Iterator[str]:
+    """The page, line by line."""
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    yield "# polyexp beside others, on one core\n"
+    yield f"{date.today()}, {processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
+    yield f"{versions}.\n"
+    yield f"Medians of {REPEATS} turns in one process, imports excluded. polyexp's time is that of a whole `fit`, which draws"
+    yield "and reduces the samples, finds the optimum, takes the steps and evaluates the result.\n"
+    yield HEAD
+    for row in fits.rows():
+        yield line_of(row)
+    few, many, ratio = samples.step_cost()
+    yield f"\nA step over {samples.FEW:.0e} samples: {few:.2f} us; over {samples.MANY:.0e}: {many:.2f} us; ratio {ratio:.3f}"
+    yield "(wanted: at most 1.1).\n"
+    rate, memory = samples.reduction_rate()
+    yield f"{samples.VERY_MANY:.0e} samples drawn and reduced in chunks, in a process of its own: {rate:.3g} samples a second"
+    yield f"(wanted: 2e7), {memory:.2f} GiB of memory at the highest (wanted: at most 1.5)."
+
+
+def line_of(row: Row) -> str:
+    """A row of the table."""
+    ratio = f"{row.ratio:.0f}" if row.ratio >= 10 else f"{row.ratio:.2f}"
+    times = f"{row.other_seconds:.3g} s | {row.seconds:.3g} s | {ratio} | {row.wanted}"
+    return f"| {row.what} | {row.other} | {times} | {row.agreement} |"
+
+
+def processor() -> str:
+    """Its name, where the system says it."""
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()
