@@ -22,9 +22,7 @@ def legendre(start: Any) -> np.ndarray:
     """The problem of D; `start` may be those of many runs."""
     problem = p.Problem("sin", num_samples=2000, loss="sum")
     loop, optimizer = p.Autograd(steps=2000, log_every=100), p.GradientDescent(5e-6)
-    return p.fit(
-        problem, p.Legendre(), loop=loop, optimizer=optimizer, backend=p.Torch("float32"), params=start
-    ).params
+    return p.fit(problem, p.Legendre(), loop=loop, optimizer=optimizer, backend=p.Torch("float32"), params=start).params
 
 
 def legendre_together() -> np.ndarray:
@@ -52,7 +50,12 @@ def rows() -> Iterator[Row]:
     numpy, torch = p.NumPy(), p.Torch("float32")
     a, b, c, d = (
         partial(parameters, program)
-        for program in (originals.numpy_manual, originals.torch_manual, originals.torch_autograd, originals.torch_function)
+        for program in (
+            originals.numpy_manual,
+            originals.torch_manual,
+            originals.torch_autograd,
+            originals.torch_function,
+        )
     )
     ours = partial(power_series, p.Manual, numpy, originals.A_START)
     yield compare("A: NumPy, by hand, 4000 steps", "original program", a, ours, wanted="300")

@@ -61,7 +61,9 @@ def test_scikit_learn_does_the_same_job():
 
 def test_turns_are_compared_by_their_medians():
     calls = []
-    row = compare("job", "other", lambda: calls.append("theirs") or [1.0, 2.0], lambda: calls.append("ours") or [1.0, 2.002])
+    row = compare(
+        "job", "other", lambda: calls.append("theirs") or [1.0, 2.0], lambda: calls.append("ours") or [1.0, 2.002]
+    )
     assert calls == ["ours", *["theirs", "ours"] * 5]
     assert row.agreement == "1.0e-03"
     assert line_of(Row("job", "other", 3.0, 0.01, "100", "1e-9")) == "| job | other | 3 s | 0.01 s | 300 | 100 | 1e-9 |"
