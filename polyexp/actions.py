@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from polyexp.component import Component
 from polyexp.config import Experiment
+from polyexp.fit import computed_by
 from polyexp.report import Terminal
 from polyexp.run import Job, run
 
@@ -45,6 +46,7 @@ class Predict(Action, name="predict"):
     def __call__(self, experiment: Experiment, job: Job) -> float | None:
         """The predicted loss, where it is known."""
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            terminal.begin(experiment.forecast, experiment.backend.on(experiment.device).describe())
+            backend = experiment.backend.on(experiment.device)
+            terminal.begin(experiment.forecast, computed_by(experiment.loop, backend))
             terminal.prediction(experiment.forecast)
         return experiment.forecast.final_loss

@@ -178,11 +178,6 @@ class Descent:
     backend: Backend
     data: Data
 
-    @property
-    def computed_by(self) -> str:
-        """What computes, for a person."""
-        return self.backend.describe()
-
     def start(self, initial: np.ndarray) -> State:
         """The state before the first update."""
         return start(initial, self.optimizer, self.backend)
@@ -232,7 +227,6 @@ class Jump:
     quadratic: Quadratic
     optimizer: Optimizer
     initial: np.ndarray  # shape: (*runs, K)
-    computed_by: str = f"closed form, numpy {np.__version__}, float64, cpu"
 
     def start(self, initial: np.ndarray) -> State:
         """The state before the first update."""
@@ -333,8 +327,13 @@ def fit(
         steps=runs.taken[()],
         history=history,
         seconds=seconds,
-        computed_by=descent.computed_by,
+        computed_by=computed_by(loop, backend),
     )
+
+
+def computed_by(loop: Loop, backend: Backend) -> str:
+    """What computes, for a person: the backend, unless the loop has no use for it."""
+    return f"closed form, numpy {np.__version__}, float64, cpu" if loop.direct else backend.describe()
 
 
 def tuned(optimizer: Optimizer, quadratic: Quadratic | None) -> Optimizer:

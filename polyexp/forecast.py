@@ -15,7 +15,7 @@ from polyexp.checks import InputError
 from polyexp.fit import tuned
 from polyexp.loops import Loop
 from polyexp.models import LegendreSeries, Model
-from polyexp.optimizers import GradientDescent, Optimizer
+from polyexp.optimizers import GradientDescent, Limited, Optimizer
 from polyexp.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.samples import Samples
 
@@ -116,7 +116,9 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
 def require_stable(known: Forecast) -> None:
     """InputError for a learning rate above the limit, unless the optimizer allows divergence."""
     optimizer, limit = known.optimizer, known.limit
-    if limit is None or optimizer.allow_divergence or not optimizer.learning_rate > limit:
+    if not isinstance(optimizer, Limited) or limit is None:
+        return
+    if optimizer.allow_divergence or not optimizer.learning_rate > limit:
         return
     instead = f"`{optimizer.key('learning_rate')}=auto` finds the best one, " if optimizer.tunable else ""
     raise InputError(

@@ -26,7 +26,6 @@ class Optimizer(Component):
 
     learning_rate: the factor of the update; a number, or an array of shape (*runs,). Rules that know their best rate on a
     linear model also take "auto".
-    allow_divergence: run even where the rate is above the limit at which a linear model is known to diverge.
     """
 
     group: ClassVar[str] = "optimizer"
@@ -34,7 +33,6 @@ class Optimizer(Component):
     placed = False  # whether per-run numbers are arrays of a backend already, as `on` makes them
 
     learning_rate: Any = 1e-6
-    allow_divergence: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if not (self.tunable and self.automatic):
@@ -85,7 +83,21 @@ class Optimizer(Component):
 
 
 @dataclass
-class GradientDescent(Optimizer, name="gradient_descent"):
+class Limited(Optimizer):
+    """A rule with a largest rate on a linear model, its `limit`.
+
+    allow_divergence: run even where the rate is above that.
+    """
+
+    allow_divergence: bool = field(default=False, kw_only=True)
+
+    @abstractmethod
+    def limit(self, largest: float) -> Any:
+        """The largest rate at which no mode grows; `largest` is the Hessian's largest eigenvalue."""
+
+
+@dataclass
+class GradientDescent(Limited, name="gradient_descent"):
     """- learning_rate g (Cauchy 1847).
 
     On a constant Hessian mode i shrinks by 1 - learning_rate lambda_i a step.
@@ -115,7 +127,7 @@ class GradientDescent(Optimizer, name="gradient_descent"):
 
 
 @dataclass
-class Momentum(Optimizer, name="momentum"):
+class Momentum(Limited, name="momentum"):
     """v <- momentum v + g; - learning_rate v (Polyak 1964).
 
     momentum: in [0, 1). With learning_rate "auto" it is set too.
@@ -189,7 +201,7 @@ def _log1p(x: np.ndarray) -> np.ndarray:
 
 
 @dataclass
-class Nesterov(Optimizer, name="nesterov"):
+class Nesterov(Limited, name="nesterov"):
     """v <- momentum v + g; - learning_rate (g + momentum v) (Nesterov 1983; in the form of Sutskever et al. 2013).
 
     momentum: in [0, 1).

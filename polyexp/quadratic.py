@@ -7,7 +7,7 @@ With A = diag(sqrt(weights)) V, V the features, and the singular value decomposi
 A is brought to triangular form by QR first; the normal equations, which square the condition number, are never formed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -17,19 +17,23 @@ from polyexp.samples import Samples
 
 __all__ = ["Quadratic", "hessian_eigenvalues", "lowest_loss", "quadratic_of"]
 
+ROUNDING = 1e-14  # of the mean of y squared
+
 
 @dataclass(frozen=True)
 class Quadratic:
     """The loss of a linear model on given samples.
 
     optimum: w*, of least norm where it is not unique. lowest: L*. eigenvalues: of the Hessian, descending; 0 for the
-    directions that the samples say nothing about.
+    directions that the samples say nothing about, or nothing that float64 could tell from rounding.
+    out_of_reach: what the latter keep any parameters above L*, as in a power series of degree 60.
     """
 
     optimum: np.ndarray  # shape: (K,)
     lowest: float
     eigenvalues: np.ndarray  # shape: (K,)
     modes: np.ndarray  # shape: (K, K); column i is the direction of mode i
+    out_of_reach: float = 0.0
 
     @classmethod
     def of(cls, model: Model, samples: Samples) -> Self:
@@ -64,7 +68,7 @@ class Quadratic:
     def excess_at(self, coordinates: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
         """The same from coordinates."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray((self.eigenvalues / 2 * coordinates**2).sum(-1))
+            return np.asarray((self.eigenvalues / 2 * coordinates**2).sum(-1) + self.out_of_reach)
 
     @property
     def largest(self) -> float:
@@ -91,7 +95,17 @@ def quadratic_of(model: Model, samples: Samples) -> Quadratic | None:
         computable = np.isfinite((features**2).sum()) and np.isfinite(
             (samples.weights * samples.y**2).sum() + samples.floor
         )
-    return Quadratic.of(model, samples) if computable else None
+    if not computable:
+        return None
+    quadratic = Quadratic.of(model, samples)
+    if quadratic.eigenvalues.all() or model.polynomial_degree != len(model.param_names) - 1:
+        return quadratic
+    # The best polynomial of the degree is the same in every basis, and a well-conditioned one can tell its loss.
+    lowest = Quadratic.of(LegendreSeries(degree=model.polynomial_degree).on(samples.domain), samples).lowest
+    out_of_reach = quadratic.lowest - lowest
+    if out_of_reach <= ROUNDING * float(samples.loss(np.zeros_like(samples.y))):
+        return quadratic
+    return replace(quadratic, lowest=lowest, out_of_reach=out_of_reach)
 
 
 def lowest_loss(model: Model, samples: Samples) -> float | None:

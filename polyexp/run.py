@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polyexp
 from polyexp.config import GROUPS, Experiment, spell
-from polyexp.fit import Look, Result, fit
+from polyexp.fit import Look, Result, computed_by, fit
 from polyexp.report import Terminal, write
 from polyexp.report.progress import bar
 from polyexp.tracking import About
@@ -27,10 +27,11 @@ def run(experiment: Experiment, job: Job) -> Result:
     """Fit, report and record one experiment."""
     known = experiment.forecast
     backend = experiment.backend.on(experiment.device)
-    about = _about(experiment, job, backend.describe())
+    by = computed_by(experiment.loop, backend)
+    about = _about(experiment, job, by)
 
     with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-        terminal.begin(known, backend.describe())
+        terminal.begin(known, by)
         with experiment.tracking.record(about) as record, bar("Largest error", quiet=experiment.quiet) as progress:
 
             def tell(look: Look) -> None:
@@ -55,11 +56,11 @@ def run(experiment: Experiment, job: Job) -> Result:
     return result
 
 
-def _about(experiment: Experiment, job: Job, computed_by: str) -> About:
+def _about(experiment: Experiment, job: Job, by: str) -> About:
     tags = {
         "polyexp.version": polyexp.__version__,
         "polyexp.fingerprint": experiment.fingerprint(),
-        "polyexp.computed_by": computed_by,
+        "polyexp.computed_by": by,
         "polyexp.overrides": " ".join(job.overrides),
         "polyexp.output_folder": str(job.folder),
     }

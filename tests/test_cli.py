@@ -129,7 +129,7 @@ def test_a_run_goes_on_when_its_reader_leaves(tmp_path, new_store):
 
 # Hydra's options
 
-ADAM = ("learning_rate", "beta1", "beta2", "eps", "allow_divergence")
+ADAM = ("learning_rate", "beta1", "beta2", "eps")
 
 
 def test_help_lists_every_group_and_choice(bare_cli):

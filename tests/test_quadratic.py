@@ -345,3 +345,25 @@ def test_the_power_series_of_the_optimum_is_the_same_for_all_bases():
     expected = polynomial.polyfit(X, SAMPLES.y, 5, w=np.sqrt(SAMPLES.weights))
     for coefficients in in_x:
         assert_close(coefficients, expected, 1e-11)
+
+
+@pytest.mark.parametrize("degree", [30, 60])
+def test_the_best_loss_is_known_where_rounding_hides_directions(degree):
+    """Of a power series of degree 60 float64 tells 14 directions from rounding; its best loss is that of any other basis."""
+    problem, auto = p.Problem(), p.GradientDescent("auto")
+    result = p.fit(problem, p.PowerSeries(degree=degree), optimizer=auto, backend=p.NumPy(), loop=p.Manual(10))
+    quadratic, samples = result.quadratic, result.samples
+    assert (quadratic.eigenvalues == 0).any()
+    assert quadratic.lowest < 1e-25
+    assert 0.01 < quadratic.out_of_reach < 1
+    np.testing.assert_allclose(quadratic.excess(quadratic.optimum), quadratic.out_of_reach, rtol=1e-12)
+    np.testing.assert_allclose(samples.loss(result(samples.x)), result.excess + quadratic.lowest, rtol=1e-9)
+
+
+def test_what_the_samples_do_not_determine_is_not_out_of_reach():
+    samples = p.Samples.of([-1.0, 0.5, 2.0], [1.0, -2.0, 3.0])
+    for cls in (p.PowerSeries, p.LegendreSeries, p.ChebyshevSeries, p.HermiteSeries):
+        quadratic = quadratic_of(cls(degree=9).on(samples.domain), samples)
+        assert (quadratic.eigenvalues > 0).sum() == 3
+        assert quadratic.out_of_reach == 0
+        assert quadratic.lowest < 1e-25
