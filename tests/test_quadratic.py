@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import polynomial
 
 import polyexp as p
-from polyexp.quadratic import hessian_eigenvalues, lowest_loss
+from polyexp.quadratic import hessian_eigenvalues, lowest_loss, quadratic_of
 
 LINEAR = [cls for cls in MODELS if cls.linear]
 every_linear = pytest.mark.parametrize("cls", LINEAR, ids=named)
