@@ -432,7 +432,7 @@ def _runs(model: Model, params: np.ndarray, x: np.ndarray) -> float:
     together = np.asarray(model.forward(params, features))
     back_alone = np.stack([model.backward(row, features, alone[0]) for row in params])
     back = np.asarray(model.backward(params, features, np.stack([alone[0]] * len(params))))
-    if not np.isfinite(alone).all():
+    if not (np.isfinite(alone).all() and np.isfinite(back_alone).all()):
         return np.nan
     if together.shape != alone.shape or back.shape != back_alone.shape:
         return np.inf

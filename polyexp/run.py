@@ -37,6 +37,10 @@ def run(experiment: Experiment, job: Job) -> Result:
                 terminal.look(look)
                 record.look(look)
 
+            def after(done: float) -> None:  # the samples once more, when the fit has ended
+                terminal.settle()
+                progress(done)
+
             result = fit(
                 experiment.problem,
                 experiment.model,
@@ -46,7 +50,7 @@ def run(experiment: Experiment, job: Job) -> Result:
                 seed=experiment.seed,
                 samples=known.samples,
                 look=tell,
-                progress=progress,
+                progress=after,
             )
             files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
             terminal.summary(result, known)

@@ -5,13 +5,24 @@ from collections.abc import Sequence
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 from polyexp import composition
 from polyexp.checks import InputError
+from polyexp.report.progress import Jobs
 
 
 class CheckedSweeper(BasicSweeper):
-    """Hydra's basic sweeper, which builds and checks the components of all jobs before the first one starts."""
+    """Hydra's basic sweeper, which builds and checks the components of all jobs before the first one starts, and counts them
+    as they end.
+    """
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """As Hydra does it, with jobs that are counted."""
+        self.jobs = Jobs()
+        counted = self.jobs.counted(task_function)
+        super().setup(hydra_context=hydra_context, task_function=counted, config=config)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """At the first batch, check the jobs of all batches."""
@@ -24,6 +35,7 @@ class CheckedSweeper(BasicSweeper):
             raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
         loader = self.hydra_context.config_loader
         jobs = [list(job) for one in self.overrides for job in one]
+        self.jobs.total = len(jobs)
         composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
 
 
