@@ -27,6 +27,7 @@ __all__ = ["FitBar", "Jobs", "Pace", "bar", "fit_status", "has_bars", "jobs_line
 OFTEN = 0.1  # seconds between two renewals
 SHARE = 0.01  # of the time, at most, for showing
 PATIENCE = 0.5  # seconds that a fit takes before there is a bar
+WIDE = 80  # columns of a terminal that has room
 NEVER_SEEN = timedelta(days=99)
 
 
@@ -94,7 +95,8 @@ class FitBar:
                 console=self._console, auto_refresh=False, transient=True, redirect_stderr=sys.stderr.isatty()
             )
             self._live.start()
-        self._live.update(_row(step, self._steps, fit_status(step, self._steps, loss, seconds)), refresh=True)
+        status, width = fit_status(step, self._steps, loss, seconds), 20 if self._console.width >= WIDE else 6
+        self._live.update(_row(step, self._steps, status, width), refresh=True)
 
     def close(self) -> None:
         """Take the bar away and give the cursor back."""
@@ -111,12 +113,12 @@ def fit_status(step: int, steps: int, loss: float, seconds: float) -> str:
     return f"loss {loss:.4g}  {shown} steps/s  {left if left < NEVER_SEEN else 'very long'} left"
 
 
-def _row(step: int, steps: int, status: str) -> Table:
+def _row(step: int, steps: int, status: str, width: int) -> Table:
     row = Table.grid(padding=(0, 1))
-    for _ in range(4):
-        row.add_column(no_wrap=True)
+    for least in (7, width, 4, 0):
+        row.add_column(no_wrap=True, min_width=least)
     share = f"{100 * step // steps:>3}%"
-    row.add_row("Fitting", ProgressBar(steps, step, width=20), share, Text(status, overflow="ellipsis"))
+    row.add_row("Fitting", ProgressBar(steps, step, width=width), share, Text(status, overflow="ellipsis"))
     return row
 
 

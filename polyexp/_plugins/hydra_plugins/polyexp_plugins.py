@@ -6,11 +6,13 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
 from polyexp import composition
 from polyexp.checks import InputError
 from polyexp.report.progress import Jobs
+
+SILENT = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
 
 class CheckedSweeper(BasicSweeper):
@@ -36,7 +38,10 @@ class CheckedSweeper(BasicSweeper):
         loader = self.hydra_context.config_loader
         jobs = [list(job) for one in self.overrides for job in one]
         self.jobs.total = len(jobs)
-        composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
+        experiments = composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
+        if all(one.quiet for one in experiments):
+            with read_write(self.config), open_dict(self.config):
+                self.config.hydra.hydra_logging = SILENT  # which would announce every job
 
 
 class OutsideConfigs(SearchPathPlugin):
