@@ -187,10 +187,9 @@ def test_thousands_of_looks_are_printed_in_few_calls(tmp_path, monkeypatch):
     model, loop, rate = p.PowerSeries(degree=3), p.Manual(2000, 1), p.GradientDescent(1e-4)
     with Terminal(tmp_path) as terminal:
         p.fit(samples, model, loop=loop, optimizer=rate, backend=p.NumPy(), look=terminal.look)
-    lines = "\n".join(calls).splitlines()
-    assert len(lines) == 2000
-    assert len(calls) < 100
-    assert (tmp_path / "polyexp.log").read_text().splitlines() == lines
+    lines = (tmp_path / "polyexp.log").read_text().splitlines()
+    assert [int(line.split()[2]) for line in lines] == [*range(1, 2001)]
+    assert 1 <= len(calls) < 100
 
 
 # The bar

@@ -6,6 +6,7 @@ from typing import Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
 from rich.table import Table
 
 from polyexp.fit import Look, Outcome, Result
@@ -37,7 +38,7 @@ class Terminal:
     def say(self, what: RenderableType) -> None:
         """Print text as it is (long lines are not broken), or a table."""
         self._flush()
-        self._print(what)
+        self._print(what, soft_wrap=isinstance(what, str))
 
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, even where the rest is quiet."""
@@ -110,12 +111,13 @@ class Terminal:
 
     def _flush(self) -> None:
         if self._held:
-            lines, self._held = "\n".join(self._held), []
-            self._print(lines)
+            text, self._held = "".join(f"{line}\n" for line in self._held), []
+            # As one segment: laying out thousands of lines would cost more than anything else that is shown.
+            self._print(Segments([Segment(text)]), soft_wrap=True)
 
-    def _print(self, what: RenderableType) -> None:
+    def _print(self, what: RenderableType, *, soft_wrap: bool) -> None:
         for console in self._outputs:
-            console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
+            console.print(what, markup=False, highlight=False, soft_wrap=soft_wrap)
 
 
 def _count(number: int, noun: str) -> str:
