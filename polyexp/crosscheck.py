@@ -204,14 +204,10 @@ def crosscheck(
     if not np.isfinite(course.size).all():
         return found(course, (), "The loss is not finite at the first parameters.")
     reached = course.step.max(initial=0)
-    more = (
-        [f"Compared up to step {reached}: beyond it the run diverges, or rounding decides it."]
-        if reached < steps
-        else []
-    )
+    beyond = f"Compared up to step {reached}: beyond it the run diverges, or rounding decides it."
     on = [whole] if few is None or few is whole else [few, whole]
     rows = [one for samples in on for one in _formulations(model, samples, optimizer, initial, steps, course)]
-    return found(course, rows, *more)
+    return found(course, rows, *([beyond] if reached < steps else []))
 
 
 def _cost(model: Model, samples: Samples) -> int:
@@ -249,12 +245,13 @@ def _course(model: Model, samples: Samples, optimizer: Optimizer, initial: np.nd
     signs = np.random.RandomState(0).choice([-1.0, 1.0], (DISTURBED, initial.size))
     noise = ROUNDING * np.vstack([np.zeros(initial.size), signs])
     every = max(1, steps // 10)
-    for cadence in {every, 1}:
+    first = float(samples.loss(model(initial, samples.x)))
+    zero = float(samples.loss(np.zeros_like(samples.y)))
+    for cadence in (every, 1):  # every step, where there is nothing to compare at the first look
         loop = ComplexStep(steps, cadence, noise=noise)
         start = np.broadcast_to(initial, noise.shape)
         found = fit(samples, model, loop=loop, optimizer=optimizer, backend=NumPy(), params=start)
-        zero = float(samples.loss(np.zeros_like(samples.y)))
-        seen, moved = _comparable(found, zero)
+        seen, moved = _comparable(found, first, zero)
         if seen.any():
             break
     history = found.history
@@ -275,15 +272,16 @@ def _course(model: Model, samples: Samples, optimizer: Optimizer, initial: np.nd
     )
 
 
-def _comparable(found: Result, zero: float) -> tuple[np.ndarray, np.ndarray]:  # shape: (L,), (L,)
-    """The looks before divergence and before rounding decides, and how far rounding has carried the run at each."""
+def _comparable(found: Result, first: float, zero: float) -> tuple[np.ndarray, np.ndarray]:  # shape: (L,), (L,)
+    """The looks before the run diverges or rounding decides it, and how far rounding has carried it at each."""
     history = found.history
     params, loss = history.params, history.loss
     largest = np.maximum.accumulate(np.maximum(np.abs(params[:, 0]), np.abs(found.initial[0])).max(-1))
+    scale = np.maximum(loss[:, 0], zero)
     apart = np.abs(params - params[:, :1]).max((1, 2)) / np.where(largest > 0, largest, 1)
-    losses = np.abs(loss - loss[:, :1]).max(1) / np.maximum(loss[:, 0], zero)
+    losses = np.abs(loss - loss[:, :1]).max(1) / np.where(scale > 0, scale, 1)
     moved = np.maximum(apart, losses)
-    bounded = loss[:, 0] <= GROWTH_LIMIT * max(loss[0, 0], zero)
+    bounded = loss[:, 0] <= GROWTH_LIMIT * max(first, zero)
     sound = bounded & (history.step <= found.steps.min()) & (MARGIN * moved <= LOST)
     return np.logical_and.accumulate(sound), moved
 
