@@ -1,6 +1,7 @@
 """The one entrypoint: `python -m polyexp`, or `polyexp` when installed.
 
-Exit codes: 0 done, 1 a run failed, 2 the user's input is wrong, 130 interrupted (Ctrl-C), 143 terminated.
+Exit codes: 0 done, 1 a run failed or a crosscheck found something wrong, 2 the user's input is wrong, 130 interrupted (Ctrl-C),
+143 terminated.
 """
 
 import os
@@ -16,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.checks import InputError
+from polyexp.checks import DisagreementError, InputError
 from polyexp.composition import USER_ERRORS, checked, conf_dir, explain, prepare
 from polyexp.run import Job
 from polyexp.tracking.store import without_password
@@ -32,6 +33,11 @@ def task(cfg: DictConfig) -> Any:
     try:
         (experiment,) = checked(cfg)
         return experiment.action(experiment, job)
+    except DisagreementError as error:
+        code = _complain(str(error), 1)
+        if not job.sweep:
+            sys.exit(code)  # as below
+        raise RunError from error
     except Exception as error:
         if isinstance(error, InputError) and not job.sweep:
             sys.exit(_complain(str(error)))  # past Hydra, which would say that a job failed

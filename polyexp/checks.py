@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "DisagreementError",
     "InputError",
     "finite",
     "finite_array",
@@ -27,6 +28,10 @@ __all__ = [
 
 class InputError(ValueError):
     """The user's input is wrong. Its message is one sentence that says what is allowed."""
+
+
+class DisagreementError(Exception):
+    """What was to be checked has been checked, and is wrong. Its message is one sentence that says what."""
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

@@ -58,11 +58,12 @@ class _Wanted:
     problem: Source = field(compare=False)
     degree: int | None
     seed: int
+    quiet: bool = field(compare=False)
 
 
 @lru_cache(maxsize=4)
 def _samples(wanted: _Wanted) -> Samples:
-    with bar(f"Reading {wanted.problem.label}") as progress:
+    with bar(f"Reading {wanted.problem.label}", quiet=wanted.quiet) as progress:
         return samples_for(wanted.problem, wanted.degree, wanted.seed, progress)
 
 
@@ -102,7 +103,8 @@ class Experiment:
     @cached_property
     def forecast(self) -> Forecast:
         """What is known of the run before it starts."""
-        samples = _samples(_Wanted((repr(self.problem), self.problem.stamp), self.problem, self.degree, self.seed))
+        key = (repr(self.problem), self.problem.stamp)
+        samples = _samples(_Wanted(key, self.problem, self.degree, self.seed, self.quiet))
         model = self.model.on(samples.domain)
         return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed))
 

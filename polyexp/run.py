@@ -38,6 +38,10 @@ def run(experiment: Experiment, job: Job) -> Result:
                 terminal.look(look)
                 record.look(look)
 
+            def after(done: float) -> None:  # the samples once more, when the fit has ended
+                terminal.settle()
+                progress(done)
+
             result = fit(
                 experiment.problem,
                 experiment.model,
@@ -47,7 +51,7 @@ def run(experiment: Experiment, job: Job) -> Result:
                 seed=experiment.seed,
                 samples=known.samples,
                 look=tell,
-                progress=progress,
+                progress=after,
             )
             files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
             terminal.summary(result, known)

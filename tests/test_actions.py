@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from commands import all_runs, run_cli
 
+from polyexp.composition import choices
+
 QUICK = ("backend=numpy", "tracking=none")
 OUTLOOK = (
     "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45, the best possible is "
@@ -200,7 +202,8 @@ def test_wrong_combinations(bare_cli, tmp_path, words, message):
 
 def test_an_unknown_action(bare_cli):
     ended = bare_cli("action=predit")
-    assert ended == (2, "", "polyexp: `action` must be one of fit, predict, got 'predit'. Did you mean 'predict'?\n")
+    words = f"polyexp: `action` must be one of {', '.join(choices('action'))}, got 'predit'. Did you mean 'predict'?\n"
+    assert ended == (2, "", words)
 
 
 # fit, and what it writes

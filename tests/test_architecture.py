@@ -30,6 +30,7 @@ ROWS = (
     "optimizers",
     "fit",
     "forecast",
+    "crosscheck",
     "polyexp",
     "report",
     "tracking",

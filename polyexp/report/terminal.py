@@ -1,28 +1,21 @@
 """What a run prints: on the terminal, or as plain lines into a pipe, and always into `polyexp.log` of its folder."""
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
 from rich.table import Table
 
 from polyexp.fit import Look, Outcome, Result
 from polyexp.forecast import Forecast
+from polyexp.report.progress import FitBar, Pace, has_bars
+from polyexp.report.stream import Stream
 from polyexp.report.words import advice, coefficients, headline, loss_line, mode_rows, outlook, verdict
 
 __all__ = ["Terminal"]
-
-
-class _Stream(Console):
-    """A console that falls silent when its reader goes away (`polyexp | head`): the run goes on."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Terminal:
@@ -30,27 +23,31 @@ class Terminal:
 
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
         self._log = (folder / "polyexp.log").open("a")
-        self._errors = _Stream(stderr=True)
-        self._outputs = [_Stream(quiet=quiet), Console(file=self._log, width=120)]
+        self._errors = Stream(stderr=True)
+        self._outputs = [Stream(quiet=quiet), Console(file=self._log, width=120)]
+        self._bar: FitBar | None = None
+        self._pace, self._held = Pace(), list[str]()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.settle()
         self._log.close()
 
     def say(self, what: RenderableType) -> None:
         """Print text as it is (long lines are not broken), or a table."""
-        for console in self._outputs:
-            console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
+        self._flush()
+        self._print(what, soft_wrap=isinstance(what, str))
 
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, even where the rest is quiet."""
+        self.settle()
         for console in (self._errors, self._outputs[1]):
             console.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
 
     def begin(self, known: Forecast, computed_by: str) -> None:
-        """What is about to be fitted, what computes it, and what can be expected."""
+        """What is about to be fitted, what computes it, and what can be expected; from here on a fit has its bar."""
         samples, needed = known.samples, len(known.model.param_names)
         reduced = f" (as {samples.size} weighted ones)" if samples.size < samples.total else ""
         self.say(f"Fitting {known.model.choice} to {samples.total} samples of {samples.name}{reduced} on {computed_by}")
@@ -60,13 +57,31 @@ class Terminal:
             self.warn(f"{_count(samples.total, 'sample')} cannot determine {_count(needed, 'parameter')}.")
         for line in outlook(known):
             self.say(line)
+        if has_bars(self._outputs[0]) and not self._outputs[0].quiet:
+            self._bar = FitBar(self._outputs[0], known.steps)
 
     def look(self, look: Look) -> None:
-        """One loss line."""
-        self.say(loss_line(look))
+        """One loss line, and on a terminal the bar below it.
+
+        Where looks come fast, lines are held back and printed together, for at most a hundredth of the fit's time.
+        """
+        self._held.append(loss_line(look))
+        if self._pace.due():
+            with self._pace.showing():
+                self._flush()
+                if self._bar:
+                    self._bar.show(look.step, float(look.loss))
+
+    def settle(self) -> None:
+        """Print what was held back, and take the bar away."""
+        self._flush()
+        if self._bar:
+            self._bar.close()
+            self._bar = None
 
     def summary(self, result: Result, known: Forecast) -> None:
         """The formula, the coefficients, why the run stopped, how far from the best it is and what to try."""
+        self.settle()
         self.say("")
         self.say(headline(result))
         self.say(_table(coefficients(result)))
@@ -93,6 +108,16 @@ class Terminal:
         self.say(f"\nFiles in {_short(folder)}")
         for line in lines:
             self.say(line)
+
+    def _flush(self) -> None:
+        if self._held:
+            text, self._held = "".join(f"{line}\n" for line in self._held), []
+            # As one segment: laying out thousands of lines would cost more than anything else that is shown.
+            self._print(Segments([Segment(text)]), soft_wrap=True)
+
+    def _print(self, what: RenderableType, *, soft_wrap: bool) -> None:
+        for console in self._outputs:
+            console.print(what, markup=False, highlight=False, soft_wrap=soft_wrap)
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,13 +5,26 @@ from collections.abc import Sequence
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict, read_write
 
 from polyexp import composition
 from polyexp.checks import InputError
+from polyexp.report.progress import Jobs
+
+SILENT = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
 
 class CheckedSweeper(BasicSweeper):
-    """Hydra's basic sweeper, which builds and checks the components of all jobs before the first one starts."""
+    """Hydra's basic sweeper, which builds and checks the components of all jobs before the first one starts, and counts them
+    as they end.
+    """
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """As Hydra does it, with jobs that are counted."""
+        self.jobs = Jobs()
+        counted = self.jobs.counted(task_function)
+        super().setup(hydra_context=hydra_context, task_function=counted, config=config)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """At the first batch, check the jobs of all batches."""
@@ -24,7 +37,11 @@ class CheckedSweeper(BasicSweeper):
             raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
         loader = self.hydra_context.config_loader
         jobs = [list(job) for one in self.overrides for job in one]
-        composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
+        self.jobs.total = len(jobs)
+        experiments = composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
+        if all(one.quiet for one in experiments):
+            with read_write(self.config), open_dict(self.config):
+                self.config.hydra.hydra_logging = SILENT  # which would announce every job
 
 
 class OutsideConfigs(SearchPathPlugin):
