@@ -62,8 +62,7 @@ def checked(*configs: DictConfig) -> list[Experiment]:
     except OmegaConfBaseException as error:
         raise InputError(explain(error)) from error
     for experiment in experiments:
-        if experiment.action.records:
-            experiment.tracking.check()
+        experiment.action.check(experiment)
     return experiments
 
 

@@ -35,6 +35,8 @@ ROWS = (
     "tracking",
     "config",
     "run",
+    "comparison",
+    "export",
     "actions",
     "composition",
     "__main__",

@@ -16,6 +16,8 @@ from polyexp.report.words import advice, coefficients, headline, loss_line, mode
 
 __all__ = ["Terminal"]
 
+PIPE = 120  # letters of a line
+
 
 class _Stream(Console):
     """A console that falls silent when its reader goes away (`polyexp | head`): the run goes on."""
@@ -31,13 +33,18 @@ class Terminal:
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
         self._log = (folder / "polyexp.log").open("a")
         self._errors = _Stream(stderr=True)
-        self._outputs = [_Stream(quiet=quiet), Console(file=self._log, width=120)]
+        self._outputs = [_Stream(quiet=quiet, width=_pipe()), Console(file=self._log, width=PIPE)]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._log.close()
+
+    @property
+    def width(self) -> int:
+        """The letters of a line that are shown everywhere."""
+        return min(console.width for console in self._outputs)
 
     def say(self, what: RenderableType) -> None:
         """Print text as it is (long lines are not broken), or a table."""
@@ -93,6 +100,11 @@ class Terminal:
         self.say(f"\nFiles in {_short(folder)}")
         for line in lines:
             self.say(line)
+
+
+def _pipe() -> int | None:
+    """The width of what is read by a program; None where a terminal, or the user, knows better."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,0 +1,98 @@
+"""A comparison as one picture: all loss curves on a log axis, and all fitted curves below them."""
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polyexp.comparison.table import Comparison, Detail
+from polyexp.problem import TARGETS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["figure", "png"]
+
+# Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, which nobody sees on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINES = ("-", "--", ":")
+NAME = 34  # letters of a run's name in the legend
+ROOM = 0.25  # above and below the target, in parts of its range
+
+
+def png(comparison: Comparison) -> bytes:
+    """The picture as a PNG file."""
+    stream = BytesIO()
+    figure(comparison).savefig(stream, format="png", dpi=110)
+    return stream.getvalue()
+
+
+def figure(comparison: Comparison) -> "Figure":
+    """The picture as a matplotlib figure, to be read in a pane of 600 pixels."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    details = comparison.details
+    rows = math.ceil(len(details) / 2)
+    with rc_context({"font.size": 13, "axes.grid": True, "grid.alpha": 0.3}):
+        drawn = Figure(figsize=(8, 9 + 0.28 * rows), layout="constrained")
+        losses, fits = drawn.subplots(2, 1)
+        _draw_losses(losses, details)
+        _draw_fits(fits, details)
+        _legend(drawn, losses, details)
+        if comparison.limited:
+            drawn.suptitle(f"The first {len(details)} of {len(comparison.runs)} runs", fontsize=14)
+    return drawn
+
+
+def _legend(drawn: "Figure", losses: "Axes", details: Sequence[Detail]) -> None:
+    labels = [f"{detail.run.label} {detail.run.name}".replace("$", r"\$") for detail in details]
+    short = [label if len(label) <= NAME else f"{label[: NAME - 3]}..." for label in labels]
+    drawn.legend(losses.get_lines(), short, loc="outside lower left", ncols=2, fontsize=11, frameon=False)
+
+
+def _draw_losses(axes: "Axes", details: Sequence[Detail]) -> None:
+    for detail, style in zip(details, _styles(), strict=False):
+        step, loss = detail.history["step"], detail.history["loss"]
+        shown = np.isfinite(loss) & (loss > 0)  # what a log axis can show
+        axes.plot(step[shown], loss[shown], marker="o" if shown.sum() == 1 else None, **style)
+    axes.set(yscale="log", xlabel="step", ylabel="loss", title="Loss")
+
+
+def _draw_fits(axes: "Axes", details: Sequence[Detail]) -> None:
+    for detail, style in zip(details, _styles(), strict=False):
+        if detail.curve is not None:
+            axes.plot(*detail.curve, **style)
+    bounds = _draw_target(axes, details) or _bounds(details)
+    if bounds:
+        low, high = bounds
+        room = ROOM * ((high - low) or 1.0)
+        axes.set_ylim(low - room, high + room)
+    axes.set(xlabel="x", ylabel="y", title="Fitted curves")
+
+
+def _draw_target(axes: "Axes", details: Sequence[Detail]) -> tuple[float, float] | None:
+    """Draw the function that all runs were fitted to, in grey, and return its range; None where it is not one function."""
+    (name, *others) = {detail.result["config"]["problem"] for detail in details}
+    curves = [detail.curve[0] for detail in details if detail.curve is not None]
+    if others or name not in TARGETS or not curves:
+        return None
+    x = np.linspace(min(one[0] for one in curves), max(one[-1] for one in curves), 400)
+    y = TARGETS[name](x)
+    axes.plot(x, y, color="0.6", linewidth=6, alpha=0.5, zorder=0, label=name)
+    axes.legend(loc="upper left", frameon=False)
+    return float(y.min()), float(y.max())
+
+
+def _bounds(details: Sequence[Detail]) -> tuple[float, float] | None:
+    """The range of the curves, without those of runs that diverged."""
+    curves = [one.curve[1] for one in details if one.curve is not None and one.run.outcome != "DIVERGED"]
+    return (float(min(map(np.min, curves))), float(max(map(np.max, curves)))) if curves else None
+
+
+def _styles() -> list[dict[str, Any]]:
+    return [{"color": colour, "linestyle": line, "linewidth": 1.8} for line, colour in product(LINES, COLOURS)]
