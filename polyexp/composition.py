@@ -119,7 +119,14 @@ Results go to outputs/: a folder for each run, and the MLflow store (`make ui` o
 
 
 USER_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)  # an InputError is a ValueError
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", list[float]: "a list of numbers"}
+KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    list[float]: "a list of numbers",
+    list[str]: "a list: [a,b]",
+}
 # What Hydra and OmegaConf say, and what is said instead.
 REPHRASED = {
     r"Config group override must be|Merge error": "A group takes one choice, by its name; `python -m polyexp --help` "

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from io import BytesIO
-from itertools import product
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polyexp.comparison.table import Comparison, Detail
+from polyexp.comparison.table import DETAILED, Comparison, Detail
 from polyexp.problem import TARGETS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["figure", "png"]
 
 # Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, which nobody sees on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-LINES = ("-", "--", ":")
+LINES = ("-", "--", ":")  # three, against seven colours, so that 21 runs look different
 NAME = 34  # letters of a run's name in the legend
 ROOM = 0.25  # above and below the target, in parts of its range
 
@@ -95,4 +95,6 @@ def _bounds(details: Sequence[Detail]) -> tuple[float, float] | None:
 
 
 def _styles() -> list[dict[str, Any]]:
-    return [{"color": colour, "linestyle": line, "linewidth": 1.8} for line, colour in product(LINES, COLOURS)]
+    """Both colour and line change from run to run, so that one shows through another that it coincides with."""
+    both = islice(zip(cycle(COLOURS), cycle(LINES), strict=False), DETAILED)
+    return [{"color": colour, "linestyle": line, "linewidth": 2.0} for colour, line in both]

@@ -18,7 +18,7 @@ from polyexp.checks import InputError
 from polyexp.config import SETTINGS
 from polyexp.tracking import RecordedRun, fitted
 
-__all__ = ["Column", "Comparison", "Detail", "best_first", "compared"]
+__all__ = ["DETAILED", "Column", "Comparison", "Detail", "best_first", "compared"]
 
 DETAILED = 20  # runs whose files are read
 POINTS = 400  # of a curve
@@ -93,9 +93,8 @@ class Comparison:
     def coefficients(self) -> list[Column]:
         """The power series of the first runs, whose files were read."""
         rows = [detail.result["power_series"] for detail in self.details]
-        return [
-            Column(f"x^{k}", [_coefficient(row, k) for row in rows], True) for k in range(max(len(row) for row in rows))
-        ]
+        powers = max(map(len, rows), default=0)
+        return [Column(f"x^{k}", [_coefficient(row, k) for row in rows], True) for k in range(powers)]
 
     @property
     def limited(self) -> str:

@@ -193,7 +193,7 @@ def latex_source(export: Exported) -> str:
         z = f"{_latex_number(formula.offset)} {_signed(formula.scale)} x"
         rows.append(rf"z ={{}}& {z}")
     low, high = (_latex_number(one) for one in export.stated.domain)
-    rows.append(rf"& {low} \le x \le {high}")
+    rows.append(rf"& {low} \leq x \leq {high}")
     comment = "\n".join(f"% {line}" for line in export.lines())
     body = " \\\\\n".join(f"  {row}" for row in rows)
     return f"{comment}\n% Needs \\usepackage{{amsmath}}.\n\\begin{{align*}}\n{body}\n\\end{{align*}}\n"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -94,9 +93,8 @@ def _ulp(values: Any, kind: Any) -> np.ndarray:
 
 def _target(config: Mapping[str, Any]) -> tuple[str, Function | None]:
     """What was fitted: its name, and the function where it is one of ours."""
-    name = str(config.get("problem.path") or config["problem"])
-    known = TARGETS.get(name) if "problem.target" in config else None
-    return " ".join(name.split()), partial(known) if known else None
+    name = " ".join(str(config.get("problem.path", "")).split()) or str(config["problem"])
+    return name, TARGETS.get(name) if "problem.target" in config else None
 
 
 def _known(value: float | None) -> float:
