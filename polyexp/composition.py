@@ -107,6 +107,8 @@ Examples:
   python -m polyexp model.initial=[0,0,0,0] model.degree=3   initial values of your own
   python -m polyexp -m loop=manual,autograd seed=0,1,2       a sweep: all six combinations
   python -m polyexp tracking=none                            without MLflow
+  python -m polyexp action=compare                           the last ten runs side by side
+  python -m polyexp action=export action.run=1a2b3c4d        the polynomial of a run as C (or action.format=python, ...)
 
 Results go to outputs/: a folder for each run, and the MLflow store (`make ui` opens it).
 

@@ -48,8 +48,8 @@ def page(comparison: Comparison, picture: bytes) -> str:
         title=escape(title),
         limited=escape(comparison.limited),
         picture=b64encode(picture).decode(),
-        runs=same + _table([*comparison.names, *comparison.settings, *comparison.numbers]),
-        coefficients=_table([comparison.names[0], *comparison.coefficients]),
+        runs=same + _table([comparison.ids, *comparison.columns]),
+        coefficients=_table([comparison.ids, *comparison.coefficients]),
     )
 
 

@@ -20,7 +20,7 @@ __all__ = ["figure", "png"]
 # Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, which nobody sees on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", ":")  # three, against seven colours, so that 21 runs look different
-NAME = 34  # letters of a run's name in the legend
+LETTERS = 42  # of a line in the legend
 ROOM = 0.25  # above and below the target, in parts of its range
 
 
@@ -43,16 +43,19 @@ def figure(comparison: Comparison) -> "Figure":
         losses, fits = drawn.subplots(2, 1)
         _draw_losses(losses, details)
         _draw_fits(fits, details)
-        _legend(drawn, losses, details)
+        _legend(drawn, losses, comparison)
         if comparison.limited:
             drawn.suptitle(f"The first {len(details)} of {len(comparison.runs)} runs", fontsize=14)
     return drawn
 
 
-def _legend(drawn: "Figure", losses: "Axes", details: Sequence[Detail]) -> None:
-    labels = [f"{detail.run.label} {detail.run.name}".replace("$", r"\$") for detail in details]
-    short = [label if len(label) <= NAME else f"{label[: NAME - 3]}..." for label in labels]
-    drawn.legend(losses.get_lines(), short, loc="outside lower left", ncols=2, fontsize=11, frameon=False)
+def _legend(drawn: "Figure", losses: "Axes", comparison: Comparison) -> None:
+    short = (
+        label if len(label) <= LETTERS else f"{label[: LETTERS - 3]}..."
+        for label in comparison.legend[: len(comparison.details)]
+    )
+    labels = [label.replace("$", r"\$") for label in short]  # which would begin a formula
+    drawn.legend(losses.get_lines(), labels, loc="outside lower left", ncols=2, fontsize=10.5, frameon=False)
 
 
 def _draw_losses(axes: "Axes", details: Sequence[Detail]) -> None:

@@ -74,14 +74,26 @@ class Comparison:
         return f"comparison of {len(self.runs)} runs"
 
     @property
-    def names(self) -> list[Column]:
-        """The runs' ids, as far as they have to be typed, and their names."""
-        return [Column("run", [run.label for run in self.runs]), Column("name", [run.name for run in self.runs])]
+    def ids(self) -> Column:
+        """The runs' ids, as far as they have to be typed."""
+        return Column("run", [run.label for run in self.runs])
+
+    @property
+    def columns(self) -> list[Column]:
+        """What differs, how the runs ended, and last their names, which repeat in words what differs."""
+        return [*self.settings, *self.numbers, Column("name", [run.name for run in self.runs])]
+
+    @property
+    def legend(self) -> list[str]:
+        """What tells a run from the others, in few letters: its id and the values of the settings that differ."""
+        rows = zip(*(column.cells for column in self.settings), strict=True)
+        values = [", ".join(cell for cell in row if cell != NONE) for row in rows] or [run.name for run in self.runs]
+        return [f"{run.label} {words}" for run, words in zip(self.runs, values, strict=True)]
 
     @cached_property
     def settings(self) -> list[Column]:
-        """The settings in which the runs differ; a setting that a run does not have is a dash."""
-        return [Column(key, cells) for key, cells in _settings(self.runs) if len(set(cells)) > 1]
+        """The settings in which the runs differ; a dash stands for one that a run does not have."""
+        return [Column(key, cells) for key, cells in _settings(self.runs) if _differ(cells)]
 
     @cached_property
     def numbers(self) -> list[Column]:
@@ -132,6 +144,11 @@ def _settings(runs: Sequence[RecordedRun]) -> Iterator[tuple[str, list[str]]]:
     rank = {group: number for number, group in enumerate((*SETTINGS, "seed"))}
     for key in sorted(own, key=lambda key: (rank[key.partition(".")[0]], "." in key)):
         yield key, [run.params.get(key, NONE) for run in runs]
+
+
+def _differ(cells: Sequence[str]) -> bool:
+    """Whether there are two of them; what is left open (null) is the same as what a run does not have."""
+    return len({NONE if cell == "null" else cell for cell in cells}) > 1
 
 
 def _metric(name: str, form: str = ".6g") -> Callable[[RecordedRun], str]:

@@ -19,27 +19,26 @@ PADDING = 3  # between columns
 def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
     """What to print: sentences, and tables of at most `width` letters a line."""
     yield f"A {comparison.title}"
-    names, settings = comparison.names, comparison.settings
-    if not settings:
+    if not comparison.settings:
         yield "They do not differ in their settings."
-    yield from _blocks(names, [*settings, *comparison.numbers], width)
+    yield from _blocks(comparison.ids, comparison.columns, width)
     if len(comparison.runs) > ROWS:
         yield f"... and {len(comparison.runs) - ROWS} more runs, which are in compare.html.\n"
     yield "The fitted polynomials in powers of x:"
-    yield from _blocks(names[:1], comparison.coefficients[:MAX_POWERS], width)
+    yield from _blocks(comparison.ids, comparison.coefficients[:MAX_POWERS], width)
     if len(comparison.coefficients) > MAX_POWERS:
         yield f"... and {len(comparison.coefficients) - MAX_POWERS} more powers, which are in compare.html.\n"
     if comparison.limited:
         yield comparison.limited
 
 
-def _blocks(names: Sequence[Column], columns: Sequence[Column], width: int) -> Iterator[Table]:
-    """Tables with the runs' ids in front; the first one has all of `names`."""
-    block = list(names)
+def _blocks(ids: Column, columns: Sequence[Column], width: int) -> Iterator[Table]:
+    """Tables with the runs' ids in front."""
+    block = [ids]
     for column in columns:
         if len(block) > 1 and sum(map(_width, [*block, column])) + 2 > width:
             yield _table(block)
-            block = [names[0]]
+            block = [ids]
         block.append(column)
     yield _table(block)
 
