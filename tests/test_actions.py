@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from commands import all_runs, run_cli
 
+from polyexp.component import Component
+
 QUICK = ("backend=numpy", "tracking=none")
 OUTLOOK = (
     "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45, the best possible is "
@@ -200,7 +202,8 @@ def test_wrong_combinations(bare_cli, tmp_path, words, message):
 
 def test_an_unknown_action(bare_cli):
     ended = bare_cli("action=predit")
-    assert ended == (2, "", "polyexp: `action` must be one of fit, predict, got 'predit'. Did you mean 'predict'?\n")
+    known = ", ".join(sorted(name for group, name in Component.registry if group == "action"))
+    assert ended == (2, "", f"polyexp: `action` must be one of {known}, got 'predit'. Did you mean 'predict'?\n")
 
 
 # fit, and what it writes

@@ -4,16 +4,12 @@ import math
 from collections.abc import Sequence
 from io import BytesIO
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from polyexp.comparison.table import DETAILED, Comparison, Detail
 from polyexp.problem import TARGETS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["figure", "png"]
 
@@ -31,7 +27,7 @@ def png(comparison: Comparison) -> bytes:
     return stream.getvalue()
 
 
-def figure(comparison: Comparison) -> "Figure":
+def figure(comparison: Comparison) -> Any:
     """The picture as a matplotlib figure, to be read in a pane of 600 pixels."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -49,7 +45,7 @@ def figure(comparison: Comparison) -> "Figure":
     return drawn
 
 
-def _legend(drawn: "Figure", losses: "Axes", comparison: Comparison) -> None:
+def _legend(drawn: Any, losses: Any, comparison: Comparison) -> None:
     short = (
         label if len(label) <= LETTERS else f"{label[: LETTERS - 3]}..."
         for label in comparison.legend[: len(comparison.details)]
@@ -58,7 +54,7 @@ def _legend(drawn: "Figure", losses: "Axes", comparison: Comparison) -> None:
     drawn.legend(losses.get_lines(), labels, loc="outside lower left", ncols=2, fontsize=10.5, frameon=False)
 
 
-def _draw_losses(axes: "Axes", details: Sequence[Detail]) -> None:
+def _draw_losses(axes: Any, details: Sequence[Detail]) -> None:
     for detail, style in zip(details, _styles(), strict=False):
         step, loss = detail.history["step"], detail.history["loss"]
         shown = np.isfinite(loss) & (loss > 0)  # what a log axis can show
@@ -66,7 +62,7 @@ def _draw_losses(axes: "Axes", details: Sequence[Detail]) -> None:
     axes.set(yscale="log", xlabel="step", ylabel="loss", title="Loss")
 
 
-def _draw_fits(axes: "Axes", details: Sequence[Detail]) -> None:
+def _draw_fits(axes: Any, details: Sequence[Detail]) -> None:
     for detail, style in zip(details, _styles(), strict=False):
         if detail.curve is not None:
             axes.plot(*detail.curve, **style)
@@ -78,7 +74,7 @@ def _draw_fits(axes: "Axes", details: Sequence[Detail]) -> None:
     axes.set(xlabel="x", ylabel="y", title="Fitted curves")
 
 
-def _draw_target(axes: "Axes", details: Sequence[Detail]) -> tuple[float, float] | None:
+def _draw_target(axes: Any, details: Sequence[Detail]) -> tuple[float, float] | None:
     """Draw the function that all runs were fitted to, in grey, and return its range; None where it is not one function."""
     (name, *others) = {detail.result["config"]["problem"] for detail in details}
     curves = [detail.curve[0] for detail in details if detail.curve is not None]
