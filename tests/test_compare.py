@@ -245,9 +245,9 @@ class Counting:
     def __init__(self, client):
         self.client, self.read = client, 0
 
-    def download_artifacts(self, run_id, name):
+    def download_artifacts(self, run_id, name, folder):
         self.read += 1
-        return self.client.download_artifacts(run_id, name)
+        return self.client.download_artifacts(run_id, name, folder)
 
 
 def test_files_are_read_for_the_first_runs_only(four):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,8 @@ class RecordedRun:
     def _read(self, name: str) -> str:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         try:
-            return Path(self.client.download_artifacts(self.id, name)).read_text(encoding="utf-8")
+            with TemporaryDirectory() as folder:  # MLflow would leave one behind for each file
+                return Path(self.client.download_artifacts(self.id, name, folder)).read_text(encoding="utf-8")
         except Exception as error:  # whatever a store of artifacts raises
             self.require_result()
             raise InputError(f"The run {self.label} has lost its {name}: it cannot be read.") from error
