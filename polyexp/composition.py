@@ -62,8 +62,7 @@ def checked(*configs: DictConfig) -> list[Experiment]:
     except OmegaConfBaseException as error:
         raise InputError(explain(error)) from error
     for experiment in experiments:
-        if experiment.action.records:
-            experiment.tracking.check()
+        experiment.action.check(experiment)
     return experiments
 
 
@@ -108,6 +107,8 @@ Examples:
   python -m polyexp model.initial=[0,0,0,0] model.degree=3   initial values of your own
   python -m polyexp -m loop=manual,autograd seed=0,1,2       a sweep: all six combinations
   python -m polyexp tracking=none                            without MLflow
+  python -m polyexp action=compare                           the last ten runs side by side
+  python -m polyexp action=export action.run=1a2b3c4d        the polynomial of a run as C (or action.format=python, ...)
 
 Results go to outputs/: a folder for each run, and the MLflow store (`make ui` opens it).
 
@@ -120,7 +121,14 @@ Results go to outputs/: a folder for each run, and the MLflow store (`make ui` o
 
 
 USER_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)  # an InputError is a ValueError
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", list[float]: "a list of numbers"}
+KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    list[float]: "a list of numbers",
+    list[str]: "a list: [a,b]",
+}
 # What Hydra and OmegaConf say, and what is said instead.
 REPHRASED = {
     r"Config group override must be|Merge error": "A group takes one choice, by its name; `python -m polyexp --help` "

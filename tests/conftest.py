@@ -32,7 +32,7 @@ def empty_store(tmp_path_factory, worker_id):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_store(empty_store):
     """Call it with a path: a store that exists there already, without runs. Returns its URI."""
 

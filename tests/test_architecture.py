@@ -36,6 +36,8 @@ ROWS = (
     "tracking",
     "config",
     "run",
+    "comparison",
+    "export",
     "actions",
     "composition",
     "__main__",

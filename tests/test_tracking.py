@@ -238,7 +238,7 @@ def test_result_json_is_exact(recorded):
         "parameters": result.parameters,
         "power_series": result.power_series.tolist(),
         "formula": result.model.formula(result.params),
-        "samples": {"total": 50, "used": 4, "floor": result.samples.floor},
+        "samples": {"total": 50, "used": 4, "floor": result.samples.floor, "domain": [-math.pi, math.pi]},
         "learning_rate": {"used": 0.01, "max_stable": 3.8 / result.quadratic.largest},
         "hessian_eigenvalues": dict.fromkeys(("initial", "final"), result.quadratic.eigenvalues.tolist()),
         "computed_by": result.computed_by,

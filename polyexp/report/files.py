@@ -39,7 +39,12 @@ def as_json(result: Result, known: Forecast, settings: Mapping[str, Any]) -> dic
         "parameters": {name: _number(value) for name, value in result.parameters.items()},
         "power_series": [_number(value) for value in result.power_series],
         "formula": result.model.formula(result.params),
-        "samples": {"total": result.samples.total, "used": result.samples.size, "floor": result.samples.floor},
+        "samples": {
+            "total": result.samples.total,
+            "used": result.samples.size,
+            "floor": result.samples.floor,
+            "domain": list(result.samples.domain),
+        },
         "learning_rate": {"used": _number(result.optimizer.learning_rate), "max_stable": known.limit},
         "hessian_eigenvalues": {
             "initial": [_number(value) for value in known.eigenvalues],

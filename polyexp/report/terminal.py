@@ -1,5 +1,7 @@
 """What a run prints: on the terminal, or as plain lines into a pipe, and always into `polyexp.log` of its folder."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -17,6 +19,8 @@ from polyexp.report.words import advice, coefficients, headline, loss_line, mode
 
 __all__ = ["Terminal"]
 
+PIPE = 120  # letters of a line
+
 
 class Terminal:
     """Prints a run as it happens. Used as a context manager, so that the log file is closed."""
@@ -24,7 +28,7 @@ class Terminal:
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
         self._log = (folder / "polyexp.log").open("a")
         self._errors = Stream(stderr=True)
-        self._outputs = [Stream(quiet=quiet), Console(file=self._log, width=120)]
+        self._outputs = [Stream(quiet=quiet, width=_pipe()), Console(file=self._log, width=PIPE)]
         self._bar: FitBar | None = None
         self._pace, self._held = Pace(), list[str]()
 
@@ -34,6 +38,11 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self.settle()
         self._log.close()
+
+    @property
+    def width(self) -> int:
+        """The letters of a line that are shown everywhere."""
+        return min(console.width for console in self._outputs)
 
     def say(self, what: RenderableType) -> None:
         """Print text as it is (long lines are not broken), or a table."""
@@ -118,6 +127,11 @@ class Terminal:
     def _print(self, what: RenderableType, *, soft_wrap: bool) -> None:
         for console in self._outputs:
             console.print(what, markup=False, highlight=False, soft_wrap=soft_wrap)
+
+
+def _pipe() -> int | None:
+    """The width of what is read by a program; None where a terminal, or the user, knows better."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE
 
 
 def _count(number: int, noun: str) -> str:

@@ -16,6 +16,7 @@ from polyexp.checks import InputError, require
 from polyexp.fit import Look, Result
 from polyexp.forecast import Forecast
 from polyexp.report import description
+from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.store import Store, default_uri, open_store, without_password
 from polyexp.tracking.tracker import About, Record, Tracker, derived_params, final_metrics, look_metrics
 
@@ -53,6 +54,10 @@ class MLflow(Tracker, name="mlflow"):
         """A record in this store's experiment."""
         store = self._open()
         return MLflowRecord(store, store.experiment_id(self.experiment_name), about)
+
+    def recorded(self) -> RecordedRuns:
+        """The runs of this store's experiment."""
+        return RecordedRuns(self._open(), self.experiment_name)
 
     def _open(self) -> Store:
         return open_store(self.uri or default_uri())
@@ -106,9 +111,8 @@ class MLflowRecord(Record):
 
     def where(self) -> list[str]:
         """The store, the command that opens it, and the run's page."""
-        page = f"{self._store.ui}/#/experiments/{self._experiment_id}/runs/{self._run_id}?workflowType=machine_learning"
         recorded = f"Recorded in {without_password(self._store.uri)} as {self._about.name} ({self._run_id})"
-        return [recorded, *(f"Open it with: {command}" for command in self._store.serve), page]
+        return [recorded, *self._store.pages(self._experiment_id, str(self._run_id))]
 
     def _add(self, metrics: dict[str, float], step: int) -> None:
         self._points += [(name, value, step) for name, value in metrics.items()]

@@ -73,6 +73,11 @@ class Store:
         shown = shlex.quote(without_password(self.uri))
         return ["make ui"] if own else [f"{FAST_START} mlflow server --workers 1 --backend-store-uri {shown}"]
 
+    def pages(self, experiment_id: str, run_id: str) -> list[str]:
+        """Lines that say how to open a run's page, and where it is."""
+        page = f"{self.ui}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+        return [*(f"Open it with: {command}" for command in self.serve), page]
+
     @property
     def _is_served(self) -> bool:
         return self.uri.startswith(("http://", "https://"))

@@ -11,9 +11,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from polyexp.checks import InputError
 from polyexp.component import Component
 from polyexp.fit import Look, Result
 from polyexp.forecast import Forecast
+from polyexp.tracking.recorded import RecordedRuns
 
 __all__ = ["About", "Record", "Tracker", "derived_params", "final_metrics", "look_metrics"]
 
@@ -65,6 +67,10 @@ class Tracker(Component):
     @abstractmethod
     def record(self, about: About) -> Record:
         """The record of one run."""
+
+    def recorded(self) -> RecordedRuns:
+        """The runs that have been recorded here; InputError for a tracker that keeps none."""
+        raise InputError(f"`{self.group}={self.choice}` keeps no runs to read: type `{self.group}=mlflow`.")
 
 
 def look_metrics(look: Look, param_names: Sequence[str]) -> dict[str, float]:

@@ -1,0 +1,7 @@
+"""Recorded runs side by side: as tables, as a page, as a picture."""
+
+from polyexp.comparison.files import write
+from polyexp.comparison.table import Column, Comparison, best_first, compared
+from polyexp.comparison.terminal import tables
+
+__all__ = ["Column", "Comparison", "best_first", "compared", "tables", "write"]

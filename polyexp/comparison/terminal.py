@@ -1,0 +1,65 @@
+"""A comparison as tables of text that fit a width: columns that do not fit go into a further table."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from polyexp.comparison.table import Column, Comparison
+
+__all__ = ["tables"]
+
+ROWS = 50
+LETTERS = 36  # of a cell
+MAX_POWERS = 24
+PADDING = 3  # between columns
+
+
+def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
+    """What to print: sentences, and tables of at most `width` letters a line."""
+    yield f"A {comparison.title}"
+    if not comparison.settings:
+        yield "They do not differ in their settings."
+    yield from _blocks(comparison.ids, comparison.columns, width)
+    if len(comparison.runs) > ROWS:
+        yield f"... and {len(comparison.runs) - ROWS} more runs, which are in compare.html.\n"
+    yield "The fitted polynomials in powers of x:"
+    yield from _blocks(comparison.ids, comparison.coefficients[:MAX_POWERS], width)
+    if len(comparison.coefficients) > MAX_POWERS:
+        yield f"... and {len(comparison.coefficients) - MAX_POWERS} more powers, which are in compare.html.\n"
+    if comparison.limited:
+        yield comparison.limited
+
+
+def _blocks(ids: Column, columns: Sequence[Column], width: int) -> Iterator[Table]:
+    """Tables with the runs' ids in front."""
+    block = [ids]
+    for column in columns:
+        if len(block) > 1 and sum(map(_width, [*block, column])) + 2 > width:
+            yield _table(block)
+            block = [ids]
+        block.append(column)
+    yield _table(block)
+
+
+def _table(columns: Sequence[Column]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(Text(_head(column)), justify="right" if column.numeric else "left", no_wrap=True)
+    rows = min(ROWS, *(len(column.cells) for column in columns))
+    for row in range(rows):
+        table.add_row(*(Text(_cut(column.cells[row])) for column in columns))
+    return table
+
+
+def _width(column: Column) -> int:
+    return max(map(len, [*_head(column).splitlines(), *map(_cut, column.cells[:ROWS])])) + PADDING
+
+
+def _head(column: Column) -> str:
+    return column.head.replace(".", ".\n")
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= LETTERS else f"{cell[: LETTERS - 3]}..."

@@ -1,0 +1,393 @@
+"""Runs side by side: found by id, sweep, filter or as the last ones; as text, page, picture and record."""
+
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from commands import all_runs, run_cli
+from rich.console import Console
+
+from polyexp.comparison import Comparison, best_first, tables
+from polyexp.comparison.page import page
+from polyexp.comparison.picture import figure
+from polyexp.comparison.table import DETAILED, Detail
+from polyexp.tracking import RecordedRun, RecordedRuns, Selection
+from polyexp.tracking.store import open_store
+
+QUICK = ("backend=numpy", "loop.steps=40", "loop.log_every=10", "problem.num_samples=40", "quiet=true")
+SWEEP = "sweeps/naïve sweep 1"
+
+
+class Store:
+    """A folder with a sweep of three runs, a diverged run, and one that has not ended."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.client = open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}").client
+        options = ("model.degree=3", "optimizer.learning_rate=1e-3,2e-3,1e-4", f"hydra.sweep.dir='{SWEEP}'")
+        assert self.cli("-m", "model=legendre_series", *options, *QUICK).code == 0
+        rate = ("optimizer.learning_rate=1e30", "optimizer.allow_divergence=true")
+        assert self.cli("model.degree=2", *rate, *QUICK).code == 0
+        self.fits = all_runs(self.client)
+        self.ids = [run.info.run_id for run in self.fits]
+        self.experiment = self.fits[0].info.experiment_id
+        self.unfinished = self.client.create_run(self.experiment, run_name="not yet").info.run_id
+
+    def cli(self, *words):
+        return run_cli(*words, cwd=self.folder)
+
+    @property
+    def runs(self):
+        return RecordedRuns(open_store(f"sqlite:///{self.folder / 'outputs' / 'mlflow.db'}"), "polyexp")
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory, new_store):
+    folder = tmp_path_factory.mktemp("compare")
+    new_store(folder / "outputs" / "mlflow.db")
+    return Store(folder)
+
+
+@pytest.fixture(scope="module")
+def compared(four):
+    """The comparison of all runs, as the command makes it, in a folder with spaces and other letters."""
+    done = four.cli("action=compare", "hydra.run.dir='side by side ü'")
+    assert (done.code, done.err) == (0, "")
+    return SimpleNamespace(out=done.out, folder=four.folder / "side by side ü")
+
+
+# What is printed
+
+
+def test_only_what_differs_is_printed(compared, four):
+    heads = re.findall(r"[a-z_]+\.$|\S+", compared.out.partition("The fitted")[0])
+    assert {"model", "degree", "learning_rate", "outcome", "loss"} <= set(heads)
+    assert not {"backend", "seed", "loop", "num_samples", "hessian.", "samples."} & set(heads)
+    for run in four.fits:
+        (line,) = [one for one in compared.out.splitlines() if one.split()[:1] == [run.info.run_id[:8]]][:1]
+        assert run.data.params["model"] in line
+        assert run.data.params["optimizer.learning_rate"] in line
+
+
+def test_numbers_and_coefficients_are_the_recorded_ones(compared, four):
+    words = compared.out.split()
+    for run in four.runs.select(Selection()):
+        for metric in ("loss/final", "loss/max_error"):
+            if metric in run.metrics:
+                assert f"{run.metrics[metric]:.6g}" in words
+        for value in run.result()["power_series"]:
+            assert f"{value:.6g}" in words
+
+
+def test_the_text_fits_a_pipe_without_colours(compared):
+    shown = compared.out.partition("Files in")[0]
+    assert max(map(len, shown.splitlines())) <= 120
+    assert "\x1b" not in compared.out
+    assert "…" not in shown  # what rich puts where a table is squeezed
+
+
+def test_runs_are_ordered_by_loss_and_the_diverged_come_last(compared, four):
+    shown = re.findall(r"^ *([0-9a-f]{8}) ", compared.out, re.MULTILINE)[:4]
+    losses = {run.info.run_id[:8]: run.data.metrics.get("loss/final", np.inf) for run in four.fits}
+    outcome = {run.info.run_id[:8]: run.data.tags["polyexp.outcome"] for run in four.fits}
+    assert [losses[one] for one in shown[:3]] == sorted(losses[one] for one in shown[:3])
+    assert [outcome[one] for one in shown] == ["MAX_STEPS"] * 3 + ["DIVERGED"]
+
+
+# The page
+
+
+class Page(HTMLParser):
+    """The cells, by table and row, and everything that a page would load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.loaded, self.tags, self._cell = [], [], set(), False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.loaded += [value for name, value in attrs if name in ("src", "href", "srcset", "data")]
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("th", "td"):
+            self.tables[-1][-1].append("")
+            self._cell = True
+
+    def handle_endtag(self, tag):
+        self._cell = self._cell and tag not in ("th", "td")
+
+    def handle_data(self, data):
+        if self._cell:
+            self.tables[-1][-1][-1] += data
+
+
+def test_the_page_holds_the_tables_and_needs_no_network(compared, four):
+    text = (compared.folder / "compare.html").read_text(encoding="utf-8")
+    read = Page(text)
+    assert [one[:22] for one in read.loaded] == ["data:image/png;base64,"]
+    assert "script" not in read.tags
+    assert not re.search(r"https?://|@import|url\(", text)
+    (head, *rows), (powers, *coefficients) = read.tables
+    assert (head[0], head[-1]) == ("run", "name")
+    assert "optimizer.learning_rate" in head
+    assert powers == ["run", "x^0", "x^1", "x^2", "x^3"]
+    assert {row[0] for row in rows} == {row[0] for row in coefficients} == {one[:8] for one in four.ids}
+    assert all(len(row) == len(head) for row in rows)
+
+
+def run_of(number, **changes):
+    known = {
+        "id": f"{number:032x}",
+        "name": f"run {number}",
+        "status": "FINISHED",
+        "experiment_id": "1",
+        "params": {"model": "power_series", "seed": str(number)},
+        "metrics": {"loss/final": 1.0 / (number + 1), "optimizer/steps": 10.0, "optimizer/steps_per_second": 5.0},
+        "tags": {"polyexp.outcome": "MAX_STEPS"},
+        "client": None,
+    }
+    return RecordedRun(**known | changes)
+
+
+def detail_of(run, **changes):
+    config = {"model": "power_series", "model.degree": 1, "problem": "sin", "problem.domain": [-3.0, 3.0]}
+    result = {
+        "config": config,
+        "parameters": {"w0": 0.0, "w1": 1.0},
+        "power_series": [0.0, 1.0],
+        "samples": {"domain": [-3.0, 3.0]},
+    }
+    history = {"step": np.array([10.0, 20.0, 30.0]), "loss": np.array([1.0, 0.1, 0.01])}
+    return Detail(run, result | changes, history)
+
+
+def text_of(comparison, width=120):
+    console = Console(width=width, record=True, file=io.StringIO())
+    for part in tables(comparison, width):
+        console.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
+    return console.export_text()
+
+
+def test_text_from_outside_is_escaped():
+    evil = '<script>alert("x")</script> [red]$x_1$[/red] :smile:'
+    runs = [run_of(1, name=evil), run_of(2, params={"model": evil, "seed": "2"})]
+    comparison = Comparison(runs, [detail_of(run) for run in runs])
+    read = Page(page(comparison, b""))
+    assert "script" not in read.tags
+    assert [read.tables[0][1][-1], read.tables[0][2][1]] == [evil, evil]
+    assert evil[:30] in text_of(comparison)
+    figure(comparison).draw_without_rendering()
+
+
+# The picture
+
+
+def test_the_picture_has_every_curve_and_says_which_is_which(four):
+    comparison = Comparison.of(best_first(four.runs.select(Selection())))
+    drawn = figure(comparison)
+    losses, fits = drawn.axes
+    assert losses.get_yscale() == "log"
+    assert (losses.get_xlabel(), losses.get_ylabel()) == ("step", "loss")
+    assert (fits.get_xlabel(), fits.get_ylabel()) == ("x", "y")
+    assert len(losses.get_lines()) == 4
+    history = comparison.details[0].history
+    np.testing.assert_array_equal(losses.get_lines()[0].get_xdata(), history["step"])
+    np.testing.assert_array_equal(losses.get_lines()[0].get_ydata(), history["loss"])
+    x, y = fits.get_lines()[0].get_data()
+    expected = np.polynomial.Polynomial(comparison.details[0].result["power_series"])(x)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
+    assert (x[0], x[-1]) == (-np.pi, np.pi)
+    assert fits.get_lines()[-1].get_label() == "sin"
+    low, high = fits.get_ylim()
+    assert -3 < low < -1 < 1 < high < 3  # the diverged run does not set the scale
+    (legend,) = drawn.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels[0] == f"{comparison.runs[0].label} legendre_series, 3, 0.002, false"
+    assert [label[:8] for label in labels] == [run.label for run in comparison.runs]
+
+
+def test_twenty_runs_are_drawn_each_in_its_own_style():
+    runs = [run_of(number) for number in range(25)]
+    comparison = Comparison(runs, [detail_of(run) for run in runs[:DETAILED]])
+    drawn = figure(comparison)
+    lines = drawn.axes[0].get_lines()
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == DETAILED == 20
+    assert drawn.get_suptitle() == "The first 20 of 25 runs"
+    sentence = "Coefficients and curves are those of the first 20 of 25 runs."
+    assert sentence in page(comparison, b"")
+    assert sentence in text_of(comparison)
+
+
+def test_runs_without_a_curve_or_a_shared_target_are_drawn_too():
+    runs = [run_of(number) for number in range(2)]
+    lost = {"parameters": {"w0": None, "w1": 1.0}, "power_series": [None, 1.0]}
+    other = {"config": {"model": "power_series", "model.degree": 1, "problem": "file"}}
+    comparison = Comparison(runs, [detail_of(runs[0], **lost), detail_of(runs[1], **other)])
+    losses, fits = figure(comparison).axes
+    assert len(losses.get_lines()) == 2
+    assert len(fits.get_lines()) == 1
+    assert "-" in text_of(comparison).split()
+
+
+# Many runs
+
+
+class Counting:
+    """MLflow's client as far as a search needs it, which counts the artifacts that are read."""
+
+    def __init__(self, client):
+        self.client, self.read = client, 0
+
+    def download_artifacts(self, run_id, name, folder):
+        self.read += 1
+        return self.client.download_artifacts(run_id, name, folder)
+
+
+def test_files_are_read_for_the_first_runs_only(four):
+    known = four.runs.select(Selection())[0]
+    client = Counting(four.client)
+    runs = [run_of(number, id=known.id, client=client) for number in range(300)]
+    comparison = Comparison.of(runs)
+    assert text_of(comparison)
+    assert page(comparison, b"")
+    assert client.read == 2 * DETAILED
+
+
+def test_the_page_has_all_of_many_runs_and_the_text_says_how_many_are_left():
+    runs = best_first([run_of(number) for number in range(300)])
+    comparison = Comparison(runs, [detail_of(run) for run in runs[:DETAILED]])
+    assert len(Page(page(comparison, b"")).tables[0]) == 301
+    text = text_of(comparison)
+    assert "... and 250 more runs, which are in compare.html." in text
+    assert text.count("run 2") <= 52
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_tables_fit_their_width(width):
+    long = {f"problem.{letter * 40}": letter * 90 for letter in "abcdefgh"}
+    runs = [run_of(1, params=long), run_of(2, params={})]
+    comparison = Comparison(runs, [detail_of(run) for run in runs])
+    assert max(map(len, text_of(comparison, width).splitlines())) <= max(width, 80)
+
+
+def test_runs_that_differ_in_nothing(four):
+    runs = [run_of(1), run_of(1, id="f" * 32)]
+    comparison = Comparison(runs, [detail_of(run) for run in runs])
+    assert comparison.settings == []
+    assert "They do not differ in their settings." in text_of(comparison)
+    assert "They do not differ in their settings." in page(comparison, b"")
+
+
+def test_a_search_goes_through_all_pages(four, monkeypatch):
+    monkeypatch.setattr("polyexp.tracking.recorded.PAGE", 1)
+    assert [run.id for run in four.runs.select(Selection())] == four.ids[::-1]
+    assert [run.id for run in four.runs.select(Selection(last=3))] == four.ids[:0:-1]
+
+
+# The record
+
+
+def test_a_comparison_is_recorded_where_no_search_of_runs_finds_it(compared, four):
+    (run,) = all_runs(four.client, "polyexp comparisons")
+    assert run.data.tags["polyexp.kind"] == "comparison"
+    assert set(run.data.tags["polyexp.compared"].split()) == set(four.ids)
+    assert run.info.status == "FINISHED"
+    assert {one.path for one in four.client.list_artifacts(run.info.run_id)} == {"compare.html", "compare.png"}
+    assert run.info.run_id in compared.out
+    assert {one.info.run_id for one in all_runs(four.client)} == {*four.ids, four.unfinished}
+    assert {one.id for one in four.runs.select(Selection())} == set(four.ids)
+    done = four.cli("action=compare", f"action.runs=[{four.ids[0]},{run.info.run_id}]")
+    assert done.err == f"polyexp: The run {run.info.run_id[:8]} has no results: it is a comparison.\n"
+
+
+# Which runs
+
+
+def selected(four, **changes):
+    return {run.id for run in four.runs.select(Selection(**changes))}
+
+
+@pytest.mark.parametrize("typed", ["naïve sweep 1", SWEEP, f"{SWEEP}/", f"./{SWEEP}"])
+def test_a_sweep_by_its_name_or_folder(typed, four, monkeypatch):
+    monkeypatch.chdir(four.folder)
+    assert selected(four, sweep=typed) == set(four.ids[:3])
+
+
+def test_a_sweep_of_this_name_in_another_folder_is_another(four, monkeypatch):
+    monkeypatch.chdir(four.folder)
+    assert selected(four, sweep="elsewhere/naïve sweep 1") == set()
+    assert selected(four, sweep="O'Brien") == set()
+
+
+def test_a_filter_and_the_last(four):
+    assert selected(four, filter="params.model = 'power_series'") == {four.ids[3]}
+    assert selected(four, filter="params.`optimizer.learning_rate` = '0.001'") == {four.ids[0]}
+    assert selected(four, last=2) == set(four.ids[2:])
+    assert selected(four, filter="params.model = 'legendre_series'", last=2) == set(four.ids[1:3])
+
+
+def test_runs_by_the_first_letters_of_their_ids(four):
+    done = four.cli("action=compare", f"action.runs=[{four.ids[1][:7]},{four.ids[0]}]", "hydra.run.dir=two")
+    assert (done.code, done.err) == (0, "")
+    shown = re.findall(r"^ *([0-9a-f]{8}) ", done.out, re.MULTILINE)
+    assert shown[:2] == [four.ids[1][:8], four.ids[0][:8]]  # as typed
+    assert Path(four.folder / "two" / "compare.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sweep_and_quiet_from_the_command_line(four):
+    done = four.cli("action=compare", f"action.sweep='{SWEEP}'", "quiet=true", "hydra.run.dir=three")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert len(Page((four.folder / "three" / "compare.html").read_text()).tables[0]) == 4
+
+
+WITH_RESULTS = "must give at least two runs with results to compare, got"
+FILTER = (
+    "`action.filter` must be an MLflow filter such as metrics.`loss/final` < 1 and params.model = 'legendre', got 'loss < "
+    "1' (Invalid"
+)
+BAD = {
+    "one run": (["action.runs=[ID0]"], f"`action.runs` {WITH_RESULTS} 1."),
+    "the same run twice": (["action.runs=[ID0,ID0]"], f"`action.runs` {WITH_RESULTS} 1."),
+    "no runs": (["action.runs=[]"], f"`action.runs` {WITH_RESULTS} 0."),
+    "unknown run": (["action.runs=[ID0,a1a1a1a1]"], "`action.runs` must be the id of a recorded run, got 'a1a1a1a1'."),
+    "no list": (["action.runs=ID0"], "`action.runs` must be a list: [a,b], got 'ID0'."),
+    "without results": (["action.runs=[ID0,UNFINISHED]"], "The run SHORT has no results yet: it is RUNNING."),
+    "both": (
+        ["action.runs=[abcdef]", "action.last=3"],
+        "`action.runs` must be alone, without sweep, filter and last, got",
+    ),
+    "last": (["action.last=1"], "`action.last` must be a whole number of at least 2, got 1."),
+    "no such sweep": (
+        ["action.sweep=nope"],
+        f"`action.sweep` {WITH_RESULTS} 0 in the experiment 'polyexp' of sqlite:///",
+    ),
+    "sweep": (['action.sweep="a\'b\\"c"'], "`action.sweep` must be a name without both kinds of quotes, got"),
+    "filter": (["action.filter='loss < 1'"], FILTER),
+    "an empty experiment": (
+        ["tracking.experiment_name=other"],
+        f"`action.last` {WITH_RESULTS} 0 in the experiment 'other'",
+    ),
+    "no tracking": (["tracking=none"], "`tracking=none` keeps no runs to read: type `tracking=mlflow`."),
+}
+
+
+@pytest.mark.parametrize(("words", "sentence"), BAD.values(), ids=BAD)
+def test_bad_input(words, sentence, four):
+    known = {"ID0": four.ids[0], "UNFINISHED": four.unfinished, "SHORT": four.unfinished[:8]}
+    before = len(all_runs(four.client, "polyexp comparisons"))
+
+    def fill(text):
+        return re.sub("|".join(known), lambda found: known[found[0]], text)
+
+    done = four.cli("action=compare", *map(fill, words))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"polyexp: {fill(sentence)}")
+    assert len(done.err.splitlines()) == 1
+    assert len(all_runs(four.client, "polyexp comparisons")) == before
