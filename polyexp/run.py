@@ -50,6 +50,9 @@ def run(experiment: Experiment, job: Job) -> Result:
             )
             files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
             terminal.summary(result, known)
+            files += experiment.report.write(
+                job.folder, result, known, experiment.problem, experiment.seed, in_sweep=job.sweep is not None
+            )
             record.finish(result, known, files)
         terminal.end(job.folder, record.where())
     return result
@@ -72,7 +75,7 @@ def _about(experiment: Experiment, job: Job, computed_by: str) -> About:
 def _name(experiment: Experiment, overrides: tuple[str, ...]) -> str:
     """What the user typed, without the long parts of the keys; `power_series sin` where nothing was typed."""
     typed = (override.lstrip("+~").partition("=") for override in overrides)
-    silent = ("tracking", "action", "quiet", "hydra")
+    silent = ("tracking", "report", "action", "quiet", "hydra")
     decisive = [(key, value) for key, _, value in typed if key.partition(".")[0] not in silent]
     named = (*GROUPS, "experiment")  # whose choice says enough
     words = [value if key in named else f"{key.rpartition('.')[2]}={value}" for key, value in decisive]
