@@ -62,13 +62,12 @@ def film(result: Result, known: Forecast, shown: Scene) -> Any:
         curves = _shown(result.model(params, x))
     still = _still(result, shown, x)
     moving = len(still), len(still) + 1
-    made = Figure(data=[*still, _curve(x, curves[0]), _marker(steps[0], losses[0]), _loss(steps, losses)])
+    made = Figure(data=[*still, _curve(x, curves[0]), _marker(steps[0], losses[0], steps), _loss(steps, losses)])
     made.frames = [
         Frame(
             name=str(step),
-            data=[_curve(x, curve), _marker(step, loss)],
+            data=[_curve(x, curve), _marker(step, loss, steps)],
             traces=list(moving),
-            layout=_sentence(step, loss),
         )
         for step, curve, loss in zip(steps.tolist(), curves, losses, strict=True)
     ]
@@ -113,9 +112,12 @@ def _curve(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return {"type": "scatter", "name": "fitted", "mode": "lines", "x": x, "y": y, "line": {"color": Palette.BLUE}}
 
 
-def _marker(step: Any, loss: Any) -> dict[str, Any]:
+def _marker(step: Any, loss: Any, steps: np.ndarray) -> dict[str, Any]:
+    """The moment on the curve of the loss, with its number on the side where there is room."""
+    place = "top right" if step < steps[steps.size // 2] else "top left"
+    number = {"text": [f"{loss:.4g}"], "textposition": place, "textfont": {"size": 13}, "cliponaxis": False}
     marker = {"color": Palette.VERMILLION, "size": 11}
-    own = {"xaxis": "x2", "yaxis": "y2", "mode": "markers", "marker": marker, "showlegend": False}
+    own = {"xaxis": "x2", "yaxis": "y2", "mode": "markers+text", "marker": marker, **number, "showlegend": False}
     return {"type": "scatter", "name": "this moment", "x": [int(step)], "y": _positive(np.array([loss])), **own}
 
 
@@ -135,13 +137,6 @@ def _positive(values: np.ndarray) -> np.ndarray:
         return np.where((values > 0) & (values < 1e300), values, np.nan)
 
 
-def _sentence(step: int, loss: float) -> dict[str, Any]:
-    """The line below the title that says where the film is."""
-    text = f"after {step} {'update' if step == 1 else 'updates'}: loss {loss:.4g}"
-    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom"}
-    return {"annotations": [{"text": text, "showarrow": False, "font": {"size": 13}, **place}]}
-
-
 def _layout(result: Result, known: Forecast, shown: Scene, steps: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
     title = html.escape(subject(result))
     lines = []
@@ -155,13 +150,12 @@ def _layout(result: Result, known: Forecast, shown: Scene, steps: np.ndarray, lo
         "margin": {"l": 60, "r": 15, "t": 90, "b": 10},
         "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
         "xaxis": {"title": {"text": "x"}, "anchor": "y"},
-        "yaxis": {"title": {"text": "y"}, "domain": [0.46, 1], "range": _range(result, shown)},
+        "yaxis": {"title": {"text": "y"}, "domain": [0.5, 1], "range": _range(result, shown)},
         "xaxis2": {"title": {"text": "updates taken", "standoff": 4}, "anchor": "y2", **_scale(result.history.step)},
-        "yaxis2": {"title": {"text": "loss"}, "domain": [0, 0.3], "type": "log", **_decades(losses, known)},
+        "yaxis2": {"title": {"text": "loss"}, "domain": [0, 0.33], "type": "log", **_decades(losses, known)},
         "shapes": lines,
         "sliders": [_slider(steps)],
         "updatemenus": [_buttons()],
-        **_sentence(int(steps[0]), float(losses[0])),
     }
 
 

@@ -16,6 +16,8 @@ from polyexp.forecast import Forecast
 from polyexp.problem import TARGETS, Problem, Source
 from polyexp.report.style import (
     COLOURS,
+    HIGHEST,
+    LOWEST,
     Figure,
     Palette,
     figure,
@@ -202,9 +204,9 @@ def modes_figure(result: Result, known: Forecast) -> Figure | None:
     made, (ax,) = figure(subject(result), _holds_most(result, last))
     shown = thinned(left.size, MOST)
     _bars(ax, shown, left[shown])
-    damping = _damping(result, known)
-    if damping is not None:
-        expected = _visible(np.where(first > 0, damping**2, np.nan))
+    predicted = _predicted_left(result, known)
+    if predicted is not None:
+        expected = np.where(first > 0, predicted, np.nan)
         ax.plot(shown, expected[shown], color=Palette.BLACK, linestyle="none", marker="_", label="predicted")
     ax.axhline(DONE, color=Palette.BLACK, linewidth=0.8, linestyle=":", label="a thousandth of its distance")
     if not np.isfinite(left).any():
@@ -281,7 +283,7 @@ def _bounded(values: np.ndarray) -> np.ndarray:
 def _positive(values: np.ndarray) -> np.ndarray:
     """nan for what no logarithmic axis can show."""
     with np.errstate(all="ignore"):
-        return np.where((values > 0) & (values < 1e300), values, np.nan)
+        return np.where((values > LOWEST) & (values < HIGHEST), values, np.nan)
 
 
 def _frame(ax: Any, wanted: list[np.ndarray], curve: np.ndarray) -> None:
@@ -385,9 +387,11 @@ def _visible(left: np.ndarray) -> np.ndarray:
         return np.where(np.isfinite(left), np.clip(left, NOTHING, 1 / NOTHING), np.nan)
 
 
-def _damping(result: Result, known: Forecast) -> np.ndarray | None:
+def _predicted_left(result: Result, known: Forecast) -> np.ndarray | None:
+    """The part of each mode's excess that should be left after as many steps as were taken; None where that is not known."""
     with np.errstate(all="ignore"):
-        return known.optimizer.damping(known.eigenvalues, int(result.steps))
+        damping = known.optimizer.damping(known.eigenvalues, int(result.steps))
+        return None if damping is None else _visible(damping**2)
 
 
 def _holds_most(result: Result, last: np.ndarray) -> str:

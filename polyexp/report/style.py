@@ -11,6 +11,8 @@ import numpy as np
 
 __all__ = [
     "COLOURS",
+    "HIGHEST",
+    "LOWEST",
     "Figure",
     "Palette",
     "figure",
@@ -30,7 +32,7 @@ LEFT, RIGHT, BOTTOM, TOP = 0.85, 0.15, 0.62, 0.78  # inches around the axes; abo
 WIDTH = 6.0  # inches, of 100 pixels each in a pane of 600
 DPI = 150
 MAX_TITLE = 60  # letters
-NEVER_BELOW = 1e-300  # what a logarithmic axis can show without running out of numbers
+LOWEST, HIGHEST = 1e-200, 1e200  # on a logarithmic axis; its ticks reach further, and must not overflow
 
 
 class Palette:
@@ -94,17 +96,17 @@ def legend(ax: Any, columns: int = 4) -> None:
 
 
 def log_axis(ax: Any, *curves: np.ndarray, otherwise: str) -> bool:
-    """A logarithmic y axis around these curves' positive values; where there are none, a sentence instead, and False."""
+    """A logarithmic y axis around what these curves have above zero; where there are none, a sentence instead, and False."""
     shown = np.concatenate([np.ravel(curve) for curve in curves])
-    shown = shown[np.isfinite(shown) & (shown > 0)]
+    shown = shown[(shown > LOWEST) & (shown < HIGHEST)]
     if not shown.size:
         ax.text(0.5, 0.5, otherwise, transform=ax.transAxes, ha="center", fontsize=10)
         ax.set_yticks([])
         return False
-    low, high = np.log10(max(shown.min(), NEVER_BELOW)), np.log10(max(shown.max(), NEVER_BELOW))
+    low, high = np.log10(shown.min()), np.log10(shown.max())
     margin = max(0.05 * (high - low), 0.3)
     # The limits come first, as the scale would look for its own.
-    ax.set_ylim(10 ** max(low - margin, -306.0), 10 ** min(high + margin, 307.0))
+    ax.set_ylim(10 ** (low - margin), 10 ** (high + margin))
     ax.set_yscale("log")
     return True
 
