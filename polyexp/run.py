@@ -50,12 +50,22 @@ def run(experiment: Experiment, job: Job) -> Result:
             )
             files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
             terminal.summary(result, known)
-            files += experiment.report.write(
-                job.folder, result, known, experiment.problem, experiment.seed, in_sweep=job.sweep is not None
-            )
+            files += _shown(experiment, job, result, terminal)
             record.finish(result, known, files)
         terminal.end(job.folder, record.where())
     return result
+
+
+def _shown(experiment: Experiment, job: Job, result: Result, terminal: Terminal) -> list[Path]:
+    """The pictures that were wanted. A run is worth more than its pictures, so what goes wrong with them is a warning."""
+    in_sweep = job.sweep is not None
+    try:
+        return experiment.report.write(
+            job.folder, result, experiment.forecast, experiment.problem, experiment.seed, in_sweep=in_sweep
+        )
+    except Exception as error:
+        terminal.warn(f"the pictures of this run could not be made ({error!r}).")
+        return []
 
 
 def _about(experiment: Experiment, job: Job, computed_by: str) -> About:

@@ -432,6 +432,17 @@ def test_a_single_run_draws_and_records_its_pictures(tmp_path, cli, store):
     assert recorded == sorted(["config.yaml", "history.csv", "result.json", *ALL])
 
 
+def test_a_run_is_recorded_even_where_no_picture_can_be_made(tmp_path, cli, store, monkeypatch):
+    def full(*args):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("polyexp.report.settings.draw", full)
+    said = "warning: the pictures of this run could not be made (OSError('No space left on device')).\n"
+    assert run_cli(*QUICK, cwd=tmp_path, pictures=True) == (0, "", said)
+    assert only_run(store).info.status == "FINISHED"
+    assert "loss/final" in only_run(store).data.metrics
+
+
 @pytest.mark.parametrize(
     ("wanted", "single", "job"), [("auto", True, False), ("all", True, True), ("none", False, False)]
 )
