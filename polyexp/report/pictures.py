@@ -232,6 +232,7 @@ def _bars(ax: Any, number: np.ndarray, left: np.ndarray) -> None:
             ax.bar(number[chosen], left[chosen] - low, width, low, label=label, **look)
     ax.set_ylim(low, high * (high / low) ** 0.05)
     ax.set_yscale("log")
+    ax.minorticks_off()
 
 
 # What is drawn
