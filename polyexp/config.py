@@ -23,6 +23,7 @@ from polyexp.models import Model, degree_in_x
 from polyexp.optimizers import Optimizer
 from polyexp.problem import Source
 from polyexp.reduction import samples_for
+from polyexp.report import Report
 from polyexp.report.progress import bar
 from polyexp.samples import Samples
 from polyexp.tracking import Tracker
@@ -30,7 +31,7 @@ from polyexp.tracking import Tracker
 __all__ = ["GROUPS", "Config", "build", "known_keys", "spell", "unknown_key"]
 
 SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the groups that decide a result
-GROUPS = (*SETTINGS, "tracking", "action")
+GROUPS = (*SETTINGS, "tracking", "report", "action")
 MAX_SEED = 2**32 - 1
 
 
@@ -45,6 +46,7 @@ class Config:
     device: Any = MISSING
     optimizer: Any = MISSING
     tracking: Any = MISSING
+    report: Any = MISSING
     action: Any = MISSING
     seed: int = 0
     quiet: bool = False
@@ -82,6 +84,7 @@ class Experiment:
     device: Device
     optimizer: Optimizer
     tracking: Tracker
+    report: Report
     action: Any
     seed: int
     quiet: bool

@@ -6,7 +6,7 @@ and the Hessian at the current parameters tells how the loss curves there.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,13 @@ class Forecast:
         if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
             return None
         return _steps_to(self.quadratic, self.optimizer, self.initial, excess)
+
+    def steps_to_at_best_rate(self, excess: float) -> int | None:
+        """The same with `learning_rate=auto`; None too where the optimizer knows no best rate."""
+        if self.quadratic is None or not self.optimizer.tunable:
+            return None
+        best = tuned(replace(self.optimizer, learning_rate="auto"), self.quadratic)
+        return _steps_to(self.quadratic, best, self.initial, excess)
 
 
 def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, initial: np.ndarray) -> Forecast:

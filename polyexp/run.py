@@ -55,9 +55,22 @@ def run(experiment: Experiment, job: Job) -> Result:
             )
             files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
             terminal.summary(result, known)
+            files += _shown(experiment, job, result, terminal)
             record.finish(result, known, files)
         terminal.end(job.folder, record.where())
     return result
+
+
+def _shown(experiment: Experiment, job: Job, result: Result, terminal: Terminal) -> list[Path]:
+    """The pictures that were wanted. A run is worth more than its pictures, so what goes wrong with them is a warning."""
+    in_sweep = job.sweep is not None
+    try:
+        return experiment.report.write(
+            job.folder, result, experiment.forecast, experiment.problem, experiment.seed, in_sweep=in_sweep
+        )
+    except Exception as error:
+        terminal.warn(f"the pictures of this run could not be made ({error!r}).")
+        return []
 
 
 def _about(experiment: Experiment, job: Job, by: str) -> About:
@@ -77,7 +90,7 @@ def _about(experiment: Experiment, job: Job, by: str) -> About:
 def _name(experiment: Experiment, overrides: tuple[str, ...]) -> str:
     """What the user typed, without the long parts of the keys; `power_series sin` where nothing was typed."""
     typed = (override.lstrip("+~").partition("=") for override in overrides)
-    silent = ("tracking", "action", "quiet", "hydra")
+    silent = ("tracking", "report", "action", "quiet", "hydra")
     decisive = [(key, value) for key, _, value in typed if key.partition(".")[0] not in silent]
     named = (*GROUPS, "experiment")  # whose choice says enough
     words = [value if key in named else f"{key.rpartition('.')[2]}={value}" for key, value in decisive]

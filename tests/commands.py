@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from typing import NamedTuple
+from unittest.mock import patch
 
 import polyexp.__main__ as entrypoint
+from polyexp.report import Report
 
 
 class Exit(NamedTuple):
@@ -19,15 +21,19 @@ class Exit(NamedTuple):
     err: str
 
 
-def run_cli(*args, cwd):
-    """`polyexp *args` in a folder, inside this process, which is left as it was found."""
+def run_cli(*args, cwd, pictures=False):
+    """`polyexp *args` in a folder, inside this process, which is left as it was found.
+
+    Without pictures, which would take most of the time of a test; `report.pictures=all` draws them all the same.
+    """
     out, err = io.StringIO(), io.StringIO()
     environment, argv, on_term = dict(os.environ), sys.argv, signal.getsignal(signal.SIGTERM)
     sys.argv = [entrypoint.__file__, *args]
     try:
         with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                code = entrypoint.main()
+                with contextlib.nullcontext() if pictures else patch.object(Report, "draws", _only_if_asked):
+                    code = entrypoint.main()
             except SystemExit as stop:
                 code = stop.code or 0
     finally:
@@ -36,6 +42,10 @@ def run_cli(*args, cwd):
         os.environ.clear()
         os.environ.update(environment)
     return Exit(code, out.getvalue(), err.getvalue())
+
+
+def _only_if_asked(report, *, in_sweep):
+    return report.pictures == "all"
 
 
 def run_process(*args, cwd, **env):

@@ -97,7 +97,7 @@ def test_a_module_imports_only_from_the_rows_above(path):
 def test_heavy_libraries_are_imported_late(path):
     tops = {name.split(".")[0] for name in imported(at_import(SOURCES[path]))}
     assert ("torch" in tops) == (path == Path("loops/functions.py"))
-    assert not tops & {"mlflow", "pandas", "sqlalchemy", "matplotlib"}
+    assert not tops & {"mlflow", "pandas", "sqlalchemy", "matplotlib", "plotly"}
 
 
 @every_source
@@ -166,7 +166,7 @@ def test_everything_public_has_a_docstring(path):
 
 def loaded_by(code):
     """Which heavy libraries a fresh Python has loaded after this code."""
-    heavy = ("torch", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "rich")
+    heavy = ("torch", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich")
     program = f"{code}\nimport sys\nprint(*[name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

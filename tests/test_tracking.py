@@ -195,10 +195,12 @@ def test_the_description_has_the_formula_and_a_table(recorded):
     lines = recorded.run.data.tags["mlflow.note.content"].splitlines()
     assert lines[0] == f"`{recorded.result.model.formula(recorded.result.params)}`"
     assert "above the best possible loss of this model" in lines[2]
-    assert "MAX_STEPS: All steps were taken." in lines[4]
-    assert lines[6:8] == ["| parameter | value | in powers of x |", "|---|---|---|"]
-    assert [line.split("|")[1].strip() for line in lines[8:]] == NAMES
-    assert [float(line.split("|")[2]) for line in lines[8:]] == pytest.approx(recorded.result.params.tolist(), rel=1e-9)
+    assert "MAX_STEPS: All steps were taken." in lines[2]
+    assert lines[4:6] == ["| parameter | learned | optimum |", "| --- | --- | --- |"]
+    assert [line.split("|")[1].strip() for line in lines[6:10]] == NAMES
+    numbers = np.array([[float(cell) for cell in line.split("|")[2:4]] for line in lines[6:10]])
+    assert numbers[:, 0] == pytest.approx(recorded.result.params, rel=1e-9)
+    assert numbers[:, 1] == pytest.approx(recorded.result.quadratic.optimum, rel=1e-9)
 
 
 def test_the_samples_are_a_dataset(recorded, cli, store):

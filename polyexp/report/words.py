@@ -1,16 +1,49 @@
 """A run in words and numbers, as plain text or Markdown."""
 
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from polyexp.fit import Look, Outcome, Result
 from polyexp.forecast import Forecast, alternative
+from polyexp.models import LegendreSeries
 from polyexp.optimizers import Momentum
+from polyexp.quadratic import quadratic_of
 
-__all__ = ["advice", "coefficients", "description", "headline", "loss_line", "mode_rows", "outlook", "verdict"]
+__all__ = [
+    "advice",
+    "best_power_series",
+    "coefficients",
+    "description",
+    "headline",
+    "judgement",
+    "learned",
+    "loss_line",
+    "mode_rows",
+    "outlook",
+    "rate",
+    "taylor_coefficients",
+    "verdict",
+]
 
 CLOSE = 1e-2  # a loss this part above the best possible one is as good as the best
 
-MAX_ROWS, MAX_FORMULA = 50, 3000  # of a description, which MLflow cuts at 8000 letters
+MAX_ROWS, MAX_FORMULA = 40, 3000  # of a description, which MLflow cuts at 8000 letters
+
+
+def _inverse_factorial(k: int) -> float:
+    return math.exp(-math.lgamma(k + 1)) if k > 170 else 1 / math.factorial(k)
+
+
+TAYLOR: Mapping[str, Callable[[int], float]] = {
+    "sin": lambda k: (0, 1, 0, -1)[k % 4] * _inverse_factorial(k),
+    "cos": lambda k: (1, 0, -1, 0)[k % 4] * _inverse_factorial(k),
+    "exp": _inverse_factorial,
+    "runge": lambda k: 0.0 if k % 2 else (-25.0) ** (k // 2) if k < 400 else math.nan,
+    "gaussian": lambda k: 0.0 if k % 2 else (-1) ** (k // 2) * _inverse_factorial(k // 2),
+}
 
 
 def headline(result: Result) -> str:
@@ -40,16 +73,17 @@ def coefficients(result: Result) -> list[tuple[str, str, str]]:
 
 def outlook(known: Forecast) -> list[str]:
     """What is known of a run before it starts, in sentences."""
-    return [f"{_rate(known)}; {_prospect(known)}."]
+    return [f"{rate(known)}; {_prospect(known)}."]
 
 
-def _rate(known: Forecast) -> str:
+def rate(known: Forecast) -> str:
+    """The learning rate and its limit: `learning_rate=1e-06 is stable (limit 1.616e-06)`"""
     optimizer = known.optimizer
     momentum = f" momentum={optimizer.momentum:.4g}" if isinstance(optimizer, Momentum) else ""
-    rate = f"learning_rate={optimizer.learning_rate:.4g}{momentum}"
+    used = f"learning_rate={optimizer.learning_rate:.4g}{momentum}"
     if known.limit is None:
-        return f"{rate} has no limit that is known beforehand"
-    return f"{rate} is {'stable' if optimizer.learning_rate <= known.limit else 'NOT stable'} (limit {known.limit:.4g})"
+        return f"{used} has no limit that is known beforehand"
+    return f"{used} is {'stable' if optimizer.learning_rate <= known.limit else 'NOT stable'} (limit {known.limit:.4g})"
 
 
 def _prospect(known: Forecast) -> str:
@@ -60,20 +94,23 @@ def _prospect(known: Forecast) -> str:
     best = f"the best possible is {known.lowest:.4g}"
     if known.final_loss is None:
         return best
-    slowest = "more than 1e+18" if known.slowest is None else f"{known.slowest:.2g}"
     after = f"after {known.steps} steps the loss will be {known.final_loss:.4g}"
-    return f"{after}, {best}; the slowest mode needs {slowest} steps"
+    return f"{after}, {best}; the slowest mode needs {_slowest(known)} steps"
 
 
-def verdict(result: Result, known: Forecast) -> list[str]:
-    """How far from the best possible a run has ended, and what to try, in sentences."""
+def _slowest(known: Forecast) -> str:
+    return "more than 1e+18" if known.slowest is None else f"{known.slowest:.2g}"
+
+
+def verdict(result: Result, known: Forecast, *, rate_alone: bool = False) -> list[str]:
+    """How far from the best possible a run has ended, and what to try, in sentences; `rate_alone` as in `advice`."""
     if known.lowest is None:
         return []
     above = float(result.loss) - known.lowest if result.excess is None else float(result.excess)
     what = "the best possible loss of this model" if known.exact else "what any polynomial of its degree can reach"
     distance = f"That is {above:.4g} above {what}, {known.lowest:.4g}."
     if above > _close(known):
-        return [distance, *advice(known)]
+        return [distance, *advice(known, rate_alone=rate_alone)]
     return [
         distance,
         "It is as good as the best: only another model can do better, such as one of a higher model.degree.",
@@ -93,8 +130,8 @@ def _unknown(number: float | None) -> str:
     return "not known" if number is None else f"{number:.3g}"
 
 
-def advice(known: Forecast) -> list[str]:
-    """What could be typed instead, in sentences."""
+def advice(known: Forecast, *, rate_alone: bool = False) -> list[str]:
+    """What could be typed instead, in sentences; with `rate_alone` also what the best learning rate would do by itself."""
     if known.lowest is None:
         return []
     close = _close(known)
@@ -105,6 +142,9 @@ def advice(known: Forecast) -> list[str]:
     other = alternative(known, close)
     if other is not None and (needed is None or other.steps < needed):
         lines.append(f"Try `{other.words}`: {other.steps} steps.")
+    best = known.steps_to_at_best_rate(close) if rate_alone else None
+    if best is not None and (needed is None or best < 0.99 * needed) and (other is None or best != other.steps):
+        lines.append(f"`{known.optimizer.key('learning_rate')}=auto` alone: {best:.2g} steps.")
     return lines
 
 
@@ -114,16 +154,80 @@ def _close(known: Forecast) -> float:
 
 
 def description(result: Result, known: Forecast) -> str:
-    """The run's page in MLflow: the formula, how it ended, and the coefficients as a small table, in Markdown."""
-    outcome: Outcome = result.outcome
-    formula, rows = headline(result), [f"| {' | '.join(row)} |" for row in coefficients(result)]
-    if len(rows) > MAX_ROWS:
-        rows[MAX_ROWS:] = ["| ... | | |"]
+    """The run's page in MLflow, in Markdown: the formula, a paragraph on how good it is, and what was learned beside what
+    is best.
+    """
+    formula = headline(result)
     if len(formula) > MAX_FORMULA:
         formula = f"{formula[:MAX_FORMULA]} ..."
-    return (
-        f"`{formula}`\n\n"
-        f"Loss {result.loss:.4g} after {result.steps} steps. {' '.join(verdict(result, known))}\n\n"
-        f"{outcome.name}: {outcome.value}\n\n"
-        "| parameter | value | in powers of x |\n|---|---|---|\n" + "\n".join(rows)
-    )
+    return "\n\n".join([f"`{formula}`", judgement(result, known), *learned(result)])
+
+
+def judgement(result: Result, known: Forecast) -> str:
+    """How a run ended, how far that is from the best possible, how long that takes and what to try, as one paragraph."""
+    outcome: Outcome = result.outcome
+    sentences = [f"Loss {result.loss:.4g} after {result.steps} steps.", *verdict(result, known, rate_alone=True)]
+    if known.final_loss is not None and float(result.excess) > _close(known):
+        sentences.insert(2, f"The slowest mode needs {_slowest(known)} steps.")
+    return " ".join([*sentences, f"{outcome.name}: {outcome.value}"])
+
+
+def learned(result: Result) -> list[str]:
+    """Markdown tables: the parameters beside their optimum, and the coefficients in x beside the best polynomial's and the
+    target's Taylor series about 0. They are one table for a power series, whose parameters are those coefficients.
+    """
+    degree = result.model.polynomial_degree
+    series = np.empty(0) if degree is None else result.power_series
+    best = best_power_series(result)
+    taylor = None if degree is None else taylor_coefficients(result.samples.name, degree)
+    names = [f"x^{k}" for k in range(series.size)]
+    optimum = None if result.quadratic is None else result.quadratic.optimum
+    if np.array_equal(series, result.params):
+        table = {"learned": result.params, "optimum": best if optimum is None else optimum}
+        return [_table("parameter", list(result.model.param_names), table | {_about_zero(result): taylor}, MAX_ROWS)]
+    half = MAX_ROWS // 2
+    tables = [_table("parameter", list(result.model.param_names), {"learned": result.params, "optimum": optimum}, half)]
+    if names:
+        table = {"learned": series, "best": best, _about_zero(result): taylor}
+        tables.append(_table("power of x", names, table, half))
+    return tables
+
+
+def _about_zero(result: Result) -> str:
+    return f"Taylor series of {result.samples.name}"
+
+
+def _table(head: str, names: list[str], columns: Mapping[str, Any], most: int) -> str:
+    """A Markdown table of numbers, of no more rows than `most`; without the columns that are None."""
+    known = {name: values for name, values in columns.items() if values is not None}
+    heads = [head, *known]
+    rows = [
+        [name, *(f"{value:.10g}" for value in row)]
+        for name, row in zip(names, zip(*known.values(), strict=True), strict=True)
+    ]
+    if len(rows) > most:
+        rows[most:] = [["...", *("" for _ in known)]]
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def best_power_series(result: Result) -> np.ndarray | None:  # shape: (degree + 1,)
+    """The coefficients in x of the best polynomial of the model's degree; None where there is none, or none is known."""
+    degree = result.model.polynomial_degree
+    if degree is None:
+        return None
+    linear = result.quadratic is not None
+    best = result.model if linear else LegendreSeries(degree=degree).on(result.samples.domain)
+    quadratic = result.quadratic if linear else quadratic_of(best, result.samples)
+    with np.errstate(all="ignore"):
+        return None if quadratic is None else best.power_series(quadratic.optimum)
+
+
+def taylor_coefficients(name: str, degree: int) -> np.ndarray | None:  # shape: (degree + 1,)
+    """Those of a named target's Taylor series about 0, by ascending power; None for a target without one.
+
+    sin x = x - x^3/3! + ..., cos x = 1 - x^2/2! + ..., e^x = 1 + x + x^2/2! + ..., 1/(1 + 25 x^2) = 1 - 25 x^2 + ...,
+    e^(-x^2) = 1 - x^2 + x^4/2! - ...
+    """
+    coefficient = TAYLOR.get(name)
+    return None if coefficient is None else np.array([coefficient(k) for k in range(degree + 1)])
