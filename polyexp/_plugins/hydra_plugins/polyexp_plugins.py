@@ -1,6 +1,9 @@
 """What Hydra finds of polyexp by itself: a sweeper that checks every job first, and the configs of outside packages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
@@ -8,10 +11,21 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from polyexp import composition
 from polyexp.checks import InputError
+from polyexp.config import varying
 
 
 class CheckedSweeper(BasicSweeper):
     """Hydra's basic sweeper, which builds and checks the components of all jobs before the first one starts."""
+
+    _gather: Callable[[str], None] | None = None  # to be called after the last job, if jobs were started
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """All jobs, and then where their runs are; also where one of them has failed."""
+        try:
+            return super().sweep(arguments)
+        finally:
+            if self._gather and self.config is not None:
+                self._gather(Path(self.config.hydra.sweep.dir).name)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """At the first batch, check the jobs of all batches."""
@@ -24,7 +38,8 @@ class CheckedSweeper(BasicSweeper):
             raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
         loader = self.hydra_context.config_loader
         jobs = [list(job) for one in self.overrides for job in one]
-        composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
+        experiments = composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
+        self._gather = partial(composition.gather, experiments[0], varying(experiments))
 
 
 class OutsideConfigs(SearchPathPlugin):
