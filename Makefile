@@ -2,6 +2,8 @@
 # make test   set up and run the tests                   make format   let ruff rewrite what it can
 # make ui     MLflow's pages over outputs/mlflow.db      make clean    remove what was built (never outputs/)
 # make bench  benchmarks, to benchmarks/results/
+# make test-browser   look at MLflow's pages in Chromium, which is installed where it is missing (Debian, Ubuntu)
+# make screenshots    the same, keeping the pictures of docs/comparing-runs.md
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +14,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: run test test-wheel bench lint format ui clean
+.PHONY: run test test-wheel test-browser screenshots bench lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -42,6 +44,14 @@ test-wheel: .venv/dev
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
+test-browser: .venv/dev
+	command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		(apt-get update && apt-get install --yes chromium)
+	$(BIN)/python -m pytest -m browser $(ARGS)
+
+screenshots: export POLYEXP_SCREENSHOTS = $(CURDIR)/docs/images
+screenshots: test-browser
+
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +63,9 @@ format: .venv/dev
 
 # One worker and no job runners: ready in 6 seconds instead of 19, and a sixth of the memory.
 ui: .venv/polyexp
+	-@$(BIN)/python -c 'import sys; from polyexp.tracking.store import open_store; from polyexp.tracking.view import links; \
+		print(*links(open_store(sys.argv[1]).client, sys.argv[2]), sep="\n")' \
+		"sqlite:///$(OUTPUTS)/mlflow.db" "http://127.0.0.1:$(PORT)"
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port $(PORT) \
 		--backend-store-uri "sqlite:///$(OUTPUTS)/mlflow.db" --default-artifact-root "$(OUTPUTS)/artifacts"
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, cast
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -87,7 +88,14 @@ def _job(cfg: DictConfig) -> Job:
         overrides=tuple(map(without_password, typed)),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
         config_yaml=without_password(OmegaConf.to_yaml(cfg)),
+        varying=_varying() if in_sweep else frozenset(),
     )
+
+
+def _varying() -> frozenset[str]:
+    """The keys to which the command line gives several values."""
+    typed = OverridesParser.create().parse_overrides(get_args_parser().parse_args(sys.argv[1:]).overrides)
+    return frozenset(one.get_key_element().lstrip("+~") for one in typed if one.is_sweep_override())
 
 
 def _complain(sentence: str, code: int = 2) -> int:

@@ -24,7 +24,7 @@ from polyexp.checks import InputError, nearest
 from polyexp.component import Component
 from polyexp.config import GROUPS, Config, Experiment, build, unknown_key
 
-__all__ = ["checked", "conf_dir", "explain", "outside_configs", "prepare"]
+__all__ = ["checked", "conf_dir", "explain", "gather", "outside_configs", "prepare"]
 
 PLUGINS = "polyexp.plugins"
 PACKAGE = Path(__file__).parent
@@ -64,6 +64,13 @@ def checked(*configs: DictConfig) -> list[Experiment]:
     for experiment in experiments:
         experiment.action.check(experiment)
     return experiments
+
+
+def gather(experiment: Experiment, varying: Sequence[str], sweep: str) -> None:
+    """Print where the runs of a sweep, of which this is the first experiment, are."""
+    lines = experiment.tracking.gather(sweep, varying) if experiment.action.records else []
+    for line in lines if not experiment.quiet else []:
+        print(line)
 
 
 @cache

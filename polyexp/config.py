@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -28,7 +28,7 @@ from polyexp.report.progress import bar
 from polyexp.samples import Samples
 from polyexp.tracking import Tracker
 
-__all__ = ["GROUPS", "Config", "build", "known_keys", "spell", "unknown_key"]
+__all__ = ["GROUPS", "Config", "build", "known_keys", "spell", "unknown_key", "varying"]
 
 SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the groups that decide a result
 GROUPS = (*SETTINGS, "tracking", "report", "action")
@@ -130,6 +130,13 @@ class Experiment:
         decisive = {key: spell(value) for key, value in self.settings().items() if key != "loop.log_every"}
         decisive["stamp"] = str(self.problem.stamp)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def varying(experiments: Sequence[Experiment]) -> tuple[str, ...]:
+    """The settings that are not the same in all experiments, or that some of them do not have."""
+    spelt = [{key: spell(value) for key, value in one.settings().items()} for one in experiments]
+    keys = dict.fromkeys(key for one in spelt for key in one)
+    return tuple(key for key in keys if len({one.get(key) for one in spelt}) > 1)
 
 
 def build(cfg: DictConfig) -> Experiment:

@@ -12,15 +12,21 @@ from polyexp.tracking import About
 
 __all__ = ["Job", "run"]
 
+SHORT = {"learning_rate": "lr", "num_samples": "samples"}  # in the names of runs
+
 
 @dataclass(frozen=True)
 class Job:
-    """Where a run stands: its folder, what the user typed, the sweep it belongs to, and its configuration as YAML."""
+    """Where a run stands: its folder, what the user typed, the sweep it belongs to, and its configuration as YAML.
+
+    varying: the keys to which the sweep gives several values.
+    """
 
     folder: Path
     overrides: tuple[str, ...]
     sweep: str | None
     config_yaml: str
+    varying: frozenset[str] = frozenset()
 
 
 def run(experiment: Experiment, job: Job) -> Result:
@@ -84,14 +90,24 @@ def _about(experiment: Experiment, job: Job, by: str) -> About:
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}
-    return About(_name(experiment, job.overrides), params, experiment.model.param_names, tags)
+    return About(_name(experiment, job), params, experiment.model.param_names, tags)
 
 
-def _name(experiment: Experiment, overrides: tuple[str, ...]) -> str:
-    """What the user typed, without the long parts of the keys; `power_series sin` where nothing was typed."""
-    typed = (override.lstrip("+~").partition("=") for override in overrides)
+def _name(experiment: Experiment, job: Job) -> str:
+    """What the user typed, without the long parts of the keys; `power_series sin` where nothing was typed.
+
+    Of a sweep's job only what varies: MLflow's table shows about 22 letters.
+    """
+    typed = [(key, value) for key, _, value in (one.lstrip("+~").partition("=") for one in job.overrides)]
     silent = ("tracking", "report", "action", "quiet", "hydra")
-    decisive = [(key, value) for key, _, value in typed if key.partition(".")[0] not in silent]
-    named = (*GROUPS, "experiment")  # whose choice says enough
-    words = [value if key in named else f"{key.rpartition('.')[2]}={value}" for key, value in decisive]
+    decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]
+    varying = [(key, value) for key, value in decisive if key in job.varying]
+    words = [_word(key, value) for key, value in varying or decisive]
     return " ".join(words)[:100] or f"{experiment.model.choice} {experiment.problem.choice}"
+
+
+def _word(key: str, value: str) -> str:
+    if key in (*GROUPS, "experiment"):  # whose choice says enough
+        return value
+    last = key.rpartition(".")[2]
+    return f"{SHORT.get(last, last)}={value}"

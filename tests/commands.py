@@ -1,4 +1,4 @@
-"""polyexp's command line, inside the test process or in a process of its own, and what MLflow holds afterwards."""
+"""polyexp's command line, in the test process or in one of its own, what MLflow holds afterwards, and its server."""
 
 import contextlib
 import io
@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -71,3 +73,32 @@ def history(client, run, metric):
     """The points of a metric as (step, value), in the order in which they were recorded."""
     points = client.get_metric_history(run.info.run_id, metric)
     return [(point.step, point.value) for point in sorted(points, key=lambda point: point.timestamp)]
+
+
+@contextlib.contextmanager
+def serving(folder, uri, port):
+    """A real MLflow server over a store; yields its address."""
+    root = ["--backend-store-uri", uri, "--default-artifact-root", str(folder / "served")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port), *root],
+        cwd=folder,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not answers(f"http://127.0.0.1:{port}/health"):
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # the server and its worker, a session of their own
+        process.wait(timeout=60)
+
+
+def answers(url):
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(url, timeout=1).close()
+        return True
+    return False

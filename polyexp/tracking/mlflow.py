@@ -19,6 +19,7 @@ from polyexp.report import description
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.store import Store, default_uri, open_store, without_password
 from polyexp.tracking.tracker import About, Record, Tracker, derived_params, final_metrics, look_metrics
+from polyexp.tracking.view import PLAIN, arrange, of_sweep
 
 __all__ = ["MLflow"]
 
@@ -53,7 +54,15 @@ class MLflow(Tracker, name="mlflow"):
     def record(self, about: About) -> Record:
         """A record in this store's experiment."""
         store = self._open()
-        return MLflowRecord(store, store.experiment_id(self.experiment_name), about)
+        return MLflowRecord(store, store.experiment(self.experiment_name), about)
+
+    def gather(self, sweep: str, varying: Sequence[str]) -> list[str]:
+        """Arrange the pages for a sweep; the link to them."""
+        with contextlib.suppress(Exception):  # whatever is wrong with the store, the jobs have said it
+            store = self._open()
+            experiment = store.experiment(self.experiment_name)
+            return arrange(store.client, store.ui, experiment, of_sweep(sweep, varying))
+        return []
 
     def recorded(self) -> RecordedRuns:
         """The runs of this store's experiment."""
@@ -66,11 +75,13 @@ class MLflow(Tracker, name="mlflow"):
 class MLflowRecord(Record):
     """One MLflow run. It is created when there is something to write, not before."""
 
-    def __init__(self, store: Store, experiment_id: str, about: About) -> None:
+    def __init__(self, store: Store, experiment: Any, about: About) -> None:
         self._store = store
         self._client = store.client
-        self._experiment_id = experiment_id
+        self._experiment = experiment
+        self._experiment_id = str(experiment.experiment_id)
         self._about = about
+        self._pages: list[str] = []
         self._run_id: str | None = None
         self._params = dict(about.params)  # not yet written, like the tags and the points from number `_written` on
         self._tags: dict[str, str] = {}
@@ -94,6 +105,7 @@ class MLflowRecord(Record):
         self._client.log_inputs(run_id, [_dataset(result)])
         for file in files:
             self._client.log_artifact(run_id, str(file))
+        self._pages = arrange(self._client, self._store.ui, self._experiment, PLAIN)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -110,9 +122,9 @@ class MLflowRecord(Record):
                 self._client.set_terminated(self._run_id, "FAILED" if issubclass(kind, Exception) else "KILLED")
 
     def where(self) -> list[str]:
-        """The store, the command that opens it, and the run's page."""
+        """The store, the command that opens it, the run's page, and the page on which runs stand side by side."""
         recorded = f"Recorded in {without_password(self._store.uri)} as {self._about.name} ({self._run_id})"
-        return [recorded, *self._store.pages(self._experiment_id, str(self._run_id))]
+        return [recorded, *self._store.pages(self._experiment_id, str(self._run_id)), *self._pages]
 
     def _add(self, metrics: dict[str, float], step: int) -> None:
         self._points += [(name, value, step) for name, value in metrics.items()]

@@ -41,23 +41,27 @@ class Store:
     artifact_root: str | None
 
     def experiment_id(self, name: str) -> str:
-        """The experiment of this name, created if need be; several processes may do so at once."""
+        """The id of the experiment of this name, created if need be."""
+        return str(self.experiment(name).experiment_id)
+
+    def experiment(self, name: str) -> Any:
+        """The experiment of this name with its tags, created if need be; several processes may do so at once."""
         from mlflow.exceptions import MlflowException
 
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
             try:
-                return str(self.client.create_experiment(name, artifact_location=self.artifact_root))
+                self.client.create_experiment(name, artifact_location=self.artifact_root)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-                experiment = self.client.get_experiment_by_name(name)
+            experiment = self.client.get_experiment_by_name(name)
         if experiment.lifecycle_stage == "deleted":
             raise InputError(
                 f"`tracking.experiment_name` must not name a deleted experiment, got {name!r}: "
                 f"choose another name, or restore it with `mlflow experiments restore -x {experiment.experiment_id}`."
             )
-        return str(experiment.experiment_id)
+        return experiment
 
     @property
     def ui(self) -> str:

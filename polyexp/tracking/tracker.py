@@ -72,6 +72,13 @@ class Tracker(Component):
         """The runs that have been recorded here; InputError for a tracker that keeps none."""
         raise InputError(f"`{self.group}={self.choice}` keeps no runs to read: type `{self.group}=mlflow`.")
 
+    def gather(self, sweep: str, varying: Sequence[str]) -> list[str]:
+        """Called when the last job of a sweep has ended: lines that tell a person where all of its runs are.
+
+        varying: the settings that are not the same in all of them.
+        """
+        return []
+
 
 def look_metrics(look: Look, param_names: Sequence[str]) -> dict[str, float]:
     """The metrics of one look.
@@ -89,7 +96,11 @@ def look_metrics(look: Look, param_names: Sequence[str]) -> dict[str, float]:
 
 
 def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
-    """The metrics of a finished run. They have step 0, so that MLflow draws them as bars."""
+    """The metrics of a finished run. They have step 0, so that MLflow draws them as bars.
+
+    MLflow's table cuts long numbers, and with them a power of ten; so these have four significant digits. The exact ones are
+    in result.json.
+    """
     with np.errstate(divide="ignore"):
         log10 = float(np.log10(result.loss))
     metrics = {
@@ -99,10 +110,10 @@ def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
         "loss/predicted": known.final_loss if math.isfinite(known.final_loss or 0) else None,
         "loss/log10_final": log10,
         "loss/max_error": result.max_error,
-        "optimizer/steps": result.steps,
         "optimizer/steps_per_second": result.history.step[-1] / result.seconds,
     }
-    return _finite({name: float(value) for name, value in metrics.items() if value is not None})
+    shown = {name: float(f"{value:.4g}") for name, value in metrics.items() if value is not None}
+    return _finite(shown | {"optimizer/steps": float(result.steps)})
 
 
 def derived_params(result: Result, known: Forecast) -> dict[str, Any]:

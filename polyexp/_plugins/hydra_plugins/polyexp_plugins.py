@@ -1,6 +1,9 @@
 """What Hydra finds of polyexp by itself: a sweeper that checks every job first, and the configs of outside packages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
@@ -10,6 +13,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from polyexp import composition
 from polyexp.checks import InputError
+from polyexp.config import varying
 from polyexp.report.progress import Jobs
 
 SILENT = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
@@ -20,11 +24,21 @@ class CheckedSweeper(BasicSweeper):
     as they end.
     """
 
+    _gather: Callable[[str], None] | None = None  # to be called after the last job, if jobs were started
+
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """As Hydra does it, with jobs that are counted."""
         self.jobs = Jobs()
         counted = self.jobs.counted(task_function)
         super().setup(hydra_context=hydra_context, task_function=counted, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """All jobs, and then where their runs are; also where one of them has failed."""
+        try:
+            return super().sweep(arguments)
+        finally:
+            if self._gather and self.config is not None:
+                self._gather(Path(self.config.hydra.sweep.dir).name)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """At the first batch, check the jobs of all batches."""
@@ -42,6 +56,7 @@ class CheckedSweeper(BasicSweeper):
         if all(one.quiet for one in experiments):
             with read_write(self.config), open_dict(self.config):
                 self.config.hydra.hydra_logging = SILENT  # which would announce every job
+        self._gather = partial(composition.gather, experiments[0], varying(experiments))
 
 
 class OutsideConfigs(SearchPathPlugin):

@@ -1,0 +1,314 @@
+"""MLflow's own pages in a real browser, through the links that polyexp prints. Run by `make test-browser`.
+
+The view's format belongs to one version of MLflow: what fails here after an update is `polyexp/tracking/view.py`.
+With POLYEXP_SCREENSHOTS=<folder> the pictures of docs/comparing-runs.md are written there (`make screenshots`).
+"""
+
+import io
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from commands import all_runs, run_cli, serving
+
+from polyexp.config import known_keys
+from polyexp.tracking.store import open_store
+from polyexp.tracking.view import PLAIN, decoded, of_sweep
+
+pytestmark = pytest.mark.browser
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SECONDS = 90  # until a page must have shown something, on a busy machine
+SWEEP = ("backend=numpy", "model.degree=3,5", "optimizer.learning_rate=1e-7,1e-6,1e-5", "seed=0,1,2,3,4")
+BEST = ("optimizer.learning_rate=auto", "loop.steps=200", "loop.log_every=10")
+MODELS = ("power_series", "legendre_series", "chebyshev_series")
+ASSISTANT_SEEN = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
+# In place of what a run does not record (yet): a picture and a page whose slider changes a number.
+PICTURE = "fit.png"
+PAGE = "page.html"
+STAND_IN = """<!doctype html><p>step <output>0</output></p>
+<input type=range min=0 max=10 value=0 oninput="document.querySelector('output').textContent = this.value">"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A store with a sweep of 30 runs and three single ones; the keys of views and the ids of runs."""
+    folder = tmp_path_factory.mktemp("recorded")
+    swept = run_cli("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
+    assert (swept.code, swept.err) == (0, "")
+    more = ("report.page=true",) if "report.page" in known_keys() else ()
+    single = [run_cli(f"model={model}", *BEST, *more, cwd=folder) for model in MODELS]
+    assert [one.code for one in single] == [0, 0, 0]
+    uri = f"sqlite:///{folder / 'outputs' / 'mlflow.db'}"
+    runs = all_runs(open_store(uri).client)
+    _stand_in(open_store(uri).client, runs[-1].info.run_id)
+    return SimpleNamespace(folder=folder, uri=uri, runs=runs, sweep=link(swept.out), plain=link(single[-1].out))
+
+
+def _stand_in(client, run_id):
+    """What the run lacks of a picture and a page."""
+    from matplotlib.figure import Figure
+
+    there = {one.path for one in client.list_artifacts(run_id)}
+    if PICTURE not in there:
+        client.log_figure(run_id, Figure(), PICTURE)
+    if PAGE not in there:
+        client.log_text(run_id, STAND_IN, PAGE)
+
+
+def link(text):
+    """The path of the last link in what a command printed."""
+    return re.findall(r"http://127\.0\.0\.1:5000(/#/\S+)", text)[-1]
+
+
+@pytest.fixture(scope="module")
+def address(recorded, tmp_path_factory):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with serving(recorded.folder, recorded.uri, port) as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """Opens a browser with a fresh profile, in a window of a given size."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert path, "Chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+
+        def opened(width, height):
+            profile = tmp_path_factory.mktemp("profile")
+            size = {"width": width, "height": height}
+            return playwright.chromium.launch_persistent_context(
+                profile, executable_path=path, args=FLAGS, viewport=size, headless=True
+            )
+
+        yield opened
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """Opens a page of the server, for somebody who has been there before or, with first=True, never."""
+    contexts = []
+
+    def open_page(path, *, first=False, size=(1400, 900)):
+        context = chromium(*size)
+        contexts.append(context)
+        context.set_default_timeout(SECONDS * 1000)
+        if not first:
+            context.add_init_script(ASSISTANT_SEEN)
+        page = context.new_page()
+        page.goto(address + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def shot(tmp_path):
+    """Takes a picture of a page, small enough for a repository."""
+    from PIL import Image
+
+    folder = Path(os.environ.get("POLYEXP_SCREENSHOTS", tmp_path))
+
+    def take(page, name):
+        image = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(96)
+        image.save(folder / f"{name}.png", optimize=True)
+        assert (folder / f"{name}.png").stat().st_size < 200_000
+
+    return take
+
+
+def columns(page):
+    """The table's column headers from left to right, the pinned ones included."""
+    found = page.eval_on_selector_all(
+        ".ag-header-cell", "cells => cells.map(c => [c.getBoundingClientRect().left, c.innerText.trim()])"
+    )
+    return [text for _, text in sorted(found) if text]
+
+
+def cells(page, column):
+    """The texts of a column, from the top."""
+    script = """(all, column) => all.filter(c => c.getAttribute('col-id') === column).map(
+        c => [c.getBoundingClientRect().top, c.innerText.trim()])"""
+    return [text for _, text in sorted(page.eval_on_selector_all(".ag-cell", script, column))]
+
+
+def cut(page):
+    """The texts of cells that end in `...` because they do not fit."""
+    script = """all => all.filter(c => [c, ...c.querySelectorAll('*')].some(
+        e => getComputedStyle(e).textOverflow === 'ellipsis' && e.scrollWidth > e.clientWidth)).map(c => c.innerText)"""
+    return page.eval_on_selector_all(".ag-cell[col-id*='.']", script)
+
+
+def wait_for_rows(page, number):
+    page.get_by_text(f"{number} matching runs").wait_for()
+    page.wait_for_function("document.querySelectorAll('.ag-row').length > 3")
+    page.wait_for_timeout(1500)  # columns are moved into their order after the first rows
+
+
+def test_runs_are_listed_with_losses_and_settings(visit, recorded, shot):
+    page = visit(recorded.plain, size=(1600, 620))
+    wait_for_rows(page, 33)
+    assert columns(page)[:7] == [
+        "Run Name",
+        "Created",
+        "loss/final",
+        "loss/final_excess",
+        "polyexp.outcome",
+        "problem",
+        "model",
+    ]
+    assert len(cut(page)) == 3  # long names of single runs: the check of a sweep would notice
+    assert cells(page, "params.`model`")[:3] == list(reversed(MODELS))
+    shown = [float(text) for text in cells(page, "metrics.`loss/final`")[:3]]
+    assert shown == [run.data.metrics["loss/final"] for run in reversed(recorded.runs[-3:])]
+    shot(page, "runs")
+
+
+def test_a_sweep_of_thirty_runs_is_readable_without_a_click(visit, recorded, tmp_path):
+    """In the first minute of a new user, with the assistant's panel open."""
+    page = visit(recorded.sweep, first=True, size=(1600, 1400))
+    wait_for_rows(page, 30)
+    assert columns(page)[:6] == [
+        "Run Name",
+        "Created",
+        "loss/final",
+        "model.degree",
+        "optimizer.learning_rate",
+        "seed",
+    ]
+    names = [text.splitlines()[-1] for text in cells(page, "attributes.`Run Name`")]  # a row's colour comes first
+    assert len(set(names)) == 30
+    assert "degree=3 lr=1e-06 seed=1" in names
+    losses = [float(text) for text in cells(page, "metrics.`loss/final`")]
+    assert losses == sorted(run.data.metrics["loss/final"] for run in recorded.runs[:30])
+    assert cut(page) == []
+    page.screenshot(path=tmp_path / "first-visit.png")
+
+
+def test_what_differs_stands_before_the_outcome(visit, recorded, shot):
+    page = visit(recorded.sweep, size=(1600, 760))
+    wait_for_rows(page, 30)
+    assert cut(page) == []
+    assert columns(page)[2:] == [
+        "loss/final",
+        "model.degree",
+        "optimizer.learning_rate",
+        "seed",
+        "loss/final_excess",
+        "polyexp.outcome",
+        "Duration",
+    ]
+    assert set(cells(page, "tags.`polyexp.outcome`")) == {"MAX_STEPS"}
+    shot(page, "sweep")
+
+
+DRAWN = """() => [...document.querySelectorAll('.js-plotly-plot')].filter(p => p.layout && p.data.length).map(
+    p => [p.data[0].metricKey || p.data[0].type, p.layout.yaxis.type, p.data.filter(d => d.y).length])"""
+
+
+def test_the_charts_of_a_sweep_are_drawn(visit, recorded, shot):
+    page = visit(recorded.sweep + "&compareRunsMode=CHART", size=(1600, 1200))
+    page.wait_for_function(
+        f"({DRAWN})().filter(([name]) => ['loss/train', 'loss/excess', 'bar'].includes(name)).length == 3"
+    )
+    page.locator("svg.parcoords, .parcoords").first.wait_for()
+    drawn = {name: (scale, curves) for name, scale, curves in page.evaluate(DRAWN)}
+    assert drawn["loss/train"][0] == drawn["loss/excess"][0] == "log"
+    assert drawn["loss/train"][1] >= 30
+    titles = page.eval_on_selector_all(
+        "[data-testid=experiment-view-compare-runs-card]", "cards => cards.map(c => c.innerText.split('\\n')[0])"
+    )
+    assert titles[:4] == ["loss/train", "loss/excess", "loss/log10_final", "Parallel Coordinates"]
+    page.wait_for_timeout(1500)
+    shot(page, "charts")
+    differences = page.locator("[data-testid=experiment-view-compare-runs-card]", has_text="Compare by")
+    differences.get_by_text("optimizer.learning_rate").wait_for()
+    assert differences.get_by_text("loop.steps").count() == 0  # the same in all runs
+
+
+@pytest.mark.parametrize("which", ["plain", "sweep"])
+def test_the_page_takes_the_view_as_it_is_written(visit, recorded, which):
+    """MLflow keeps a view that one makes one's own: what it keeps is what polyexp wrote, key by key."""
+    page = visit(getattr(recorded, which))
+    wait_for_rows(page, 33 if which == "plain" else 30)
+    page.get_by_role("button", name="Override saved view").click()
+    page.wait_for_timeout(1500)
+    kept = [json.loads(text) for text in page.evaluate("Object.values(localStorage)") if "compareRunCharts" in text]
+    tags = open_store(recorded.uri).client.get_experiment_by_name("polyexp").tags
+    key = getattr(recorded, which).partition("viewStateShareKey=")[2]
+    written = decoded(tags[f"mlflow.sharedViewState.{key}"])
+    view = (
+        PLAIN
+        if which == "plain"
+        else of_sweep(key.removeprefix("polyexp-sweep-"), ["model.degree", "optimizer.learning_rate", "seed"])
+    )
+    assert written == view.state()
+    (state,) = kept
+    common = state.keys() & written.keys() - {"compareRunSections", "compareRunCharts", "columnOrder", "columnWidths"}
+    assert {"selectedColumns", "runsHiddenMode", "globalLineChartConfig", "groupBy"} <= common
+    assert {name: state[name] for name in common} == {name: written[name] for name in common}
+    assert state["compareRunCharts"][: len(written["compareRunCharts"])] == written["compareRunCharts"]
+
+
+def test_two_runs_are_compared(visit, recorded, shot):
+    page = visit(recorded.plain, size=(1400, 1000))
+    wait_for_rows(page, 33)
+    for row in (0, 1):
+        page.locator(f".ag-row[row-index='{row}'] input[type=checkbox]").first.check(force=True)
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_text("Comparing 2 Runs from 1 Experiment").wait_for()
+    only = page.get_by_text("Show diff only").first
+    only.wait_for()
+    text = page.inner_text("body")
+    for run in recorded.runs[-2:]:
+        assert run.info.run_name in text
+        assert run.data.params["model"] in text
+    steps = page.get_by_text("loop.steps", exact=True)
+    assert steps.count() == 1
+    only.click()
+    steps.wait_for(state="hidden")
+    only.evaluate("one => one.scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(1000)
+    shot(page, "compare")
+
+
+def artifact(recorded, name):
+    run = recorded.runs[-1].info
+    return f"/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{name}?workflowType=machine_learning"
+
+
+def test_the_picture_of_a_fit_is_shown(visit, recorded):
+    page = visit(artifact(recorded, PICTURE))
+    page.wait_for_function("[...document.images].some(i => i.src.startsWith('blob:') && i.naturalWidth > 300)")
+
+
+def test_the_slider_of_the_animated_page_moves(visit, recorded):
+    page = visit(artifact(recorded, PAGE))
+    frame = page.frame_locator("iframe").first
+    slider = frame.locator("input[type=range], .slider-rail-touch-rect").first
+    slider.wait_for()
+    before = frame.locator("body").inner_html()
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
+    page.wait_for_timeout(1500)
+    assert frame.locator("body").inner_html() != before
