@@ -14,7 +14,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: run test test-wheel test-browser screenshots bench lint format ui clean
+.PHONY: run test test-slow test-wheel test-browser screenshots bench lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -35,6 +35,9 @@ run: .venv/polyexp
 
 test: .venv/dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-slow: .venv/dev
+	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
 
 # Built, installed into an environment of its own and run from another folder.
 test-wheel: .venv/dev

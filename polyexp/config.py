@@ -192,11 +192,17 @@ def unknown_key(key: str) -> InputError:
     """The error for a key that does not exist, with the nearest one that does."""
     keys = [known for known in known_keys() if "." in known or "." not in key]
     same_ending = [known for known in known_keys() if known.rpartition(".")[2] == key.rpartition(".")[2]]
-    here = [known for known in same_ending if known != key]
+    here = sorted((known for known in same_ending if known != key), key=_place)
     hint = f" Did you mean {here[0]!r}?" if here else nearest(key, keys)
     if key in keys:
         hint = f" It belongs to another choice of `{key.partition('.')[0]}`."
     return InputError(f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --help` lists them.")
+
+
+def _place(key: str) -> int:
+    """Groups that decide a result come first."""
+    group = key.partition(".")[0]
+    return GROUPS.index(group) if group in GROUPS else -1
 
 
 def spell(value: Any) -> str:

@@ -47,6 +47,7 @@ def test_polyexp_does_the_job_of_d():
     np.testing.assert_allclose(fits.legendre(originals.D_START), originals.torch_function()[1], rtol=2e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_lightning_does_the_same_job():
     pytest.importorskip("lightning", reason="an extra: make bench installs it")
     np.testing.assert_allclose(others.lightning_trainer(100)[1], originals.torch_autograd(100)[1], rtol=0, atol=2e-6)

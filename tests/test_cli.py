@@ -116,6 +116,7 @@ def test_runs_of_one_second_have_folders_of_their_own(bare_cli, tmp_path):
     assert len(list((tmp_path / "outputs" / "runs").glob("*/*"))) == 4
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_its_reader_leaves(tmp_path, new_store):
     uri = new_store(tmp_path / "outputs" / "mlflow.db")
     words = [*QUICK[:-2], "loop.steps=3000", "loop.log_every=10"]

@@ -179,6 +179,7 @@ def test_every_experiment_has_golden_values():
     assert sorted(GOLDEN) == choices("experiment")
 
 
+@pytest.mark.slow
 def test_every_experiment_runs(cli, store):
     names = choices("experiment")
     ended = cli("-m", "experiment=" + ",".join(names), "device=cpu", "loop.steps=2", "loop.log_every=1")

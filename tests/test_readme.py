@@ -79,6 +79,7 @@ def test_a_model_of_your_own_as_described(tmp_path):
     assert re.search(r"y = 0\.\d+ x \+ -?0\.\d+ x\^3", done.stdout)
 
 
+@pytest.mark.slow
 def test_make_ui_serves_the_store(tmp_path, cli):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free_port = listener.getsockname()[1]

@@ -205,6 +205,7 @@ def test_four_thousand_steps(model, rate):
     assert few.max_error == pytest.approx(whole.max_error, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_million_samples():
     samples = drawn(1_000_000, "uniform", "exponential", interval=(-3, 3))
     for model in (p.LegendreSeries(degree=3), p.PowerSeries(degree=2)):

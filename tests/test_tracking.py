@@ -338,6 +338,7 @@ def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
     assert only_run(store).info.status == "KILLED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signum", "code", "says"), [(signal.SIGINT, 130, "polyexp: interrupted.\n"), (signal.SIGTERM, 143, "")]
 )
@@ -464,6 +465,7 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
+@pytest.mark.slow
 def test_eight_processes_may_create_a_store_at_once(tmp_path):
     path = tmp_path / "a" / "b" / "mlflow.db"
     command = [sys.executable, "-c", STARTED_TOGETHER, f"sqlite:///{path}"]
@@ -536,6 +538,7 @@ def test_a_deleted_experiment_is_not_written_to(cli, store):
     )
 
 
+@pytest.mark.slow
 def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store, free_port):
     with serving(tmp_path, new_store(tmp_path / "server.db"), free_port) as address:
         uri = address.replace("://", "://somebody:hunter2@")
