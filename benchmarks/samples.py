@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from statistics import median
@@ -25,31 +26,39 @@ def steps(samples: p.Samples) -> p.Result:
     return p.fit(samples, p.PowerSeries(degree=DEGREE), loop=p.Manual(steps=STEPS), backend=p.NumPy())
 
 
-def step_cost(repeats: int = REPEATS) -> tuple[float, float, float]:
-    """Microseconds of a step for few and for many samples, in turns, and the ratio of the medians."""
+def step_cost(repeats: int = 3 * REPEATS) -> tuple[float, float, float]:
+    """Microseconds of a step for few and for many samples, and their ratio: medians of turns."""
     calls: list[Callable[[], Any]] = [
         partial(steps, samples_for(p.Problem("sin", num_samples=n), DEGREE)) for n in (FEW, MANY)
     ]
     steps(samples_for(p.Problem("sin"), DEGREE))
     turns = [[seconds(call)[0] / STEPS * 1e6 for call in calls] for _ in range(repeats)]
     few, many = (median(side) for side in zip(*turns, strict=True))
-    return few, many, many / few
+    return few, many, median(after / before for before, after in turns)
 
 
 def reduce_in_this_process(n: int) -> None:
     """Draw n samples and reduce them, chunk by chunk; print how long it took and the memory at its highest."""
-    taken, reduced = seconds(lambda: samples_for(p.Problem("sin", num_samples=n), DEGREE))
+    problem = p.Problem("sin", num_samples=n)
+    taken, reduced = seconds(lambda: samples_for(problem, DEGREE))
+    drawn, _ = seconds(lambda: deque(problem.chunks(), maxlen=0))
     assert (reduced.size, reduced.total) == (DEGREE + 1, n)
     exact = np.polynomial.Polynomial.fit(reduced.x, reduced.y, DEGREE, w=np.sqrt(reduced.weights)).convert().coef
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"seconds": taken, "gigabytes": peak, "floor": reduced.floor, "slope": exact[1]}))
+    print(
+        json.dumps({"seconds": taken, "drawing": drawn, "gigabytes": peak, "floor": reduced.floor, "slope": exact[1]})
+    )
 
 
-def reduction_rate(repeats: int = 3, n: int = VERY_MANY) -> tuple[float, float]:
-    """Samples a second, and gigabytes at the highest, of n samples reduced in a process of their own; medians."""
+def reduction_rate(repeats: int = 5, n: int = VERY_MANY) -> tuple[float, float, float]:
+    """Samples a second, drawn and reduced, and reduced alone, and gigabytes at the highest, of n samples in a process of their
+    own; medians.
+    """
     command = [sys.executable, "-m", "benchmarks.samples", str(n)]
     runs = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(repeats)]
-    return n / median(run["seconds"] for run in runs), median(run["gigabytes"] for run in runs)
+    both = median(n / run["seconds"] for run in runs)
+    alone = median(n / (run["seconds"] - run["drawing"]) for run in runs)
+    return both, alone, median(run["gigabytes"] for run in runs)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ class Problem(Source, name="target"):
         places, noises = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
         function = self.target if callable(self.target) else TARGETS[self.target]
         for begin in range(0, self.num_samples, CHUNK):
-            index = np.arange(begin, min(begin + CHUNK, self.num_samples))
+            index = np.arange(begin, min(begin + CHUNK, self.num_samples), dtype=float)
             with np.errstate(all="ignore"):  # what is not finite is refused below
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
                 y = np.broadcast_to(np.asarray(function(x.copy() if callable(self.target) else x), float), x.shape)
@@ -190,6 +190,6 @@ class Problem(Source, name="target"):
                 y = y + noises.normal(0, self.noise, x.shape)
                 wanted = "a number whose multiples are finite"
                 require(bool(np.isfinite(y).all()), self.key("noise"), wanted, self.noise)
-            yield Chunk(x, y, np.ones_like(x))
+            yield Chunk(x, y, np.broadcast_to(1.0, x.shape))
             if progress:
                 progress((begin + x.size) / self.num_samples)

@@ -9,7 +9,7 @@ import pytest
 import polyexp as p
 from benchmarks import fits, originals, others, samples
 from benchmarks.__main__ import line_of
-from benchmarks.timing import Row, compare
+from benchmarks.timing import REPEATS, Row, compare
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,12 @@ def test_turns_are_compared_by_their_medians():
     row = compare(
         "job", "other", lambda: calls.append("theirs") or [1.0, 2.0], lambda: calls.append("ours") or [1.0, 2.002]
     )
-    assert calls == ["ours", *["theirs", "ours"] * 5]
+    assert calls == ["ours", *["theirs", "ours"] * REPEATS]
     assert row.agreement == "1.0e-03"
-    assert line_of(Row("job", "other", 3.0, 0.01, "100", "1e-9")) == "| job | other | 3 s | 0.01 s | 300 | 100 | 1e-9 |"
+    assert (
+        line_of(Row("job", "other", 3.0, 0.01, 300.0, "100", "1e-9"))
+        == "| job | other | 3 s | 0.01 s | 300 | 100 | 1e-9 |"
+    )
 
 
 def test_samples_are_reduced_in_chunks(capsys):

@@ -33,7 +33,7 @@ class Torch(Backend, name="torch"):
         import torch
 
         with np.errstate(over="ignore"):
-            return torch.from_numpy(np.array(array, self.dtype)).to(str(self.device))
+            return torch.from_numpy(np.array(array, self.dtype, order="C")).to(str(self.device))
 
     def get(self, array: Array) -> np.ndarray:
         """Move and cast back: a synchronisation point on CUDA."""
