@@ -40,7 +40,7 @@ def report() -> Iterator[str]:
     yield f"{date.today()}, {processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
     yield f"{versions}.\n"
     yield f"Medians of {REPEATS} turns in one process, of the times and of the ratios, imports excluded. polyexp's time is"
-    yield "that of a whole `fit`, which draws and reduces the samples, finds the optimum, takes the steps and evaluates the result.\n"
+    yield "that of a whole `fit`: it draws and reduces the samples, finds the optimum, takes the steps, evaluates the result.\n"
     yield HEAD
     for row in fits.rows():
         yield line_of(row)
@@ -49,7 +49,7 @@ def report() -> Iterator[str]:
     yield "(wanted: at most 1.1).\n"
     both, alone, memory = samples.reduction_rate()
     yield f"{samples.VERY_MANY:.0e} samples in chunks, in a process of its own: reduced at {alone:.3g} samples a second"
-    yield f"(wanted: 2e7), drawn and reduced at {both:.3g}, with {memory:.2f} GiB of memory at the highest (wanted: at most 1.5)."
+    yield f"(wanted: 2e7), drawn and reduced at {both:.3g}, with {memory:.2f} GiB of memory at the highest (wanted: 1.5)."
 
 
 def line_of(row: Row) -> str:

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 import pytest
 from commands import all_runs, run_cli, serving
 
-from polyexp.config import known_keys
 from polyexp.tracking.store import open_store
 from polyexp.tracking.view import PLAIN, decoded, of_sweep
 
@@ -35,11 +34,6 @@ SWEEP = ("backend=numpy", "model.degree=3,5", "optimizer.learning_rate=1e-7,1e-6
 BEST = ("optimizer.learning_rate=auto", "loop.steps=200", "loop.log_every=10")
 MODELS = ("power_series", "legendre_series", "chebyshev_series")
 ASSISTANT_SEEN = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
-# In place of what a run does not record (yet): a picture and a page whose slider changes a number.
-PICTURE = "fit.png"
-PAGE = "page.html"
-STAND_IN = """<!doctype html><p>step <output>0</output></p>
-<input type=range min=0 max=10 value=0 oninput="document.querySelector('output').textContent = this.value">"""
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +42,11 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     swept = run_cli("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
     assert (swept.code, swept.err) == (0, "")
-    more = ("report.page=true",) if "report.page" in known_keys() else ()
-    single = [run_cli(f"model={model}", *BEST, *more, cwd=folder) for model in MODELS]
+    single = [run_cli(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS]
     assert [one.code for one in single] == [0, 0, 0]
     uri = f"sqlite:///{folder / 'outputs' / 'mlflow.db'}"
     runs = all_runs(open_store(uri).client)
-    _stand_in(open_store(uri).client, runs[-1].info.run_id)
     return SimpleNamespace(folder=folder, uri=uri, runs=runs, sweep=link(swept.out), plain=link(single[-1].out))
-
-
-def _stand_in(client, run_id):
-    """What the run lacks of a picture and a page."""
-    from matplotlib.figure import Figure
-
-    there = {one.path for one in client.list_artifacts(run_id)}
-    if PICTURE not in there:
-        client.log_figure(run_id, Figure(), PICTURE)
-    if PAGE not in there:
-        client.log_text(run_id, STAND_IN, PAGE)
 
 
 def link(text):
@@ -298,17 +279,21 @@ def artifact(recorded, name):
 
 
 def test_the_picture_of_a_fit_is_shown(visit, recorded):
-    page = visit(artifact(recorded, PICTURE))
+    page = visit(artifact(recorded, "fit.png"))
     page.wait_for_function("[...document.images].some(i => i.src.startsWith('blob:') && i.naturalWidth > 300)")
 
 
 def test_the_slider_of_the_animated_page_moves(visit, recorded):
-    page = visit(artifact(recorded, PAGE))
+    page = visit(artifact(recorded, "page.html"))
     frame = page.frame_locator("iframe").first
-    slider = frame.locator("input[type=range], .slider-rail-touch-rect").first
+    slider, label = frame.locator(".slider-rail-touch-rect").first, frame.locator(".slider-label").first
     slider.wait_for()
-    before = frame.locator("body").inner_html()
+    drawn = "[...document.querySelectorAll('.scatterlayer .js-line')].map(line => line.getAttribute('d'))"
+    seen = label.text_content(), frame.locator("body").evaluate(drawn)
     box = slider.bounding_box()
     page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
     page.wait_for_timeout(1500)
-    assert frame.locator("body").inner_html() != before
+    now = label.text_content(), frame.locator("body").evaluate(drawn)
+    assert "updates taken" in seen[0] != now[0]
+    assert len(seen[1]) == len(now[1]) > 1
+    assert seen[1] != now[1]
