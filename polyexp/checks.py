@@ -34,9 +34,9 @@ class DisagreementError(Exception):
     """What was to be checked has been checked, and is wrong. Its message is one sentence that says what."""
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
+def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
     """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string."""
-    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=cutoff)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

@@ -154,7 +154,9 @@ def explain(error: Exception) -> str:
         return _unknown_choice(str(error.missing_cfg_file), error.options or ())
     if isinstance(error, OverrideParseException):
         reasons = [line for line in error.message.splitlines() if line.startswith(("missing", "mismatched"))]
-        return f"`{error.override}` cannot be read as key=value{''.join(f' ({reason})' for reason in reasons[:1])}."
+        why = "".join(f" ({reason})" for reason in reasons[:1])
+        hint = "" if str(error.override).isascii() else """ Put quotes of its own around the value: key="'...'"."""
+        return f"`{error.override}` cannot be read as key=value{why}.{hint}"
     if isinstance(error, YAMLError):
         return f"A config file is not YAML: {' '.join(str(error).split())}."
     text = f"{error}\n{error.__cause__ or ''}"

@@ -301,7 +301,7 @@ def fit(
         chunks = problem.chunks(first, progress)
     model = model.on(samples.domain)
     quadratic = quadratic_of(model, samples)
-    optimizer = tuned(optimizer, quadratic)
+    optimizer = tuned(optimizer, model, quadratic)
     initial = model.initial_params(seed) if params is None else model.check_params(params)
     initial = _spread(initial, optimizer)
     descent: Descent | Jump
@@ -336,14 +336,13 @@ def computed_by(loop: Loop, backend: Backend) -> str:
     return f"closed form, numpy {np.__version__}, float64, cpu" if loop.direct else backend.describe()
 
 
-def tuned(optimizer: Optimizer, quadratic: Quadratic | None) -> Optimizer:
-    """The optimizer with the best rate where it is asked to find it; InputError for a model that has no known one."""
+def tuned(optimizer: Optimizer, model: Model, quadratic: Quadratic | None) -> Optimizer:
+    """The optimizer with the best rate where it is asked to find it; InputError where none is known."""
     if not optimizer.automatic:
         return optimizer
     if quadratic is None:
-        raise InputError(
-            f"`{optimizer.key('learning_rate')}=auto` needs a model that is linear in its parameters: type a number."
-        )
+        needs = "a loss that float64 can hold" if model.linear else "a model that is linear in its parameters"
+        raise InputError(f"`{optimizer.key('learning_rate')}=auto` needs {needs}: type a number.")
     return optimizer.tuned(quadratic.largest or 1.0, quadratic.smallest or 1.0)
 
 
@@ -423,7 +422,7 @@ def _descend(
     looks: list[Look] = []
     seconds = 0.0
     for step in loop.looks():
-        n = int(step) - state.step
+        n = step - state.step
         began = time.perf_counter()
         before = descent.advance(state, n - 1)
         after = descent.step(before)

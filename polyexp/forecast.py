@@ -7,6 +7,7 @@ and the Hessian at the current parameters tells how the loss curves there.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, Context
 from typing import Any
 
 import numpy as np
@@ -89,14 +90,21 @@ class Forecast:
         """The same with `learning_rate=auto`; None too where the optimizer knows no best rate."""
         if self.quadratic is None or not self.optimizer.tunable:
             return None
-        best = tuned(replace(self.optimizer, learning_rate="auto"), self.quadratic)
+        best = tuned(replace(self.optimizer, learning_rate="auto"), self.model, self.quadratic)
         return _steps_to(self.quadratic, best, self.initial, excess)
+
+    @property
+    def best_rate(self) -> float | None:
+        """The rate that `learning_rate=auto` takes; None where the optimizer or the model knows none."""
+        if self.quadratic is None or not self.optimizer.tunable:
+            return None
+        return float(tuned(replace(self.optimizer, learning_rate="auto"), self.model, self.quadratic).learning_rate)
 
 
 def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, initial: np.ndarray) -> Forecast:
     """The forecast of one run; `model` is the one that is on the samples' domain."""
     quadratic = quadratic_of(model, samples)
-    optimizer = tuned(optimizer, quadratic)
+    optimizer = tuned(optimizer, model, quadratic)
     eigenvalues = quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial)
     final_loss = slowest = None
     damping = optimizer.damping(eigenvalues, loop.steps)
@@ -120,6 +128,12 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
     )
 
 
+def at_most(limit: float) -> str:
+    """A limit in four digits, rounded so that what is shown is allowed."""
+    text = f"{limit:.4g}"
+    return text if float(text) <= limit else f"{float(Context(prec=4, rounding=ROUND_DOWN).create_decimal(limit)):.4g}"
+
+
 def require_stable(known: Forecast) -> None:
     """InputError for a learning rate above the limit, unless the optimizer allows divergence."""
     optimizer, limit = known.optimizer, known.limit
@@ -127,9 +141,9 @@ def require_stable(known: Forecast) -> None:
         return
     if optimizer.allow_divergence or not optimizer.learning_rate > limit:
         return
-    instead = f"`{optimizer.key('learning_rate')}=auto` finds the best one, " if optimizer.tunable else ""
+    instead = f"`{optimizer.key('learning_rate')}=auto` finds one, " if optimizer.tunable else ""
     raise InputError(
-        f"`{optimizer.key('learning_rate')}` must be at most {limit:.4g}, above which the loss of this model grows, "
+        f"`{optimizer.key('learning_rate')}` must be at most {at_most(limit)}, above which the loss of this model grows, "
         f"got {optimizer.learning_rate!r}: {instead}`{optimizer.key('allow_divergence')}=true` runs it all the same."
     )
 
@@ -146,7 +160,7 @@ def alternative(known: Forecast, excess: float) -> Alternative | None:
     model = known.model if same else LegendreSeries(degree=degree).on(known.samples.domain)
     initial = known.initial if known.initial.size == degree + 1 else model.initial_params(0)
     quadratic = Quadratic.of(model, known.samples)
-    needed = _steps_to(quadratic, tuned(GradientDescent("auto"), quadratic), initial, excess)
+    needed = _steps_to(quadratic, tuned(GradientDescent("auto"), model, quadratic), initial, excess)
     words = [] if same else ["model=legendre_series"]
     words += [] if same or degree == LegendreSeries().degree else [f"model.degree={degree}"]
     words += ["optimizer=gradient_descent", "optimizer.learning_rate=auto"]

@@ -12,7 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from polyexp.models import LegendreSeries, Model
+from polyexp.models import Model
+from polyexp.reduction import gauss
 from polyexp.samples import Samples
 
 __all__ = ["Quadratic", "hessian_eigenvalues", "lowest_loss", "quadratic_of"]
@@ -100,8 +101,8 @@ def quadratic_of(model: Model, samples: Samples) -> Quadratic | None:
     quadratic = Quadratic.of(model, samples)
     if quadratic.eigenvalues.all() or model.polynomial_degree != len(model.param_names) - 1:
         return quadratic
-    # The best polynomial of the degree is the same in every basis, and a well-conditioned one can tell its loss.
-    lowest = Quadratic.of(LegendreSeries(degree=model.polynomial_degree).on(samples.domain), samples).lowest
+    # Such a model can be every polynomial of its degree, in whatever basis; the best one leaves the floor of a reduction.
+    lowest = gauss(samples, model.polynomial_degree).floor
     out_of_reach = quadratic.lowest - lowest
     if out_of_reach <= ROUNDING * float(samples.loss(np.zeros_like(samples.y))):
         return quadratic
@@ -112,9 +113,8 @@ def lowest_loss(model: Model, samples: Samples) -> float | None:
     """The loss of the best polynomial of the model's degree: what no parameters of the model can go below."""
     if model.polynomial_degree is None:
         return None
-    best = LegendreSeries(degree=model.polynomial_degree).on(samples.domain)
-    quadratic = quadratic_of(best, samples)
-    return quadratic.lowest if quadratic else None
+    lowest = gauss(samples, model.polynomial_degree).floor
+    return lowest if np.isfinite(lowest) else None
 
 
 def hessian_eigenvalues(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # shape: (K,) -> (K,)

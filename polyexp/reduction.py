@@ -47,17 +47,22 @@ class _Projection:
     floor: float
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of samples whose loss overflows
 def gauss(samples: Samples, degree: int) -> Samples:
     """At most degree + 1 weighted samples that give every polynomial of that degree the same loss.
 
     Exact up to rounding: about 1e-16 of the mean of y squared. Fewer distinct x than nodes give a rule of that many.
     """
+    if not samples.weights.min() > 0:  # what has no weight says nothing
+        samples = _part(samples, samples.weights > 0, samples.floor)
     window = middle, half = _to_window(samples.x)
     projection = _by_blocks(samples, window, degree) if samples.size >= MANY else None
     if projection is None and samples.size > BLOCK:
         # Part by part, so that rounding does not add up over long sums.
-        parts = (slice(begin, begin + BLOCK) for begin in range(0, samples.size, BLOCK))
-        return gauss(_union([gauss(_part(samples, part), degree) for part in parts]), degree)
+        begins = range(0, samples.size, BLOCK)
+        parts = [_part(samples, slice(begin, begin + BLOCK), 0.0 if begin else samples.floor) for begin in begins]
+        whole = replace(_union([gauss(part, degree) for part in parts]), total=samples.total, domain=samples.domain)
+        return gauss(whole, degree)
     if projection is None:
         points = np.unique(samples.x)
         if points.size <= degree + 1:
@@ -85,12 +90,15 @@ def merge(one: Samples, other: Samples, degree: int) -> Samples:
 def reduce_chunks(chunks: Iterable[Chunk], degree: int, *, loss: str = "mean", name: str = "samples") -> Samples:
     """The reduced samples of a stream, holding one chunk at a time. InputError where it is empty or has no weight."""
     reduced: Samples | None = None
+    total, low, high = 0, np.inf, -np.inf  # of all samples, also of those without weight
     for chunk in chunks:
+        total, low, high = total + chunk.x.size, min(low, chunk.x.min()), max(high, chunk.x.max())
         if chunk.weights.any():
             part = gauss(_sum_of(chunk, name), degree)
             reduced = merge(reduced, part, degree) if reduced else part
     if reduced is None:
         raise InputError(f"{name} must have at least one sample of positive weight.")
+    reduced = replace(reduced, total=total, domain=(float(low), float(high)))
     return reduced.scaled(1 / reduced.weights.sum()) if loss == "mean" else reduced
 
 
@@ -137,10 +145,8 @@ def _gathered(samples: Samples, points: np.ndarray) -> Samples:
     return replace(samples, x=points[known], y=mean[known], weights=weights[known], floor=floor)
 
 
-def _part(samples: Samples, part: slice) -> Samples:
-    x, y, weights = samples.x[part], samples.y[part], samples.weights[part]
-    share = samples.floor if part.start == 0 else 0.0
-    return replace(samples, x=x, y=y, weights=weights, floor=share, total=x.size)
+def _part(samples: Samples, part: slice | np.ndarray, floor: float) -> Samples:
+    return replace(samples, x=samples.x[part], y=samples.y[part], weights=samples.weights[part], floor=floor)
 
 
 def _union(parts: Sequence[Samples]) -> Samples:

@@ -62,6 +62,7 @@ FRACTION = "a number from 0 to below 1"
 SEED = "a whole number from 0 to 4294967295"
 DEGREE = "a whole number from 0 to 1000"
 AT_LEAST_ONE = "a whole number of at least 1"
+STEPS = "a whole number from 1 to 1000000000000000000"
 INTERVAL = "[low, high] with low < high, both finite"
 OPTIONAL_INTERVAL = f"null (the problem's) or {INTERVAL}"
 EIGHT = "zeros, uniform, normal or a list of 8 finite numbers (w0 ... w7)"
@@ -151,8 +152,8 @@ WRONG = {
     "optimizer=rmsprop optimizer.alpha=2": must("optimizer.alpha", FRACTION, "2"),
     "optimizer=adam optimizer.beta2=nan": must("optimizer.beta2", FRACTION, "nan"),
     "optimizer=adam optimizer.eps=0": must("optimizer.eps", POSITIVE, "0"),
-    "loop.steps=0": must("loop.steps", AT_LEAST_ONE, "0"),
-    "loop.steps=-1": must("loop.steps", AT_LEAST_ONE, "-1"),
+    "loop.steps=0": must("loop.steps", STEPS, "0"),
+    "loop.steps=-1": must("loop.steps", STEPS, "-1"),
     "loop.log_every=0": must("loop.log_every", AT_LEAST_ONE, "0"),
     "problem.num_samples=0": must("problem.num_samples", AT_LEAST_ONE, "0"),
     "problem.num_samples=-5": must("problem.num_samples", AT_LEAST_ONE, "-5"),

@@ -176,15 +176,15 @@ def test_a_million_million_steps():
     np.testing.assert_allclose(direct.params, best, rtol=1e-8, atol=1e-11)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, 199, 200, 201, 1000, 10**6, 10**15])
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 199, 200, 201, 1000, 10**6, 10**15, 10**18])
 @pytest.mark.parametrize("log_every", [1, 200, 10**9])
 def test_looks_are_few_and_end_at_the_last_step(steps, log_every):
     looks = p.ClosedForm(steps, log_every).looks()
-    assert looks.dtype.kind == "i"
-    assert looks.size <= min(steps, 200)
+    assert all(isinstance(look, int) for look in looks)
+    assert len(looks) <= min(steps, 200)
     assert (looks[0], looks[-1]) == (1, steps)
-    assert (np.diff(looks) > 0).all()
-    assert steps > 3 or looks.size == steps
+    assert looks == sorted(set(looks))
+    assert steps > 3 or len(looks) == steps
 
 
 def test_it_stops_at_the_tolerance():

@@ -18,6 +18,11 @@ from polyexp.comparison.table import DETAILED, Detail
 from polyexp.tracking import RecordedRun, RecordedRuns, Selection
 from polyexp.tracking.store import open_store
 
+
+def label(run_id):
+    return RecordedRun(run_id, "", "", "", {}, {}, {}, None).label
+
+
 QUICK = ("backend=numpy", "loop.steps=40", "loop.log_every=10", "problem.num_samples=40", "quiet=true")
 SWEEP = "sweeps/naïve sweep 1"
 
@@ -65,10 +70,10 @@ def compared(four):
 
 def test_only_what_differs_is_printed(compared, four):
     heads = re.findall(r"[a-z_]+\.$|\S+", compared.out.partition("The fitted")[0])
-    assert {"model", "degree", "learning_rate", "outcome", "loss"} <= set(heads)
+    assert {"model", "learning_rate", "outcome", "loss"} <= set(heads)
     assert not {"backend", "seed", "loop", "num_samples", "hessian.", "samples."} & set(heads)
     for run in four.fits:
-        (line,) = [one for one in compared.out.splitlines() if one.split()[:1] == [run.info.run_id[:8]]][:1]
+        (line,) = [one for one in compared.out.splitlines() if one.split()[:1] == [label(run.info.run_id)]][:1]
         assert run.data.params["model"] in line
         assert run.data.params["optimizer.learning_rate"] in line
 
@@ -91,9 +96,9 @@ def test_the_text_fits_a_pipe_without_colours(compared):
 
 
 def test_runs_are_ordered_by_loss_and_the_diverged_come_last(compared, four):
-    shown = re.findall(r"^ *([0-9a-f]{8}) ", compared.out, re.MULTILINE)[:4]
-    losses = {run.info.run_id[:8]: run.data.metrics.get("loss/final", np.inf) for run in four.fits}
-    outcome = {run.info.run_id[:8]: run.data.tags["polyexp.outcome"] for run in four.fits}
+    shown = re.findall(r"^ *([0-9a-f]{8,32}) ", compared.out, re.MULTILINE)[:4]
+    losses = {label(run.info.run_id): run.data.metrics.get("loss/final", np.inf) for run in four.fits}
+    outcome = {label(run.info.run_id): run.data.tags["polyexp.outcome"] for run in four.fits}
     assert [losses[one] for one in shown[:3]] == sorted(losses[one] for one in shown[:3])
     assert [outcome[one] for one in shown] == ["MAX_STEPS"] * 3 + ["DIVERGED"]
 
@@ -138,7 +143,7 @@ def test_the_page_holds_the_tables_and_needs_no_network(compared, four):
     assert (head[0], head[-1]) == ("run", "name")
     assert "optimizer.learning_rate" in head
     assert powers == ["run", "x^0", "x^1", "x^2", "x^3"]
-    assert {row[0] for row in rows} == {row[0] for row in coefficients} == {one[:8] for one in four.ids}
+    assert {row[0] for row in rows} == {row[0] for row in coefficients} == {label(one) for one in four.ids}
     assert all(len(row) == len(head) for row in rows)
 
 
@@ -181,7 +186,7 @@ def test_text_from_outside_is_escaped():
     comparison = Comparison(runs, [detail_of(run) for run in runs])
     read = Page(page(comparison, b""))
     assert "script" not in read.tags
-    assert [read.tables[0][1][-1], read.tables[0][2][1]] == [evil, evil]
+    assert [read.tables[0][1][-1], read.tables[0][2][-3]] == [evil, evil]
     assert evil[:30] in text_of(comparison)
     figure(comparison).draw_without_rendering()
 
@@ -209,8 +214,8 @@ def test_the_picture_has_every_curve_and_says_which_is_which(four):
     assert -3 < low < -1 < 1 < high < 3  # the diverged run does not set the scale
     (legend,) = drawn.legends
     labels = [text.get_text() for text in legend.get_texts()]
-    assert labels[0] == f"{comparison.runs[0].label} legendre_series, 3, 0.002, false"
-    assert [label[:8] for label in labels] == [run.label for run in comparison.runs]
+    assert labels[0] == f"{comparison.runs[0].label} legendre_series, 0.002, false"
+    assert [words.split()[0] for words in labels] == [run.label for run in comparison.runs]
 
 
 def test_twenty_runs_are_drawn_each_in_its_own_style():
@@ -304,7 +309,7 @@ def test_a_comparison_is_recorded_where_no_search_of_runs_finds_it(compared, fou
     assert {one.info.run_id for one in all_runs(four.client)} == {*four.ids, four.unfinished}
     assert {one.id for one in four.runs.select(Selection())} == set(four.ids)
     done = four.cli("action=compare", f"action.runs=[{four.ids[0]},{run.info.run_id}]")
-    assert done.err == f"polyexp: The run {run.info.run_id[:8]} has no results: it is a comparison.\n"
+    assert done.err == f"polyexp: The run {label(run.info.run_id)} has no results: it is a comparison.\n"
 
 
 # Which runs
@@ -336,8 +341,8 @@ def test_a_filter_and_the_last(four):
 def test_runs_by_the_first_letters_of_their_ids(four):
     done = four.cli("action=compare", f"action.runs=[{four.ids[1][:7]},{four.ids[0]}]", "hydra.run.dir=two")
     assert (done.code, done.err) == (0, "")
-    shown = re.findall(r"^ *([0-9a-f]{8}) ", done.out, re.MULTILINE)
-    assert shown[:2] == [four.ids[1][:8], four.ids[0][:8]]  # as typed
+    shown = re.findall(r"^ *([0-9a-f]{8,32}) ", done.out, re.MULTILINE)
+    assert shown[:2] == [label(four.ids[1]), label(four.ids[0])]  # as typed
     assert Path(four.folder / "two" / "compare.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -391,3 +396,24 @@ def test_bad_input(words, sentence, four):
     assert done.err.startswith(f"polyexp: {fill(sentence)}")
     assert len(done.err.splitlines()) == 1
     assert len(all_runs(four.client, "polyexp comparisons")) == before
+
+
+@pytest.mark.parametrize(
+    ("run_id", "shown"),
+    [
+        ("8e511057" + "a" * 24, "8e511057a"),
+        ("1234567890" + "b" * 22, "1234567890b"),
+        ("12345678e1c" + "0" * 21, "12345678e1c"),
+        ("a" * 32, "a" * 8),
+    ],
+)
+def test_an_id_is_shown_so_far_that_it_is_no_number(run_id, shown):
+    assert label(run_id) == shown
+
+
+@pytest.mark.parametrize("word", ["8e511057", "123e10", "0e123456", "1234567"])
+def test_an_id_that_reads_as_a_number_is_told_of_quotes(four, word):
+    done = four.cli("action=compare", f"action.runs=[{word},{four.ids[0]}]")
+    assert done.code == 2
+    quoted = """ An id that reads as a number needs quotes of its own: "action.runs='...'".\n"""
+    assert done.err.endswith(quoted) or (word == "1234567" and "got '1234567'." in done.err)

@@ -20,6 +20,7 @@ from matplotlib.mathtext import MathTextParser
 import polyexp as p
 from polyexp.export import FORMATS, Exported, formula_of, is_name, stated, up
 from polyexp.export.stated import points_of
+from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
 
 DOMAIN = (-2.0, 3.0)
@@ -366,7 +367,7 @@ def test_a_run_without_results(fitted_runs):
     experiment = client.get_run(ids["legendre"]).info.experiment_id
     run = client.create_run(experiment, run_name="not yet")
     done = run_cli("action=export", f"action.run={run.info.run_id}", cwd=folder)
-    label = run.info.run_id[:8]
+    label = RecordedRun(run.info.run_id, "", "", "", {}, {}, {}, None).label
     assert (done.code, done.err) == (2, f"polyexp: The run {label} has no results yet: it is RUNNING.\n")
     client.set_terminated(run.info.run_id, "FAILED")
     done = run_cli("action=export", f"action.run={run.info.run_id}", cwd=folder)

@@ -598,9 +598,20 @@ def test_chunked_equals_whole(size, loss):
     ]
     whole = p.Samples.of(samples.x, samples.y, weights, loss=loss)
     few = p.reduce_chunks(iter(chunks), 7, loss=loss, name="parts")
-    used = sum(chunk.x.size for chunk in chunks if chunk.weights.any())
-    assert_stands_for(few, dataclasses.replace(whole, total=used), 7)
-    assert few.name == "parts"
+    assert_stands_for(few, whole, 7)
+    assert (few.name, few.total, few.domain) == ("parts", whole.total, whole.domain)
+
+
+@pytest.mark.parametrize("positive", [slice(None, 10_000), slice(5000), slice(-1, None), slice(9_000, 9_100)], ids=str)
+@pytest.mark.parametrize("n", [20_000, 100_000])
+def test_long_stretches_without_weight(n, positive):
+    x = np.linspace(-1, 1, n)
+    weights = np.zeros(n)
+    weights[positive] = 1
+    samples = p.Samples.of(x, np.sin(x), weights)
+    few = p.gauss(samples, 3)
+    assert_stands_for(few, samples, 3)
+    assert (few.total, few.domain) == (n, (-1, 1))
 
 
 @pytest.mark.parametrize("chunks", [[], [p.Chunk(np.ones(3), np.ones(3), np.zeros(3))]], ids=["none", "no_weight"])

@@ -37,7 +37,8 @@ ARGS = (
     "seed=3",
 )
 LOOKS = [10, 20, 25]
-DERIVED = ("samples.", "learning_rate.", "hessian.")  # recorded as params, but nothing to type
+SLOWEST = 136  # steps until a thousandth of every mode is left
+DERIVED = ("momentum.", "samples.", "learning_rate.", "hessian.")  # recorded as params, but nothing to type
 NAMES = ["w0", "w1", "w2", "w3"]
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
 
@@ -112,9 +113,27 @@ def test_params_are_spelt_as_on_the_command_line(recorded):
         "samples.floor": str(recorded.result.samples.floor),
         "learning_rate.used": "0.01",
         "learning_rate.max_stable": str(3.8 / recorded.result.quadratic.largest),
+        "learning_rate.best": str(polyak(recorded.result.quadratic).learning_rate),
+        "momentum.used": "0.9",
         "hessian.largest": str(recorded.result.quadratic.largest),
         "hessian.condition": str(recorded.result.quadratic.condition),
+        "hessian.steps_of_slowest_mode": str(SLOWEST),
     }
+
+
+def test_the_slowest_mode_needs_so_many_steps(recorded):
+    """By the rule itself, mode by mode."""
+    eigenvalues = recorded.result.quadratic.eigenvalues
+    left, velocity, largest = np.ones(4), np.zeros(4), []
+    for _ in range(SLOWEST):
+        velocity = 0.9 * velocity + eigenvalues * left
+        left = left - 0.01 * velocity
+        largest.append(np.abs(left).max())
+    assert largest[-1] <= 1e-3 < largest[-2]
+
+
+def polyak(quadratic):
+    return p.Momentum("auto").tuned(quadratic.largest, quadratic.smallest)
 
 
 def test_the_params_typed_again_give_the_same_run(recorded, cli, store):
@@ -244,7 +263,13 @@ def test_result_json_is_exact(recorded):
         "power_series": result.power_series.tolist(),
         "formula": result.model.formula(result.params),
         "samples": {"total": 50, "used": 4, "floor": result.samples.floor, "domain": [-math.pi, math.pi]},
-        "learning_rate": {"used": 0.01, "max_stable": 3.8 / result.quadratic.largest},
+        "learning_rate": {
+            "used": 0.01,
+            "max_stable": 3.8 / result.quadratic.largest,
+            "best": polyak(result.quadratic).learning_rate,
+        },
+        "momentum": 0.9,
+        "steps_of_slowest_mode": SLOWEST,
         "hessian_eigenvalues": dict.fromkeys(("initial", "final"), result.quadratic.eigenvalues.tolist()),
         "computed_by": result.computed_by,
     }

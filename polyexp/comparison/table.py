@@ -80,8 +80,8 @@ class Comparison:
 
     @property
     def columns(self) -> list[Column]:
-        """What differs, how the runs ended, and last their names, which repeat in words what differs."""
-        return [*self.settings, *self.numbers, Column("name", [run.name for run in self.runs])]
+        """How the runs ended, in what they differ, and last their names, which repeat that in words."""
+        return [*self.numbers, *self.settings, Column("name", [run.name for run in self.runs])]
 
     @property
     def legend(self) -> list[str]:
@@ -92,8 +92,12 @@ class Comparison:
 
     @cached_property
     def settings(self) -> list[Column]:
-        """The settings in which the runs differ; a dash stands for one that a run does not have."""
-        return [Column(key, cells) for key, cells in _settings(self.runs) if _differ(cells)]
+        """The settings in which the runs differ, without those that follow from a group's choice, as its domain does from
+        `problem`; a dash stands for one that a run does not have.
+        """
+        every = dict(_settings(self.runs))
+        shown = {key: cells for key, cells in every.items() if _differ(cells)}
+        return [Column(key, cells) for key, cells in shown.items() if not _follows(cells, shown.get(_group(key)))]
 
     @cached_property
     def numbers(self) -> list[Column]:
@@ -149,6 +153,17 @@ def _settings(runs: Sequence[RecordedRun]) -> Iterator[tuple[str, list[str]]]:
 def _differ(cells: Sequence[str]) -> bool:
     """Whether there are two of them; what is left open (null) is the same as what a run does not have."""
     return len({NONE if cell == "null" else cell for cell in cells}) > 1
+
+
+def _group(key: str) -> str:
+    """`problem` of `problem.domain`; nothing for a group itself."""
+    group, dot, _ = key.partition(".")
+    return group if dot else ""
+
+
+def _follows(cells: Sequence[str], choices: Sequence[str] | None) -> bool:
+    """Whether a setting has one value for each choice of its group."""
+    return choices is not None and len(set(zip(choices, cells, strict=True))) == len(set(choices))
 
 
 def _metric(name: str, form: str = ".6g") -> Callable[[RecordedRun], str]:

@@ -35,6 +35,7 @@ class Stated:
     rounding: float
     ulps_of_largest: float
     ulps_of_value: float
+    outcome: str
 
     def lines(self) -> list[str]:
         """The same in sentences."""
@@ -47,6 +48,8 @@ class Stated:
             lines.append(
                 f"Maximum error against {self.target} on {POINTS} points of the domain: {up(self.target_error)}."
             )
+        if self.outcome == "DIVERGED":
+            lines.append("The run diverged: these are its last finite parameters, and no fit.")
         return [
             *lines,
             f"Rounding: on {POINTS} points of the domain it differs from the float64 model by at most {up(self.rounding)},",
@@ -74,6 +77,7 @@ def stated(formula: Formula, model: Model, params: np.ndarray, result: Mapping[s
         rounding=float(apart.max()),
         ulps_of_largest=float(apart.max() / _ulp(np.abs(exact).max(), kind)),
         ulps_of_value=float((apart / _ulp(np.abs(exact), kind)).max()),
+        outcome=str(result.get("outcome", "")),
     )
 
 

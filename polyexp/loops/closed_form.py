@@ -24,10 +24,10 @@ class ClosedForm(Loop, name="closed_form"):
 
     direct: ClassVar[bool] = True
 
-    def looks(self) -> np.ndarray:
+    def looks(self) -> list[int]:
         """At most 200 steps, from 1 to the last."""
         spread = np.geomspace(1, self.steps, min(MAX_LOOKS, self.steps))
-        return np.unique(np.append(np.rint(spread[:-1]).astype(np.int64), self.steps))
+        return sorted({*map(round, spread[:-1].tolist()), self.steps})
 
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:
         """There is no single step to take by hand: use another loop for that."""

@@ -1,11 +1,10 @@
 """What a loop is: a source of loss and gradient."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import ClassVar
-
-import numpy as np
 
 from polyexp.checks import positive, whole
 from polyexp.component import Component
@@ -16,6 +15,8 @@ __all__ = ["Gradient", "Loop", "ValueAndGradient", "squared_loss"]
 
 Gradient = Callable[[Array], Array]
 ValueAndGradient = Callable[[Array], tuple[Array, Array]]
+
+MAX_STEPS = 10**18  # more than anything takes
 
 
 @dataclass
@@ -38,16 +39,16 @@ class Loop(Component):
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        whole(self.key("steps"), self.steps, 1)
+        whole(self.key("steps"), self.steps, 1, MAX_STEPS)
         whole(self.key("log_every"), self.log_every, 1)
         if self.tolerance is not None:
             positive(self.key("tolerance"), self.tolerance)
         if self.patience is not None:
             whole(self.key("patience"), self.patience, 1)
 
-    def looks(self) -> np.ndarray:  # shape: (L,)
+    def looks(self) -> Iterable[int]:
         """The steps at which somebody looks: every `log_every`, and the last one."""
-        return np.append(np.arange(self.log_every, self.steps, self.log_every), self.steps)
+        return chain(range(self.log_every, self.steps, self.log_every), [self.steps])
 
     @abstractmethod
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:

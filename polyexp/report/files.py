@@ -45,7 +45,13 @@ def as_json(result: Result, known: Forecast, settings: Mapping[str, Any]) -> dic
             "floor": result.samples.floor,
             "domain": list(result.samples.domain),
         },
-        "learning_rate": {"used": _number(result.optimizer.learning_rate), "max_stable": known.limit},
+        "learning_rate": {
+            "used": _number(result.optimizer.learning_rate),
+            "max_stable": known.limit,
+            "best": known.best_rate,
+        },
+        "momentum": getattr(result.optimizer, "momentum", None),
+        "steps_of_slowest_mode": known.slowest,
         "hessian_eigenvalues": {
             "initial": [_number(value) for value in known.eigenvalues],
             "final": [_number(value) for value in final_eigenvalues(result)],

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.fit import Result
+from polyexp.fit import Outcome, Result
 from polyexp.forecast import Forecast
 from polyexp.report.pictures import Scene, grid, logarithmic, subject
 from polyexp.report.style import Palette, thinned
@@ -138,12 +138,18 @@ def _positive(values: np.ndarray) -> np.ndarray:
 
 
 def _layout(result: Result, known: Forecast, shown: Scene, steps: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
-    title = html.escape(subject(result))
+    diverged = ", DIVERGED" if result.outcome is Outcome.DIVERGED else ""
+    title = html.escape(f"{subject(result)}{diverged}")
     lines = []
     if known.lowest is not None and known.lowest > 0:
         green = {"color": Palette.GREEN, "dash": "dash", "width": 1.5}
         ends = {"x0": 0, "x1": 1, "y0": known.lowest, "y1": known.lowest}
-        lines = [{"type": "line", "xref": "x2 domain", "yref": "y2", "line": green, **ends}]
+        label = {
+            "text": "best possible" if known.exact else "lower bound",
+            "textposition": "start",
+            "yanchor": "bottom",
+        }
+        lines = [{"type": "line", "xref": "x2 domain", "yref": "y2", "line": green, "label": label, **ends}]
     return {
         "template": "plotly_white",
         "title": {"text": f"<b>{title}</b><br><sup>{html.escape(rate(known))}</sup>", "x": 0.01, "font": {"size": 16}},

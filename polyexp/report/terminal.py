@@ -15,7 +15,7 @@ from polyexp.fit import Look, Outcome, Result
 from polyexp.forecast import Forecast
 from polyexp.report.progress import FitBar, Pace, has_bars
 from polyexp.report.stream import Stream
-from polyexp.report.words import advice, coefficients, headline, loss_line, mode_rows, outlook, verdict
+from polyexp.report.words import advice, coefficients, ending, headline, loss_line, mode_rows, outlook, verdict
 
 __all__ = ["Terminal"]
 
@@ -95,7 +95,7 @@ class Terminal:
         self.say(headline(result))
         self.say(_table(coefficients(result)))
         taken = _count(result.steps, "step")
-        self.say(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {result.outcome.value}")
+        self.say(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {ending(result, known)}")
         for line in verdict(result, known):
             self.say(line)
         if result.outcome is Outcome.DIVERGED:

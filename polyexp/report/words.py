@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.fit import Look, Outcome, Result
-from polyexp.forecast import Forecast, alternative
+from polyexp.forecast import Forecast, alternative, at_most
 from polyexp.models import LegendreSeries
 from polyexp.optimizers import Momentum
 from polyexp.quadratic import quadratic_of
@@ -17,6 +17,7 @@ __all__ = [
     "best_power_series",
     "coefficients",
     "description",
+    "ending",
     "headline",
     "judgement",
     "learned",
@@ -83,7 +84,7 @@ def rate(known: Forecast) -> str:
     used = f"learning_rate={optimizer.learning_rate:.4g}{momentum}"
     if known.limit is None:
         return f"{used} has no limit that is known beforehand"
-    return f"{used} is {'stable' if optimizer.learning_rate <= known.limit else 'NOT stable'} (limit {known.limit:.4g})"
+    return f"{used} is {'stable' if optimizer.learning_rate <= known.limit else 'NOT stable'} (limit {at_most(known.limit)})"
 
 
 def _prospect(known: Forecast) -> str:
@@ -106,7 +107,7 @@ def verdict(result: Result, known: Forecast, *, rate_alone: bool = False) -> lis
     """How far from the best possible a run has ended, and what to try, in sentences; `rate_alone` as in `advice`."""
     if known.lowest is None:
         return []
-    above = float(result.loss) - known.lowest if result.excess is None else float(result.excess)
+    above = _above(result, known)
     what = "the best possible loss of this model" if known.exact else "what any polynomial of its degree can reach"
     distance = f"That is {above:.4g} above {what}, {known.lowest:.4g}."
     if above > _close(known):
@@ -115,6 +116,18 @@ def verdict(result: Result, known: Forecast, *, rate_alone: bool = False) -> lis
         distance,
         "It is as good as the best: only another model can do better, such as one of a higher model.degree.",
     ]
+
+
+def ending(result: Result, known: Forecast) -> str:
+    """Why a run ended, with its advice; a run that is as good as the best needs none."""
+    outcome: Outcome = result.outcome
+    best = outcome is Outcome.MAX_STEPS and known.lowest is not None and _above(result, known) <= _close(known)
+    return "All steps were taken." if best else str(outcome.value)
+
+
+def _above(result: Result, known: Forecast) -> float:
+    """How far the result is above the lowest loss that is known."""
+    return float(result.loss) - (known.lowest or 0.0) if result.excess is None else float(result.excess)
 
 
 def mode_rows(known: Forecast) -> list[tuple[str, str, str, str]]:
@@ -165,11 +178,10 @@ def description(result: Result, known: Forecast) -> str:
 
 def judgement(result: Result, known: Forecast) -> str:
     """How a run ended, how far that is from the best possible, how long that takes and what to try, as one paragraph."""
-    outcome: Outcome = result.outcome
     sentences = [f"Loss {result.loss:.4g} after {result.steps} steps.", *verdict(result, known, rate_alone=True)]
     if known.final_loss is not None and float(result.excess) > _close(known):
         sentences.insert(2, f"The slowest mode needs {_slowest(known)} steps.")
-    return " ".join([*sentences, f"{outcome.name}: {outcome.value}"])
+    return " ".join([*sentences, f"{result.outcome.name}: {ending(result, known)}"])
 
 
 def learned(result: Result) -> list[str]:

@@ -20,6 +20,7 @@ from polyexp.tracking.store import Store, without_password
 __all__ = ["RecordedRun", "RecordedRuns", "Selection", "fitted"]
 
 LEAST_LETTERS = 6  # of an id
+NUMBER = re.compile(r"\d+(e\d+)?e?")  # 8e511057 on a command line is infinity
 PAGE = 1000  # runs asked for at a time
 HAS_RESULT = "tags.`polyexp.outcome` != ''"  # this tag is written with the result, and by nothing else
 COMPARISON = "comparison"  # polyexp.kind of a record that is no fit
@@ -40,8 +41,8 @@ class RecordedRun:
 
     @property
     def label(self) -> str:
-        """The first letters of the id, enough to type it again."""
-        return self.id[:8]
+        """The first letters of the id, enough to type it again: eight, or more where these would be read as a number."""
+        return next((self.id[:n] for n in range(8, 33) if not NUMBER.fullmatch(self.id[:n])), self.id)
 
     @property
     def outcome(self) -> str | None:
@@ -103,7 +104,9 @@ class RecordedRuns:
     def by_id(self, word: str, key: str) -> RecordedRun:
         """The run whose id begins with `word`; InputError, about `key`, where there is none, or more than one."""
         wanted = f"a run's id, or its first {LEAST_LETTERS} or more letters"
-        require(bool(re.fullmatch(f"[0-9a-f]{{{LEAST_LETTERS},32}}", word)), key, wanted, word)
+        if not re.fullmatch(f"[0-9a-f]{{{LEAST_LETTERS},32}}", word):
+            hint = f""" An id that reads as a number needs quotes of its own: "{key}='...'".""" if _reads(word) else ""
+            raise InputError(f"`{key}` must be {wanted}, got {word!r}.{hint}")
         found = self._client.search_runs(self._all_experiments(), f"attributes.run_id LIKE '{word}%'", max_results=2)
         if len(found) > 1:
             raise InputError(
@@ -172,7 +175,8 @@ class RecordedRuns:
         return [one.experiment_id for one in self._client.search_experiments()]
 
     def _nearest(self, word: str) -> str:
-        return nearest(word, [run.id[: len(word)] for run in self.select(Selection(last=100))])
+        """Of letters that say nothing only nearly the same ones are near."""
+        return nearest(word, [run.id[: len(word)] for run in self.select(Selection(last=100))], cutoff=0.8)
 
 
 def fitted(result: Mapping[str, Any]) -> tuple[Model, np.ndarray, tuple[float, float]]:
@@ -211,6 +215,15 @@ def _recorded(run: Any, client: Any) -> RecordedRun:
     return RecordedRun(
         info.run_id, info.run_name, info.status, info.experiment_id, data.params, data.metrics, data.tags, client
     )
+
+
+def _reads(word: str) -> bool:
+    """Whether it is what Hydra makes of a number."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _words(selection: Selection) -> str:

@@ -125,6 +125,9 @@ def derived_params(result: Result, known: Forecast) -> dict[str, Any]:
         "samples.note": result.samples.note or None,
         "learning_rate.used": result.optimizer.learning_rate,
         "learning_rate.max_stable": known.limit,
+        "learning_rate.best": known.best_rate,
+        "momentum.used": getattr(result.optimizer, "momentum", None),
+        "hessian.steps_of_slowest_mode": known.slowest,
         "hessian.largest": float(known.eigenvalues[0]),
         "hessian.condition": known.condition,
     }
