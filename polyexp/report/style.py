@@ -29,6 +29,7 @@ Figure = Any
 """A matplotlib Figure; the library is imported when one is made."""
 
 LEFT, RIGHT, BOTTOM, TOP = 0.85, 0.15, 0.62, 0.78  # inches around the axes; above them are title, note and legend
+LABEL = 0.62  # inches from the y axis to its name: wide enough for 6 x 10^-1, and inside the picture
 WIDTH = 6.0  # inches, of 100 pixels each in a pane of 600
 DPI = 150
 MAX_TITLE = 60  # letters
@@ -71,6 +72,8 @@ def figure(
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=9)
+        ax.tick_params(which="minor", labelsize=7.5)
+        ax.yaxis.set_label_coords(-LABEL / (WIDTH - LEFT - RIGHT), 0.5)
     written: dict[str, Any] = {"x": 0.1 / WIDTH, "ha": "left", "va": "top", "parse_math": False}
     made.suptitle(plain(shortened(title, MAX_TITLE)), y=1 - 0.1 / height, fontsize=11, fontweight="bold", **written)
     made.text(y=1 - 0.33 / height, s=plain(note), fontsize=8.5, color="#444444", **written)
