@@ -88,17 +88,19 @@ class Forecast:
 
     def steps_to_at_best_rate(self, excess: float) -> int | None:
         """The same with `learning_rate=auto`; None too where the optimizer knows no best rate."""
-        if self.quadratic is None or not self.optimizer.tunable:
-            return None
-        best = tuned(replace(self.optimizer, learning_rate="auto"), self.model, self.quadratic)
-        return _steps_to(self.quadratic, best, self.initial, excess)
+        best = self._at_best_rate
+        return _steps_to(self.quadratic, best, self.initial, excess) if self.quadratic and best else None
 
     @property
     def best_rate(self) -> float | None:
         """The rate that `learning_rate=auto` takes; None where the optimizer or the model knows none."""
+        return float(self._at_best_rate.learning_rate) if self._at_best_rate else None
+
+    @property
+    def _at_best_rate(self) -> Optimizer | None:
         if self.quadratic is None or not self.optimizer.tunable:
             return None
-        return float(tuned(replace(self.optimizer, learning_rate="auto"), self.model, self.quadratic).learning_rate)
+        return tuned(replace(self.optimizer, learning_rate="auto"), self.model, self.quadratic)
 
 
 def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, initial: np.ndarray) -> Forecast:
