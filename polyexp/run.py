@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import polyexp
+from polyexp.base import version
 from polyexp.config import GROUPS, Experiment, spell
 from polyexp.fit import Look, Result, computed_by, fit
 from polyexp.report import Terminal, write
@@ -81,7 +81,7 @@ def _shown(experiment: Experiment, job: Job, result: Result, terminal: Terminal)
 
 def _about(experiment: Experiment, job: Job, by: str) -> About:
     tags = {
-        "polyexp.version": polyexp.__version__,
+        **version.tags(),
         "polyexp.fingerprint": experiment.fingerprint(),
         "polyexp.computed_by": by,
         "polyexp.overrides": " ".join(job.overrides),

@@ -16,6 +16,7 @@ ROOT = Path(polyexp.__file__).parent
 # A row imports only from the rows above it; the members of a package count as one row. `polyexp` is the __init__,
 # which gathers everything down to fit.
 ROWS = (
+    "base",
     "checks",
     "component",
     "samples",

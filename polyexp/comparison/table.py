@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-import polyexp
+from polyexp.base import version
 from polyexp.checks import InputError
 from polyexp.config import SETTINGS
 from polyexp.tracking import RecordedRun, fitted
@@ -123,7 +123,7 @@ class Comparison:
         """The tags of the comparison's own record."""
         ids = [run.id for run in self.runs]
         return {
-            "polyexp.version": polyexp.__version__,
+            **version.tags(),
             "polyexp.compared": " ".join(ids[:MAX_IDS]) + (" ..." if len(ids) > MAX_IDS else ""),
             "polyexp.output_folder": str(folder),
         }

@@ -1,6 +1,6 @@
 """The polynomial of a recorded run, ready to be written."""
 
-import polyexp
+from polyexp.base import version
 from polyexp.export.formats import Exported
 from polyexp.export.formula import formula_of
 from polyexp.export.stated import stated
@@ -16,4 +16,5 @@ def export(run: RecordedRun, basis: str, precision: str, function: str) -> Expor
     formula = formula_of(model, params, basis).to(precision)
     measured = stated(formula, model, params, result, domain)
     degree = f"of degree {formula.degree} fitted to {measured.target}"
-    return Exported(function, formula, f"{model.choice} {degree}, by polyexp {polyexp.__version__}", run.id, measured)
+    source = f"{model.choice} {degree}, exported by polyexp {version.described()}"
+    return Exported(function, formula, source, run.id, measured)

@@ -1,0 +1,3 @@
+"""What everything else of polyexp builds on."""
+
+__all__: list[str] = []
