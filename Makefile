@@ -1,7 +1,7 @@
 # make run    set up and run the default experiment      make lint     ruff and mypy
 # make test   set up and run the tests                   make format   let ruff rewrite what it can
 # make ui     MLflow's pages over outputs/mlflow.db      make clean    remove what was built (never outputs/)
-# make bench  benchmarks, to benchmarks/results/
+# make bench  benchmarks, to benchmarks/results/     make dist     the sdist and the wheel, to dist/
 # make test-browser   look at MLflow's pages in Chromium, which is installed where it is missing (Debian, Ubuntu)
 # make screenshots    the same, keeping the pictures of docs/comparing-runs.md
 
@@ -14,7 +14,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: run test test-slow test-wheel test-browser screenshots bench lint format ui clean
+.PHONY: run test test-slow test-wheel test-browser screenshots bench dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -42,6 +42,10 @@ test-slow: .venv/dev
 # Built, installed into an environment of its own and run from another folder.
 test-wheel: .venv/dev
 	$(BIN)/python -m pytest -m wheel $(ARGS)
+
+# The tools of .venv build both, so that nothing is downloaded.
+dist: .venv/dev
+	$(BIN)/python -m build --no-isolation
 
 # Everything on one core; the table goes to benchmarks/results/.
 bench: .venv/bench

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
 import polyexp as p
+from polyexp.base import version
 from polyexp.export import FORMATS, Exported, formula_of, is_name, stated, up
 from polyexp.export.stated import points_of
 from polyexp.tracking import RecordedRun
@@ -298,6 +299,7 @@ def test_every_model_is_exported_to_its_run(model, fitted_runs):
     expected = np.polynomial.Polynomial(result["power_series"])(x)
     np.testing.assert_allclose([space["polynomial"](one) for one in x], expected, rtol=0, atol=1e-9)
     assert f"the 60 samples of sin: {up(result['max_error'])}." in source
+    assert f"exported by polyexp {version.described()}, run {ids[model]}." in source
     for line in source.splitlines()[:3]:
         assert line.removeprefix("# ") in done.out
 

@@ -211,6 +211,7 @@ def test_the_commit_is_recorded_in_a_checkout(recorded):
     if asked.returncode:
         pytest.skip("not a git checkout")
     assert recorded.run.data.tags["mlflow.source.git.commit"] == asked.stdout.strip()
+    assert recorded.run.data.tags["polyexp.commit"].removesuffix("-dirty") == asked.stdout.strip()
 
 
 def test_the_description_has_the_formula_and_a_table(recorded):

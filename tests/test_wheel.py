@@ -1,12 +1,17 @@
-"""The built wheel, installed into an environment of its own, works from any folder. Run by `make test-wheel`."""
+"""Sdist and wheel as they are built: the wheel works in an environment of its own. Run by `make test-wheel`."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from polyexp.base import version
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.wheel
@@ -22,15 +27,99 @@ def call(*words, cwd):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def built(tmp_path_factory):
+    """The sdist, and the wheel that is built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    call(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
+
+
+@pytest.fixture(scope="module")
+def unpacked(built, tmp_path_factory):
+    """The folder that the sdist unpacks to, where there is no git."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(built[0]) as archive:
+        archive.extractall(folder, filter="data")
+    (inside,) = folder.iterdir()
+    return inside
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
     """The `bin` folder of a clean environment that holds the wheel and what it asks for."""
     folder = tmp_path_factory.mktemp("wheel")
-    call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
     call(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
-    (wheel,) = folder.glob("*.whl")
     pip = [folder / "venv/bin/python", "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt"]
-    call(*pip, wheel, cwd=folder)
+    call(*pip, built[1], cwd=folder)
     return folder / "venv/bin"
+
+
+def test_the_wheel_holds_the_package(built):
+    names = zipfile.ZipFile(built[1]).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"polyexp"}
+    assert {"polyexp/py.typed", "polyexp/conf/config.yaml"} <= set(names)
+
+
+def test_the_sdist_holds_all_that_git_keeps(unpacked):
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    kept = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    there = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+    assert kept - there == set()
+
+
+def test_both_carry_the_commit(built, unpacked):
+    if not (commit := version.commit()):
+        pytest.skip("no commit is known here")
+    assert version.commit_of(unpacked) == commit
+    assert zipfile.ZipFile(built[1]).read(version.COMMIT_FILE).decode() == f"{commit}\n"
+
+
+def test_the_tests_run_in_an_unpacked_sdist(unpacked):
+    """Those that look at files outside of the package, or at git; all of them run there."""
+    names = ("architecture", "packaging", "models", "tracking")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *(f"tests/test_{name}.py" for name in names)],
+        cwd=unpacked,
+        env=ENVIRONMENT | {"PYTHONPATH": str(unpacked)},  # rather than an editable install of the checkout
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_another_program_sees_types(installed, tmp_path):
+    """Outside code under `mypy --strict`, in a folder of its own."""
+    (tmp_path / "outside.py").write_text(OUTSIDE)
+    options = ("--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, f"--python-executable={installed / 'python'}", "outside.py"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    revealed, wrong, summary = done.stdout.splitlines()
+    assert re.fullmatch(r'outside.py:3: note: Revealed type is "polyexp\.[\w.]*Result"', revealed)
+    assert wrong.startswith('outside.py:4: error: Argument "degree" to "PowerSeries" has incompatible type "str"')
+    assert summary == "Found 1 error in 1 file (checked 1 source file)"
+
+
+OUTSIDE = """\
+from polyexp import Legendre, PowerSeries, Problem, fit
+
+reveal_type(fit(Problem("sin"), Legendre()))
+PowerSeries(degree="seven")
+"""
+
+
+def test_the_installed_package_knows_its_version_and_commit(built, installed, tmp_path):
+    code = "import polyexp; from polyexp.base.version import commit; print(polyexp.__version__, commit(), sep='\\n')"
+    name, commit = call(installed / "python", "-c", code, cwd=tmp_path).splitlines()
+    assert built[1].name == f"polyexp-{name}-py3-none-any.whl"
+    assert commit == str(version.commit())
 
 
 def test_run_from_an_empty_folder_is_recorded_there(installed, tmp_path):
