@@ -78,7 +78,7 @@ def test_both_carry_the_commit(built, unpacked):
 
 
 def test_the_tests_run_in_an_unpacked_sdist(unpacked):
-    """Those that look at files outside of the package, or at git; all of them run there."""
+    """A part of the tests: those that read files outside of the package, and those that ask git."""
     names = ("architecture", "packaging", "models", "tracking")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *(f"tests/test_{name}.py" for name in names)],
