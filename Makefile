@@ -1,9 +1,9 @@
-# make run    set up and run the default experiment      make lint     ruff and mypy
-# make test   set up and run the tests                   make format   let ruff rewrite what it can
-# make ui     MLflow's pages over outputs/mlflow.db      make clean    remove what was built (never outputs/)
-# make bench  benchmarks, to benchmarks/results/     make dist     the sdist and the wheel, to dist/
-# make test-browser   look at MLflow's pages in Chromium, which is installed where it is missing (Debian, Ubuntu)
-# make screenshots    the same, keeping the pictures of docs/comparing-runs.md
+# `make help` lists the targets from the comments behind them; a new target needs a comment, too.
+
+## ARGS     arguments to pass on: make run ARGS='model=legendre', make test ARGS='-k forecast'
+## PORT     the port of make ui
+## OUTPUTS  the folder whose runs make ui shows
+## PYTHON   the Python that .venv is made with
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: run test test-slow test-wheel test-browser screenshots bench dist lint format ui clean
+.PHONY: help run test test-slow test-wheel test-browser screenshots bench dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -30,51 +30,56 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
-run: .venv/polyexp
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+run: .venv/polyexp ## set up .venv and run the default experiment (the default target)
 	$(BIN)/python -m polyexp $(ARGS)
 
-test: .venv/dev
+test: .venv/dev ## run the tests, but for the slow ones
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-slow: .venv/dev
+test-slow: .venv/dev ## run the tests that take long or start servers
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
 
 # Built, installed into an environment of its own and run from another folder.
-test-wheel: .venv/dev
+test-wheel: .venv/dev ## build the wheel, install it elsewhere and test it
 	$(BIN)/python -m pytest -m wheel $(ARGS)
 
 # The tools of .venv build both, so that nothing is downloaded.
-dist: .venv/dev
+dist: .venv/dev ## build the sdist and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
 # Everything on one core; the table goes to benchmarks/results/.
-bench: .venv/bench
+bench: .venv/bench ## run the benchmarks and write them to benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-test-browser: .venv/dev
+test-browser: .venv/dev ## test MLflow's pages in Chromium (installed where missing: Debian, Ubuntu)
 	command -v chromium || command -v chromium-browser || command -v google-chrome || \
 		(apt-get update && apt-get install --yes chromium)
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 screenshots: export POLYEXP_SCREENSHOTS = $(CURDIR)/docs/images
-screenshots: test-browser
+screenshots: test-browser ## run test-browser and renew the pictures of docs/comparing-runs.md
 
-lint: .venv/dev
+lint: .venv/dev ## check style and types with ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/dev
+format: .venv/dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # One worker and no job runners: ready in 6 seconds instead of 19, and a sixth of the memory.
-ui: .venv/polyexp
+ui: .venv/polyexp ## serve MLflow's pages over outputs/mlflow.db
 	-@$(BIN)/python -c 'import sys; from polyexp.tracking.store import open_store; from polyexp.tracking.view import links; \
 		print(*links(open_store(sys.argv[1]).client, sys.argv[2]), sep="\n")' \
 		"sqlite:///$(OUTPUTS)/mlflow.db" "http://127.0.0.1:$(PORT)"
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port $(PORT) \
 		--backend-store-uri "sqlite:///$(OUTPUTS)/mlflow.db" --default-artifact-root "$(OUTPUTS)/artifacts"
 
-clean:
+clean: ## remove everything that was built, but never outputs/
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
