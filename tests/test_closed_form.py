@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import polyexp as p
 from polyexp.forecast import forecast
 
+pytestmark = pytest.mark.numeric
+
 SIN = p.Problem().samples()
 EXP = p.Problem("exp", domain=[-1, 1], num_samples=300, noise=0.05, sampling="uniform", loss="sum").samples(1)
 NUMPY = p.NumPy()
