@@ -9,8 +9,6 @@ from commands import all_runs, run_cli
 
 from polyexp.composition import choices
 
-pytestmark = pytest.mark.numeric
-
 QUICK = ("backend=numpy", "tracking=none")
 OUTLOOK = (
     "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45, the best possible is "

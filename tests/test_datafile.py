@@ -23,8 +23,6 @@ from polyexp import InputError, datafile, problem
 from polyexp.composition import conf_dir, prepare
 from polyexp.datafile import DataFile
 
-pytestmark = pytest.mark.numeric
-
 X = np.array([0.1, -2.5e-308, 1e300, 5e-324, -0.0])
 Y = np.array([1 / 3, 2.0, 3.0, -1e-5, 1.7976931348623157e308])
 W = np.array([1.0, 0.0, 0.25, 2.0, 1e-9])
