@@ -3,6 +3,8 @@
 ## ARGS     arguments to pass on: make run ARGS='model=legendre', make test ARGS='-k forecast'
 ## PORT     the port of make ui
 ## OUTPUTS  the folder whose runs make ui shows
+## FULL     FULL=1 makes make test-kernels run all numeric tests
+## SEED     the seed of make test-kernels' sample
 ## PYTHON   the Python that .venv is made with
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help run test test-slow test-wheel test-browser screenshots bench dist lint format ui clean
+.PHONY: help run test test-slow test-kernels test-wheel test-browser screenshots bench dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -43,6 +45,10 @@ test: .venv/dev ## run the tests, but for the slow ones
 
 test-slow: .venv/dev ## run the tests that take long or start servers
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
+
+# Each kernel in processes of its own, which alone set OPENBLAS_CORETYPE.
+test-kernels: .venv/dev ## run a sample of the numeric tests under other processors' kernels; all: FULL=1
+	$(BIN)/python -m tests.kernels $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 
 # Built, installed into an environment of its own and run from another folder.
 test-wheel: .venv/dev ## build the wheel, install it elsewhere and test it

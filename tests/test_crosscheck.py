@@ -13,6 +13,8 @@ from polyexp.component import Component
 from polyexp.crosscheck import MOST, TOLERANCE, ComplexStep, crosscheck, promises, sets
 from polyexp.report.crosscheck import crosscheck_verdict
 
+pytestmark = pytest.mark.numeric
+
 PROBLEM = p.Problem("exp", domain=list(DOMAIN), num_samples=60)
 WHOLE = PROBLEM.samples()
 RATE = p.GradientDescent(1e-4)

@@ -11,6 +11,8 @@ import polyexp as p
 from polyexp.problem import TARGETS
 from polyexp.report.words import description, judgement, learned, taylor_coefficients
 
+pytestmark = pytest.mark.numeric
+
 
 def table(text):
     """A Markdown table as heads and rows."""

@@ -15,6 +15,8 @@ from polyexp import Samples, fit
 from polyexp.composition import choices, conf_dir, prepare
 from polyexp.config import GROUPS, build
 
+pytestmark = pytest.mark.numeric
+
 
 @dataclass
 class Golden:

@@ -24,6 +24,8 @@ from polyexp.export.stated import points_of
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
 
+pytestmark = pytest.mark.numeric
+
 DOMAIN = (-2.0, 3.0)
 NAMED = {"model": "a_model", "problem": "sin", "problem.target": "sin"}
 MODELS = {

@@ -12,6 +12,8 @@ from numpy.polynomial import polynomial
 
 import polyexp as p
 
+pytestmark = pytest.mark.numeric
+
 every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)
 every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)

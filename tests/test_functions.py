@@ -11,6 +11,8 @@ import polyexp as p
 from polyexp.loops import functions
 from polyexp.loops.functions import ElementwiseFunction, ModelFunction, lift
 
+pytestmark = pytest.mark.numeric
+
 X = np.linspace(-2, 3, 7)
 
 every_model = pytest.mark.parametrize("cls", MODELS, ids=named)

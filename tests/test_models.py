@@ -11,6 +11,8 @@ from numpy.polynomial import Polynomial, legendre
 
 import polyexp as p
 
+pytestmark = pytest.mark.numeric
+
 DEGREES = [0, 1, 2, 3, 7, 12]
 X = np.linspace(*DOMAIN, 41)
 

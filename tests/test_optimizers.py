@@ -9,6 +9,8 @@ from cases import OPTIMIZERS, PLACES, RUNS, assert_close, named, normal
 
 import polyexp as p
 
+pytestmark = pytest.mark.numeric
+
 every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
 every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)
 

@@ -8,6 +8,8 @@ from numpy.polynomial import chebyshev
 import polyexp as p
 from polyexp.problem import SAMPLING, TARGETS
 
+pytestmark = pytest.mark.numeric
+
 BY_HAND = {
     "sin": [np.sin(-0.5), np.sin(2.0)],
     "cos": [np.cos(-0.5), np.cos(2.0)],

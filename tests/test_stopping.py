@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import polyexp as p
 from polyexp.forecast import forecast
 
+pytestmark = pytest.mark.numeric
+
 SIN = p.gauss(p.Problem().samples(), 7)
 NUMPY = p.NumPy()
 CONVERGED, STALLED, MAX_STEPS, DIVERGED = (
