@@ -1,23 +1,21 @@
 """An environment that is the same on every machine, and MLflow stores that cost no migration."""
 
 import os
-import socket
 import sqlite3
 from contextlib import closing
 
 import pytest
 import torch
-from commands import run_cli
 
 from polyexp.tracking.store import open_store
-
-torch.set_num_threads(1)
-for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
-    del os.environ[name]
-os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"}
+from tests.helpers.commands import run_in_process
 
 
 def pytest_configure(config):
+    torch.set_num_threads(1)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
+        del os.environ[name]
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"}
     # MLflow's own use of SQLAlchemy; every other warning is an error (pyproject.toml).
     config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy:DeprecationWarning")
 
@@ -46,21 +44,19 @@ def new_store(empty_store):
 
 
 @pytest.fixture
-def cli(tmp_path, new_store):
+def bare_cli(tmp_path):
+    """`polyexp` in an empty folder."""
+    return lambda *args: run_in_process(*args, cwd=tmp_path)
+
+
+@pytest.fixture
+def cli(tmp_path, new_store, bare_cli):
     """`polyexp` in `tmp_path`, where the default store exists."""
     new_store(tmp_path / "outputs" / "mlflow.db")
-    return lambda *args: run_cli(*args, cwd=tmp_path)
+    return bare_cli
 
 
 @pytest.fixture
 def store(tmp_path):
     """MLflow's view of the default store of `cli`."""
     return open_store(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}").client
-
-
-@pytest.fixture
-def free_port():
-    """A port of the loopback interface on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

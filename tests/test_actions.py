@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from commands import all_runs, run_cli
 
 from polyexp.composition import choices
+from tests.helpers.stores import all_runs
 
 QUICK = ("backend=numpy", "tracking=none")
 OUTLOOK = (
@@ -37,12 +37,6 @@ LIMIT = (
     "{}`optimizer.allow_divergence=true` runs it all the same.\n"
 )
 AUTO = "`optimizer.learning_rate=auto` finds one, "
-
-
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
 
 
 def files(folder):

@@ -3,13 +3,12 @@
 import ast
 import importlib
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import polyexp
+from tests.helpers.commands import loaded_by
 
 ROOT = Path(polyexp.__file__).parent
 
@@ -162,15 +161,6 @@ def test_everything_public_has_a_docstring(path):
 
 
 # What importing costs
-
-
-def loaded_by(code):
-    """Which heavy libraries a fresh Python has loaded after this code."""
-    heavy = ("torch", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich")
-    program = f"{code}\nimport sys\nprint(*[name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
 
 
 def test_importing_polyexp_is_light():

@@ -5,15 +5,9 @@ from contextlib import closing
 
 import pytest
 import torch
-from commands import all_runs, run_cli
 
 from polyexp.composition import choices
-
-
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
+from tests.helpers.stores import all_runs
 
 
 def files_outside_the_run(folder):

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from commands import all_runs, run_cli, serving
 
 from polyexp.tracking.store import open_store
 from polyexp.tracking.view import PLAIN, decoded, of_sweep
+from tests.helpers.commands import run_in_process
+from tests.helpers.servers import serving
+from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.browser
 FLAGS = [
@@ -40,9 +42,11 @@ ASSISTANT_SEEN = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLo
 def recorded(tmp_path_factory):
     """A store with a sweep of 30 runs and three single ones; the keys of views and the ids of runs."""
     folder = tmp_path_factory.mktemp("recorded")
-    swept = run_cli("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
+    swept = run_in_process("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
     assert (swept.code, swept.err) == (0, "")
-    single = [run_cli(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS]
+    single = [
+        run_in_process(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS
+    ]
     assert [one.code for one in single] == [0, 0, 0]
     uri = f"sqlite:///{folder / 'outputs' / 'mlflow.db'}"
     runs = all_runs(open_store(uri).client)
@@ -55,12 +59,8 @@ def link(text):
 
 
 @pytest.fixture(scope="module")
-def address(recorded, tmp_path_factory):
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with serving(recorded.folder, recorded.uri, port) as where:
+def address(recorded):
+    with serving(recorded.folder, recorded.uri) as where:
         yield where
 
 

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from cases import MODELS, OPTIMIZERS, assert_close, named, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.forecast import forecast
+from tests.helpers.cases import MODELS, OPTIMIZERS, assert_close, named, normal
 
 SIN = p.Problem().samples()
 EXP = p.Problem("exp", domain=[-1, 1], num_samples=300, noise=0.05, sampling="uniform", loss="sum").samples(1)

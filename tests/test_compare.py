@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from commands import all_runs, run_cli
 from rich.console import Console
 
 from polyexp.comparison import Comparison, best_first, tables
@@ -17,6 +16,8 @@ from polyexp.comparison.picture import figure
 from polyexp.comparison.table import DETAILED, Detail
 from polyexp.tracking import RecordedRun, RecordedRuns, Selection
 from polyexp.tracking.store import open_store
+from tests.helpers.commands import run_in_process
+from tests.helpers.stores import all_runs
 
 
 def label(run_id):
@@ -43,7 +44,7 @@ class Store:
         self.unfinished = self.client.create_run(self.experiment, run_name="not yet").info.run_id
 
     def cli(self, *words):
-        return run_cli(*words, cwd=self.folder)
+        return run_in_process(*words, cwd=self.folder)
 
     @property
     def runs(self):

@@ -5,25 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from cases import DOMAIN, MODELS, named
-from commands import all_runs, run_cli
 
 import polyexp as p
 from polyexp.component import Component
 from polyexp.crosscheck import MOST, TOLERANCE, ComplexStep, crosscheck, promises, sets
 from polyexp.report.crosscheck import crosscheck_verdict
+from tests.helpers.cases import DOMAIN, MODELS, named
+from tests.helpers.stores import all_runs
 
 PROBLEM = p.Problem("exp", domain=list(DOMAIN), num_samples=60)
 WHOLE = PROBLEM.samples()
 RATE = p.GradientDescent(1e-4)
 FORMULATIONS = ["numpy manual cpu", "torch autograd cpu", "torch custom_function cpu", "torch manual cpu"]
 QUICK = ("action=crosscheck", "problem.num_samples=50", "loop.steps=20", "tracking=none")
-
-
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
 
 
 def checked(model, optimizer=RATE, *, whole=WHOLE, degree=None, **options):

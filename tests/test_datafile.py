@@ -4,8 +4,6 @@ import csv
 import datetime
 import gzip
 import io
-import subprocess
-import sys
 import zipfile
 from decimal import Decimal
 from fractions import Fraction
@@ -13,15 +11,15 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 import pytest
-from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from pyarrow import parquet
 
 from polyexp import InputError, datafile, problem
-from polyexp.composition import conf_dir, prepare
 from polyexp.datafile import DataFile
+from tests.helpers.commands import loaded_by, run_python
+from tests.helpers.config import composed
 
 X = np.array([0.1, -2.5e-308, 1e300, 5e-324, -0.0])
 Y = np.array([1 / 3, 2.0, 3.0, -1e-5, 1.7976931348623157e308])
@@ -469,12 +467,9 @@ def test_name_and_stamp(folder):
 
 
 def test_configuration_composes(folder):
-    prepare()
     written("daten 1.csv", b"t,h\n1,2\n")
     overrides = ["problem=file", "problem.path='daten 1.csv'", "problem.x=t", "problem.y=h", "problem.on_bad_rows=drop"]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("config", overrides)
-        default = compose("config", ["problem=file"])
+    cfg, default = composed(*overrides), composed("problem=file")
     file = OmegaConf.to_object(cfg.problem)
     assert file == DataFile(path="daten 1.csv", x="t", y="h", on_bad_rows="drop")
     assert columns(**vars(file)) == [[1.0], [2.0], [1.0]]
@@ -484,6 +479,8 @@ def test_configuration_composes(folder):
 MEASURE = """
 import resource, sys
 from polyexp.datafile import DataFile
+from tests.helpers.commands import loaded_by, run_python
+from tests.helpers.config import composed
 
 def rows(path):
     return sum(chunk.x.size for chunk in DataFile(path=path, weight="w").chunks())
@@ -521,15 +518,15 @@ def big_files(tmp_path_factory):
 @pytest.mark.parametrize(("ending", "megabytes"), [("csv", 110), ("parquet", 40), ("npz", 20)])
 def test_memory_is_bounded(ending, megabytes, big_files):
     files = [big_files / f"{size}.{ending}" for size in ("small", "big")]
-    done = subprocess.run([sys.executable, "-c", MEASURE, *files], capture_output=True, text=True, check=True)
-    rows, growth = map(int, done.stdout.split())
+    done = run_python(MEASURE, *files)
+    assert done.code == 0, done.err
+    rows, growth = map(int, done.out.split())
     assert rows == BIG
     assert growth < megabytes
 
 
 def test_only_reading_imports_pyarrow():
-    code = "import sys, polyexp.datafile; print(sorted({'pyarrow', 'torch', 'mlflow', 'pandas'} & set(sys.modules)))"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+    assert loaded_by("import polyexp.datafile") == []
     written("a.csv", b"x,y\n1,2\n")
-    code = f"{code.replace('; print', '; list(polyexp.datafile.DataFile(path=sys.argv[1]).chunks()); print')}"
-    assert subprocess.check_output([sys.executable, "-c", code, "a.csv"], text=True) == "['pyarrow']\n"
+    code = "import sys, polyexp.datafile; list(polyexp.datafile.DataFile(path=sys.argv[1]).chunks())"
+    assert loaded_by(code, "a.csv") == ["pyarrow"]

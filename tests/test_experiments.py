@@ -6,14 +6,14 @@ from dataclasses import MISSING, dataclass, field, fields
 import numpy as np
 import pytest
 import torch
-from cases import GPU
-from commands import all_runs, history, only_run
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from polyexp import Samples, fit
-from polyexp.composition import choices, conf_dir, prepare
+from polyexp.composition import choices, conf_dir
 from polyexp.config import GROUPS, build
+from tests.helpers.cases import GPU
+from tests.helpers.config import composed
+from tests.helpers.stores import all_runs, history, only_run
 
 
 @dataclass
@@ -193,12 +193,6 @@ def test_every_experiment_runs(cli, store):
 
 
 # The config files
-
-
-def composed(*overrides):
-    prepare()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
 
 
 OPTIONS = [(group, choice) for group in GROUPS for choice in choices(group)]

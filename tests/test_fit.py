@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from cases import MODELS, OPTIMIZERS, PATHS, PLACES, assert_close, named, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import polynomial
 
 import polyexp as p
+from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, PLACES, assert_close, named, normal
 
 every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)

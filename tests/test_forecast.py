@@ -4,13 +4,13 @@ import re
 
 import numpy as np
 import pytest
-from cases import MODELS, assert_close, named
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.forecast import alternative, first_step, forecast, require_stable
 from polyexp.report.words import advice, mode_rows, outlook, verdict
+from tests.helpers.cases import MODELS, assert_close, named
 
 SIN = p.Problem().samples()
 NUMPY = p.NumPy()

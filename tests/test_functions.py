@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from cases import MODELS, bound, named, normal
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, jacrev, vmap
 
 import polyexp as p
 from polyexp.loops import functions
 from polyexp.loops.functions import ElementwiseFunction, ModelFunction, lift
+from tests.helpers.cases import MODELS, bound, named, normal
 
 X = np.linspace(-2, 3, 7)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from cases import DOMAIN, MODELS, OPTIMIZERS, PATHS, RUNS, assert_close, bound, named, normal
 
 import polyexp as p
+from tests.helpers.cases import DOMAIN, MODELS, OPTIMIZERS, PATHS, RUNS, assert_close, bound, named, normal
 
 X = np.sort(np.random.RandomState(5).uniform(*DOMAIN, 30))
 WEIGHTED = p.Samples(X, np.cos(X), np.random.RandomState(6).random_sample(30), DOMAIN, floor=0.125)

@@ -4,12 +4,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from cases import DOMAIN, MODELS, RUNS, assert_close, bound, named, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial, legendre
 
 import polyexp as p
+from tests.helpers.cases import DOMAIN, MODELS, RUNS, assert_close, bound, named, normal
 
 DEGREES = [0, 1, 2, 3, 7, 12]
 X = np.linspace(*DOMAIN, 41)

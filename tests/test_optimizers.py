@@ -5,9 +5,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from cases import OPTIMIZERS, PLACES, RUNS, assert_close, named, normal
 
 import polyexp as p
+from tests.helpers.cases import OPTIMIZERS, PLACES, RUNS, assert_close, named, normal
 
 every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
 every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)

@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from commands import only_run
 from test_pictures import QUICK, Run
 
 import polyexp as p
 from polyexp.report.page import film, write_page
+from tests.helpers.stores import only_run
 
 EVIL = "</script><script>alert(1)</script> <img src=x onerror=alert(2)> é 数.csv"
 

@@ -1,12 +1,9 @@
 """The pictures of a run, tested by what they hold: curves, labels and limits."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import only_run, run_cli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Legendre
@@ -28,6 +25,8 @@ from polyexp.report.pictures import (
     updates,
 )
 from polyexp.report.style import plain, save, shortened, thinned
+from tests.helpers.commands import MAIN, loaded_by, run_in_process
+from tests.helpers.stores import only_run
 
 AUTO = p.GradientDescent("auto")
 ALL = ["fit.png", "loss.png", "coefficients.png", "modes.png"]
@@ -425,7 +424,7 @@ def pictures(folder):
 
 
 def test_a_single_run_draws_and_records_its_pictures(tmp_path, cli, store):
-    assert run_cli(*QUICK, cwd=tmp_path, pictures=True) == (0, "", "")
+    assert run_in_process(*QUICK, cwd=tmp_path, pictures=True) == (0, "", "")
     (folder,) = tmp_path.glob("outputs/runs/*/*")
     assert pictures(folder) == sorted(ALL)
     recorded = [one.path for one in store.list_artifacts(only_run(store).info.run_id)]
@@ -438,7 +437,7 @@ def test_a_run_is_recorded_even_where_no_picture_can_be_made(tmp_path, cli, stor
 
     monkeypatch.setattr("polyexp.report.settings.draw", full)
     said = "warning: the pictures of this run could not be made (OSError('No space left on device')).\n"
-    assert run_cli(*QUICK, cwd=tmp_path, pictures=True) == (0, "", said)
+    assert run_in_process(*QUICK, cwd=tmp_path, pictures=True) == (0, "", said)
     assert only_run(store).info.status == "FINISHED"
     assert "loss/final" in only_run(store).data.metrics
 
@@ -453,20 +452,15 @@ def test_when_pictures_are_drawn(wanted, single, job):
 
 def test_the_jobs_of_a_sweep_draw_nothing_unless_asked(tmp_path):
     sweep = ("-m", "seed=1", "tracking=none", *QUICK)
-    assert run_cli(*sweep, cwd=tmp_path, pictures=True).code == 0
+    assert run_in_process(*sweep, cwd=tmp_path, pictures=True).code == 0
     assert pictures(tmp_path) == []
-    assert run_cli(*sweep, "report.pictures=all", cwd=tmp_path, pictures=True).code == 0
+    assert run_in_process(*sweep, "report.pictures=all", cwd=tmp_path, pictures=True).code == 0
     assert pictures(tmp_path) == sorted(ALL)
 
 
 def test_a_run_without_pictures_does_not_load_their_libraries(tmp_path):
-    program = (
-        "import sys; from polyexp.__main__ import main; code = main(); "
-        "print(code, [name for name in ('matplotlib', 'plotly') if name in sys.modules])"
-    )
     words = (*QUICK, "tracking=none", "report.pictures=none")
-    done = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("0 []\n", "")
+    assert not {"matplotlib", "plotly"} & set(loaded_by(MAIN, *words, cwd=tmp_path))
 
 
 def test_a_wrong_word_is_refused(cli, tmp_path):

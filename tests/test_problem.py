@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from cases import LOOPS, MODELS, OPTIMIZERS, named
 from numpy.polynomial import chebyshev
 
 import polyexp as p
 from polyexp.problem import SAMPLING, TARGETS
+from tests.helpers.cases import LOOPS, MODELS, OPTIMIZERS, named
 
 BY_HAND = {
     "sin": [np.sin(-0.5), np.sin(2.0)],

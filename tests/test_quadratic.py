@@ -5,13 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from cases import MODELS, assert_close, named, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import polynomial
 
 import polyexp as p
 from polyexp.quadratic import hessian_eigenvalues, lowest_loss, quadratic_of
+from tests.helpers.cases import MODELS, assert_close, named, normal
 
 LINEAR = [cls for cls in MODELS if cls.linear]
 every_linear = pytest.mark.parametrize("cls", LINEAR, ids=named)

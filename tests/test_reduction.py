@@ -5,7 +5,6 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from cases import MODELS, OPTIMIZERS, PATHS, assert_close, named, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import chebyshev, legendre
@@ -16,6 +15,7 @@ from polyexp import problem, reduction
 from polyexp.models import degree_in_x
 from polyexp.quadratic import hessian_eigenvalues
 from polyexp.reduction import samples_for
+from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, assert_close, named, normal
 
 LINEAR = [cls for cls in MODELS if cls.linear]
 ORTHOGONAL = [p.LegendreSeries, p.ChebyshevSeries]  # accurate at any degree; powers and Hermite's polynomials grow

@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from cases import PATHS, assert_close, named
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.forecast import forecast
+from tests.helpers.cases import PATHS, assert_close, named
 
 SIN = p.gauss(p.Problem().samples(), 7)
 NUMPY = p.NumPy()

@@ -8,8 +8,6 @@ import math
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -17,12 +15,14 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from commands import all_runs, history, only_run, run_cli, serving
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
 import polyexp as p
 from polyexp.tracking.store import open_store
+from tests.helpers.commands import POLYEXP, execute, run_in_process, run_python, start
+from tests.helpers.servers import serving
+from tests.helpers.stores import all_runs, history, only_run
 
 ARGS = (
     "problem=cos",
@@ -64,7 +64,7 @@ class Recorded:
 
     def __init__(self, folder, store):
         self.folder, self.client = folder, store
-        self.exit = run_cli(*ARGS, cwd=folder)
+        self.exit = run_in_process(*ARGS, cwd=folder)
         self.run = only_run(store)
         self.artifacts = folder / "outputs" / "artifacts" / self.run.info.run_id / "artifacts"
         self.result = the_same_in_python()
@@ -207,10 +207,10 @@ def test_tags_say_who_what_and_how(recorded):
 
 
 def test_the_commit_is_recorded_in_a_checkout(recorded):
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(p.__file__).parent, capture_output=True, text=True)
-    if asked.returncode:
+    asked = execute(["git", "rev-parse", "HEAD"], Path(p.__file__).parent)
+    if asked.code:
         pytest.skip("not a git checkout")
-    assert recorded.run.data.tags["mlflow.source.git.commit"] == asked.stdout.strip()
+    assert recorded.run.data.tags["mlflow.source.git.commit"] == asked.out.strip()
 
 
 def test_the_description_has_the_formula_and_a_table(recorded):
@@ -369,15 +369,7 @@ def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
 )
 def test_an_interrupted_run_is_killed_with_what_was_seen(tmp_path, new_store, signum, code, says):
     uri = new_store(tmp_path / "outputs" / "mlflow.db")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "polyexp", *SHORT, "loop.steps=1000000000"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
-    )
-    with process:
+    with start([*POLYEXP, *SHORT, "loop.steps=1000000000"], cwd=tmp_path) as process:
         while not process.stdout.readline().startswith("Loss at    20 "):  # which comes after step 10 is recorded
             assert process.poll() is None
         process.send_signal(signum)
@@ -493,10 +485,9 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 @pytest.mark.slow
 def test_eight_processes_may_create_a_store_at_once(tmp_path):
     path = tmp_path / "a" / "b" / "mlflow.db"
-    command = [sys.executable, "-c", STARTED_TOGETHER, f"sqlite:///{path}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [f"1 {path.parent / 'artifacts'}"] * 8
+    done = run_python(STARTED_TOGETHER, f"sqlite:///{path}", cwd=tmp_path, strict=False)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [f"1 {path.parent / 'artifacts'}"] * 8
     client = open_store(f"sqlite:///{path}").client
     assert sorted(found.name for found in client.search_experiments()) == ["Default", "polyexp"]
     for name in ("Default", "polyexp"):  # beside the database, whichever process came first
@@ -507,7 +498,7 @@ def test_eight_processes_may_create_a_store_at_once(tmp_path):
 
 def test_a_relative_store_is_made_below_the_current_folder(tmp_path, new_store):
     new_store(tmp_path / "elsewhere" / "mine.db")
-    ended = run_cli(*SHORT, "tracking.uri=sqlite:///elsewhere/mine.db", cwd=tmp_path)
+    ended = run_in_process(*SHORT, "tracking.uri=sqlite:///elsewhere/mine.db", cwd=tmp_path)
     run = only_run(open_store(f"sqlite:///{tmp_path / 'elsewhere' / 'mine.db'}").client)
     assert ended.code == 0
     assert run.info.artifact_uri == f"{tmp_path / 'elsewhere' / 'artifacts' / run.info.run_id / 'artifacts'}"
@@ -518,7 +509,7 @@ def test_a_relative_store_is_made_below_the_current_folder(tmp_path, new_store):
 def test_a_folder_may_have_any_name(tmp_path, new_store):
     folder = tmp_path / "is it? #1"
     new_store(folder / "outputs" / "mlflow.db")
-    ended = run_cli(*SHORT, cwd=folder)
+    ended = run_in_process(*SHORT, cwd=folder)
     assert (ended.code, ended.err) == (0, "")
     assert f"--backend-store-uri 'sqlite:///{str(folder).replace('?', '%3F')}/outputs/mlflow.db'" in ended.out
     assert len(list((folder / "outputs" / "artifacts").rglob("result.json"))) == 1
@@ -528,8 +519,8 @@ def test_a_folder_may_have_any_name(tmp_path, new_store):
 def test_the_environment_names_the_store_and_the_command_line_wins(tmp_path, new_store, monkeypatch):
     mine, other = (new_store(tmp_path / f"{name}.db") for name in ("mine", "other"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mine)
-    run_cli(*SHORT, cwd=tmp_path)
-    run_cli(*SHORT, f"tracking.uri={other}", "tracking.experiment_name=by hand", cwd=tmp_path)
+    run_in_process(*SHORT, cwd=tmp_path)
+    run_in_process(*SHORT, f"tracking.uri={other}", "tracking.experiment_name=by hand", cwd=tmp_path)
     assert [len(all_runs(open_store(uri).client)) for uri in (mine, other)] == [1, 0]
     assert len(all_runs(open_store(other).client, "by hand")) == 1
     assert not (tmp_path / "outputs" / "mlflow.db").exists()
@@ -564,10 +555,10 @@ def test_a_deleted_experiment_is_not_written_to(cli, store):
 
 
 @pytest.mark.slow
-def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store, free_port):
-    with serving(tmp_path, new_store(tmp_path / "server.db"), free_port) as address:
+def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store):
+    with serving(tmp_path, new_store(tmp_path / "server.db")) as address:
         uri = address.replace("://", "://somebody:hunter2@")
-        ended = run_cli(*SHORT, f"tracking.uri={uri}", cwd=tmp_path)
+        ended = run_in_process(*SHORT, f"tracking.uri={uri}", cwd=tmp_path)
         client = MlflowClient(address)
         run = only_run(client)
         artifacts = [one.path for one in client.list_artifacts(run.info.run_id)]

@@ -2,11 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.commands import execute
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.wheel
@@ -16,9 +17,10 @@ ENVIRONMENT = {
 
 
 def call(*words, cwd):
-    done = subprocess.run([str(word) for word in words], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    """What a command that succeeds prints."""
+    done = execute(words, cwd, ENVIRONMENT, seconds=None)
+    assert done.code == 0, done.out + done.err
+    return done.out
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +55,9 @@ def test_console_script_sweeps_with_the_checked_sweeper(installed, tmp_path):
     options = ("backend=numpy", "tracking=none", "loop.steps=1")
     call(installed / "polyexp", "-m", "seed=0,1", *options, cwd=tmp_path)
     assert len(list(tmp_path.glob("outputs/sweeps/*/*/*/result.json"))) == 2
-    refused = subprocess.run(
-        [installed / "polyexp", "-m", "model.degree=1,-1", *options],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
-    assert refused.returncode == 2
-    assert refused.stderr == "polyexp: `model.degree` must be a whole number from 0 to 1000, got -1.\n"
+    refused = execute([installed / "polyexp", "-m", "model.degree=1,-1", *options], tmp_path, ENVIRONMENT)
+    assert refused.code == 2
+    assert refused.err == "polyexp: `model.degree` must be a whole number from 0 to 1000, got -1.\n"
 
 
 def test_experiments_are_carried(installed, tmp_path):
