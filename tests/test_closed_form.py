@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import polyexp as p
 from polyexp.forecast import forecast
 from tests.helpers.cases import MODELS, OPTIMIZERS, assert_close, named, normal
+from tests.helpers.references import OPTIMA, REFERENCES
 
 SIN = p.Problem().samples()
 EXP = p.Problem("exp", domain=[-1, 1], num_samples=300, noise=0.05, sampling="uniform", loss="sum").samples(1)
@@ -67,8 +68,9 @@ def test_manual_steps_follow_it_on_the_default_model(optimizer):
 
 def test_the_published_run():
     direct = fitted(p.Problem(), p.PowerSeries(), p.ClosedForm(), p.GradientDescent(1e-6))
-    assert direct.history.loss[-1] == pytest.approx(10.453272238920517, rel=1e-9)
-    assert direct.params[0] == pytest.approx(0.5319603102185427, rel=1e-9)
+    reference = REFERENCES["notebook/numpy"]
+    assert direct.history.loss[-1] == pytest.approx(reference.losses[4000], rel=reference.rtol)
+    assert direct.params[0] == pytest.approx(reference.parameters["w0"], rel=reference.rtol)
 
 
 @pytest.mark.parametrize("optimizer", DIRECT, ids=named)
@@ -172,7 +174,7 @@ def test_a_million_million_steps():
     np.testing.assert_allclose(ratios, ratios.mean(), rtol=1e-2)
     assert_close(direct.params, direct.quadratic.optimum, 1e-14)
     assert direct.excess < 1e-25
-    best = [0, 0.999449154, 0, -0.165837294, 0, 0.00799827634, 0, -0.000147718804]
+    best = OPTIMA["notebook/numpy"]["parameters"]
     np.testing.assert_allclose(direct.params, best, rtol=1e-8, atol=1e-11)
 
 

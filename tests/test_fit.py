@@ -11,6 +11,7 @@ from numpy.polynomial import polynomial
 
 import polyexp as p
 from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, PLACES, assert_close, named, normal
+from tests.helpers.references import LIMIT_CYCLE_RTOL, OPTIMA, REFERENCES, ZERO_BELOW
 
 every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)
@@ -21,52 +22,21 @@ SAMPLES = p.Samples.of(X, np.sin(2 * X))
 SHAPES = "x, y and weights must be equally long sequences of numbers, got shapes"
 
 
-def losses(result, *counts):
-    """The losses that a program prints at these counts: at the parameters before the last of so many updates."""
-    return [result.history.loss[result.history.step.tolist().index(count)] for count in counts]
+# Published runs: tests/data/reference_runs.json. The tolerances are part of the reference.
 
 
-# Published runs: shared/facts/reference_runs.md. The tolerances are part of the reference.
-
-DRAWN_BY_TORCH = [
-    1.5409960746765137,
-    -0.293428897857666,
-    -2.1787893772125244,
-    0.5684312582015991,
-    -1.0845223665237427,
-    -1.3985954523086548,
-    0.40334683656692505,
-    0.8380263447761536,
-]
-NUMPY_RANDN = [1.764052345967664, 0.4001572083672233, 0.9787379841057392, 2.240893199201458]
-LINEAR_3_1 = [-0.4248946011, -0.0043225177, 0.3097158372, -0.4751853347]
+def require_losses(result, reference):
+    """The losses that a program prints: those at the parameters before the last of so many updates."""
+    rows = [result.history.step.tolist().index(count) for count in reference.losses]
+    np.testing.assert_allclose(result.history.loss[rows], list(reference.losses.values()), rtol=reference.rtol)
 
 
 @every_path
 def test_notebook_a(backend_class, device, loop_class):
     result = p.fit(p.Problem(), p.PowerSeries(), loop=loop_class(), backend=backend_class(), device=device)
-    expected = [
-        98.4222571391124,
-        62.50964601457627,
-        40.85393937536411,
-        27.687735159193963,
-        19.586394970520097,
-        14.51554426711398,
-        11.265906069736054,
-        10.453272238920517,
-    ]
-    final = [
-        0.5319603102185427,
-        0.674042260973121,
-        0.5469865028758217,
-        0.37067539002283245,
-        0.2221828385272585,
-        -0.0020433761097460837,
-        -0.03574733098648533,
-        -0.005919157897293921,
-    ]
-    np.testing.assert_allclose(losses(result, 200, 800, 1400, 2000, 2600, 3200, 3800, 4000), expected, rtol=1e-9)
-    np.testing.assert_allclose(result.params, final, rtol=1e-9)
+    reference = REFERENCES["notebook/numpy"]
+    require_losses(result, reference)
+    np.testing.assert_allclose(result.params, reference.final, rtol=reference.rtol)
 
 
 @every_path
@@ -74,29 +44,19 @@ def test_notebook_b_and_c_in_float64(backend_class, device, loop_class):
     """From x as the programs have it, in float32: that is worth 2.5e-7 of the loss."""
     x = torch.linspace(-np.pi, np.pi, 4000).numpy()
     samples = p.Samples.of(x, np.sin(x.astype(float)))
-    model = p.PowerSeries(initial=DRAWN_BY_TORCH)
+    reference = REFERENCES["notebook/torch in float64"]
+    model = p.PowerSeries(initial=reference.initial)
     result = p.fit(samples, model, loop=loop_class(), backend=backend_class(), device=device)
-    expected = [411.60520053492286, 191.03400602515583, 105.73302149483582, 69.33537079783616]
-    np.testing.assert_allclose(losses(result, 200, 1400, 2600, 3800), expected, rtol=1e-9)
+    require_losses(result, reference)
 
 
 @every_path
 def test_notebook_b_and_c_in_float32(backend_class, device, loop_class):
-    model = p.PowerSeries(initial=DRAWN_BY_TORCH)
+    reference = REFERENCES["notebook/torch_manual"]
+    model = p.PowerSeries(initial=reference.initial)
     result = p.fit(p.Problem(), model, loop=loop_class(), backend=backend_class("float32"), device=device)
-    expected = [411.605438, 191.034027, 105.733185, 69.335526, 65.484612]
-    final = [
-        1.5744847059,
-        -0.2215019614,
-        -2.0531136990,
-        0.8622812629,
-        -0.7163600326,
-        -0.4471457601,
-        0.1131881625,
-        0.0407807864,
-    ]
-    np.testing.assert_allclose(losses(result, 200, 1400, 2600, 3800, 4000), expected, rtol=2e-6)
-    np.testing.assert_allclose(result.params, final, rtol=2e-6)
+    require_losses(result, reference)
+    np.testing.assert_allclose(result.params, reference.final, rtol=reference.rtol)
 
 
 def notebook_d(backend, device, loop):
@@ -111,28 +71,30 @@ def notebook_d(backend, device, loop):
     )
 
 
+def require_d(result, reference):
+    """The losses, b and d of program D, while a and c are rounding errors."""
+    require_losses(result, reference)
+    found = result.parameters
+    expected = reference.parameters
+    np.testing.assert_allclose([found[name] for name in expected], list(expected.values()), rtol=reference.rtol)
+    assert max(abs(found[name]) for name in reference.zero) < ZERO_BELOW
+
+
 @every_path
 def test_notebook_d_in_float32(backend_class, device, loop_class):
     result = notebook_d(backend_class("float32"), device, loop_class(steps=2000, log_every=100))
-    expected = [209.95834350585938, 144.660187, 50.978508, 14.877889633178711, 8.94364]
-    a, b, c, d = result.params
-    np.testing.assert_allclose(losses(result, 100, 200, 500, 1000, 2000), expected, rtol=1e-6)
-    np.testing.assert_allclose([b, d], [-2.208526849746704, 0.2554861009120941], rtol=1e-6)
-    assert max(abs(a), abs(c)) < 1e-6
+    require_d(result, REFERENCES["notebook/custom_function"])
 
 
 @every_path
 def test_notebook_d_in_float64(backend_class, device, loop_class):
     result = notebook_d(backend_class(), device, loop_class(steps=2000, log_every=100))
-    a, b, c, d = result.params
-    np.testing.assert_allclose(losses(result, 100, 2000), [209.95838531757312, 8.943643355960496], rtol=1e-9)
-    np.testing.assert_allclose([b, d], [-2.20852641519011, 0.2554861125088658], rtol=1e-9)
-    assert max(abs(a), abs(c)) < 1e-6
+    require_d(result, REFERENCES["notebook/custom_function in float64"])
 
 
 def test_notebook_d_reaches_the_cubic_optimum():
     result = notebook_d(p.NumPy(), p.CPU(), p.Manual(steps=20000, log_every=5000))
-    np.testing.assert_allclose(result.loss, 8.817165410007025, rtol=1e-9)
+    np.testing.assert_allclose(result.loss, OPTIMA["cubic"]["lowest"], rtol=1e-9)
 
 
 def tutorial(initial, backend, loop_class, optimizer=None, steps=2000, problem=None):
@@ -145,49 +107,43 @@ def tutorial(initial, backend, loop_class, optimizer=None, steps=2000, problem=N
     )
 
 
-@pytest.mark.parametrize("initial", ["normal", NUMPY_RANDN], ids=["drawn", "listed"])
+@pytest.mark.parametrize("initial", ["normal", REFERENCES["tutorial/numpy"].initial], ids=["drawn", "listed"])
 def test_tutorial_numpy(initial):
-    result = tutorial(initial, p.NumPy(), p.Manual)
-    expected = [1942.5981197543472, 86.37582610337256, 11.102981214394513]
-    final = [0.04878583756, 0.84438644083, -0.00841636878, -0.09157308290]
-    np.testing.assert_allclose(losses(result, 100, 1000, 2000), expected, rtol=1e-9)
-    np.testing.assert_allclose(result.params, final, rtol=1e-9, atol=6e-12)  # printed to 11 decimals
+    result, reference = tutorial(initial, p.NumPy(), p.Manual), REFERENCES["tutorial/numpy"]
+    require_losses(result, reference)
+    np.testing.assert_allclose(result.params, reference.final, rtol=reference.rtol, atol=6e-12)  # 11 decimals printed
 
 
 @pytest.mark.parametrize("loop_class", [p.Manual, p.Autograd, p.CustomFunction], ids=named)
 def test_tutorial_tensor_autograd_and_module(loop_class):
-    result = tutorial(DRAWN_BY_TORCH[:4], p.Torch("float32"), loop_class)
-    expected = [3238.300537109375, 131.3756866455078, 12.286677360534668]
-    np.testing.assert_allclose(losses(result, 100, 1000, 2000), expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        result.params, [0.0586233586, 0.8372474909, -0.0101135038, -0.0905576274], rtol=1e-5, atol=1e-8
-    )
+    reference = REFERENCES["tutorial/tensor"]
+    result = tutorial(reference.initial, p.Torch("float32"), loop_class)
+    require_losses(result, reference)
+    np.testing.assert_allclose(result.params, reference.final, rtol=reference.rtol, atol=1e-8)
 
 
 def test_tutorial_autograd_exp():
-    problem = p.Problem("exp", domain=[-1, 1], num_samples=2000, loss="sum")
-    result = tutorial(
-        DRAWN_BY_TORCH[:4], p.Torch("float32"), p.Autograd, p.GradientDescent(1e-5), steps=5000, problem=problem
-    )
-    expected = [683.130126953125, 11.269874572753906, 0.0673605278134346]
-    np.testing.assert_allclose(losses(result, 100, 1000, 5000), expected, rtol=1e-5)
-    np.testing.assert_allclose(result.params, [0.9962908626, 0.9783077240, 0.5367482901, 0.2072255164], rtol=1e-5)
+    problem, reference = p.Problem("exp", [-1, 1], 2000, loss="sum"), REFERENCES["tutorial/autograd_exp"]
+    rate = p.GradientDescent(1e-5)
+    result = tutorial(reference.initial, p.Torch("float32"), p.Autograd, rate, steps=5000, problem=problem)
+    require_losses(result, reference)
+    np.testing.assert_allclose(result.params, reference.final, rtol=reference.rtol)
 
 
 def test_tutorial_nn():
-    result = tutorial(LINEAR_3_1, p.Torch("float32"), p.Autograd)
-    expected = [582.650390625, 25.45812225341797, 9.177204132080078]
-    np.testing.assert_allclose(losses(result, 100, 1000, 2000), expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        result.params, [-0.0146285519, 0.8441022635, 0.0025236693, -0.0915326625], rtol=1e-5, atol=1e-8
-    )
+    reference = REFERENCES["tutorial/nn"]
+    result = tutorial(reference.initial, p.Torch("float32"), p.Autograd)
+    require_losses(result, reference)
+    np.testing.assert_allclose(result.params, reference.final, rtol=reference.rtol, atol=1e-8)
 
 
 def test_tutorial_optim():
     """It ends in a limit cycle: only the first losses are exact."""
-    result = tutorial(LINEAR_3_1, p.Torch("float32"), p.Autograd, p.RMSprop(1e-3))
-    np.testing.assert_allclose(losses(result, 100, 1000), [24804.931640625, 76.05804443359375], rtol=1e-5)
-    np.testing.assert_allclose(losses(result, 2000), 8.878396987915039, rtol=3e-2)
+    reference = REFERENCES["tutorial/optim"]
+    result = tutorial(reference.initial, p.Torch("float32"), p.Autograd, p.RMSprop(1e-3))
+    require_losses(result, reference)
+    assert result.history.step[-1] == 2000
+    np.testing.assert_allclose(result.history.loss[-1], reference.limit_cycle[2000], rtol=LIMIT_CYCLE_RTOL)
 
 
 # Exact optima
@@ -238,8 +194,9 @@ def test_the_published_optimum_of_the_cubic():
         optimizer=p.GradientDescent(4e-4),
         loop=p.Manual(steps=400),
     )
-    np.testing.assert_allclose(result.loss, 8.817165410007025, rtol=1e-13)
-    np.testing.assert_allclose(result.power_series, [0, 0.856740843, 0, -0.0933303890], rtol=1e-8, atol=1e-13)
+    expected = OPTIMA["cubic"]
+    np.testing.assert_allclose(result.loss, expected["lowest"], rtol=1e-13)
+    np.testing.assert_allclose(result.power_series, expected["parameters"], rtol=1e-8, atol=1e-13)
 
 
 # Many runs at once

@@ -12,6 +12,7 @@ from numpy.polynomial import polynomial
 import polyexp as p
 from polyexp.quadratic import hessian_eigenvalues, lowest_loss, quadratic_of
 from tests.helpers.cases import MODELS, assert_close, named, normal
+from tests.helpers.references import OPTIMA
 
 LINEAR = [cls for cls in MODELS if cls.linear]
 every_linear = pytest.mark.parametrize("cls", LINEAR, ids=named)
@@ -77,17 +78,9 @@ def test_nothing_is_below_the_lowest_loss(cls, seed, size):
     assert loss_of(cls(degree=4), SAMPLES, params) >= found.lowest
 
 
-# shared/facts/reference_runs.md, section 3: rate, condition and L* to the digits that are printed there.
+# The numbers of tests/data/reference_runs.json, to the digits that are printed there.
 
-TABLE = [
-    (1, "1.52e-4", "3.3", "392.789", "5.0e-4", "3.0"),
-    (3, "3.558e-6", "325", "8.817165410007025", "5.0e-4", "7.0"),
-    (5, "5.754e-8", "5.7e4", "0.0372141", "5.0e-4", "10.9"),
-    (7, "8.05e-10", "1.2e7", "4.943e-5", "5.0e-4", "14.9"),
-    (9, "1.05e-11", "2.8e9", "2.704e-8", "5.0e-4", "18.8"),
-    (11, "1.30e-13", "7.1e11", "7.19e-12", "5.0e-4", "22.8"),
-    (15, "1.84e-17", "5.3e16", "8.9e-20", "5.0e-4", "30.6"),
-]
+BY_DEGREE = OPTIMA["by_degree"]["rows"]
 
 
 def assert_printed(value, text):
@@ -100,7 +93,7 @@ def assert_printed(value, text):
 
 
 @pytest.mark.parametrize("reduced", [False, True], ids=["all", "reduced"])
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"degree-{row[0]}")
+@pytest.mark.parametrize("row", BY_DEGREE, ids=lambda row: f"degree-{row[0]}")
 def test_published_optima_and_limits(row, reduced):
     degree, rate, condition, lowest, legendre_rate, legendre_condition = row
     samples = p.Problem(num_samples=2000, loss="sum").samples()
@@ -116,30 +109,30 @@ def test_published_optima_and_limits(row, reduced):
 
 def test_the_cubic_optimum_is_reached_by_both_forms():
     samples = p.Problem(num_samples=2000, loss="sum").samples()
-    np.testing.assert_allclose(
-        form(p.PowerSeries(degree=3), samples).optimum, [0, 0.856740843, 0, -0.0933303890], rtol=1e-9, atol=1e-13
-    )
-    assert lowest_loss(p.Legendre(), samples) == pytest.approx(8.817165410007025, rel=1e-13)
+    expected = OPTIMA["cubic"]
+    found = form(p.PowerSeries(degree=3), samples).optimum
+    np.testing.assert_allclose(found, expected["parameters"], rtol=1e-9, atol=1e-13)
+    assert lowest_loss(p.Legendre(), samples) == pytest.approx(expected["lowest"], rel=1e-13)
 
 
 def test_the_optimum_of_notebook_a():
     """Of the mean of 4000 squares."""
     found = form(p.PowerSeries(), p.Problem().samples())
-    best = [0, 0.999449154, 0, -0.165837294, 0, 0.00799827634, 0, -0.000147718804]
-    np.testing.assert_allclose(found.optimum, best, rtol=1e-8, atol=1e-11)
-    assert_printed(found.lowest, "2.46e-8")
-    assert_printed(found.largest, "1.237e6")
-    assert_printed(found.smallest, "0.1024")
-    assert_printed(p.GradientDescent().limit(found.largest), "1.616e-6")
+    expected = OPTIMA["notebook/numpy"]
+    np.testing.assert_allclose(found.optimum, expected["parameters"], rtol=1e-8, atol=1e-11)
+    assert_printed(found.lowest, expected["lowest"])
+    assert_printed(found.largest, expected["largest_eigenvalue"])
+    assert_printed(found.smallest, expected["smallest_eigenvalue"])
+    assert_printed(p.GradientDescent().limit(found.largest), expected["max_stable"])
 
 
 def test_exp_on_the_unit_interval():
     samples = p.Problem("exp", domain=[-1, 1], num_samples=2000, loss="sum").samples()
     found = form(p.PowerSeries(degree=3), samples)
-    published = [0.99628649, 0.99795072, 0.53675926, 0.17614876]  # numpy.polynomial has ...647 for the first
-    np.testing.assert_allclose(found.optimum, published, rtol=0, atol=2.5e-8)
+    expected = OPTIMA["cubic_exp"]
+    np.testing.assert_allclose(found.optimum, expected["parameters"], rtol=0, atol=2.5e-8)
     assert_close(found.optimum, polynomial.polyfit(samples.x, samples.y, 3), 1e-13)
-    assert found.lowest == pytest.approx(0.0223803, rel=1e-5)
+    assert found.lowest == pytest.approx(expected["lowest"], rel=1e-5)
 
 
 # The excess
