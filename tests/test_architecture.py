@@ -177,3 +177,51 @@ def test_a_torch_run_does_load_torch():
     """The check above would notice."""
     fit = "polyexp.fit(polyexp.Problem(num_samples=9), polyexp.Legendre(), loop=polyexp.Autograd(steps=3))"
     assert loaded_by(f"import polyexp\n{fit}") == ["torch"]
+
+
+# The tests themselves
+
+TESTS = Path(__file__).parent
+TEST_FILES = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.glob("*.py"))}
+STARTS_PROGRAMS = ("subprocess", "pty", "multiprocessing", "runpy", "polyexp.__main__", "hydra")
+
+every_test_file = pytest.mark.parametrize("name", TEST_FILES)
+
+
+def modules_of(tree):
+    """The dotted names of everything that a file imports, with `a` and `a.b` for `from a import b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+@every_test_file
+def test_no_test_file_imports_from_another_one(name):
+    """What two of them need belongs into tests/helpers."""
+    siblings = {Path(sibling).stem for sibling in TEST_FILES}
+    for module in modules_of(TEST_FILES[name]):
+        package, *inner = module.split(".")
+        assert package not in siblings, module
+        assert package != "tests" or inner[:1] in ([], ["helpers"]), module
+
+
+@every_test_file
+def test_programs_are_started_by_the_helpers_alone(name):
+    """One way to run the command line: tests/helpers/commands.py (and servers, terminal and config beside it)."""
+    found = set(modules_of(TEST_FILES[name]))
+    assert not [module for module in STARTS_PROGRAMS if module in found]
+    calls = {ast.unparse(node.func) for node in ast.walk(TEST_FILES[name]) if isinstance(node, ast.Call)}
+    assert not [call for call in calls if call.startswith(("os.exec", "os.fork", "os.popen", "os.spawn", "os.system"))]
+
+
+def test_conftest_holds_fixtures_and_hooks_alone():
+    functions = [node for node in TEST_FILES["conftest.py"].body if isinstance(node, ast.FunctionDef)]
+    assert functions
+    for function in functions:
+        decorators = [ast.unparse(one) for one in function.decorator_list]
+        assert function.name.startswith("pytest_") or any(one.startswith("pytest.fixture") for one in decorators)
+    others = {type(node) for node in TEST_FILES["conftest.py"].body} - {ast.FunctionDef}
+    assert others <= {ast.Expr, ast.Import, ast.ImportFrom}

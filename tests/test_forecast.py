@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import polyexp as p
 from polyexp.forecast import alternative, first_step, forecast, require_stable
 from polyexp.report.words import advice, mode_rows, outlook, verdict
-from tests.helpers.cases import MODELS, assert_close, named
+from tests.helpers.cases import MODELS, NoPolynomial, assert_close, named
 
 SIN = p.Problem().samples()
 NUMPY = p.NumPy()
@@ -347,10 +347,7 @@ def test_nothing_better_is_offered_to_the_best():
 
 
 def test_what_is_no_polynomial_has_no_alternative():
-    class Wave(p.PowerSeries):
-        polynomial_degree = None
-
-    assert alternative(known_of(Wave(), p.GradientDescent(1e-9)), 1e-3) is None
+    assert alternative(known_of(NoPolynomial(), p.GradientDescent(1e-9)), 1e-3) is None
 
 
 # Words

@@ -11,7 +11,7 @@ from numpy.polynomial import polynomial
 
 import polyexp as p
 from polyexp.quadratic import hessian_eigenvalues, lowest_loss, quadratic_of
-from tests.helpers.cases import MODELS, assert_close, named, normal
+from tests.helpers.cases import MODELS, NoPolynomial, assert_close, named, normal
 from tests.helpers.references import OPTIMA
 
 LINEAR = [cls for cls in MODELS if cls.linear]
@@ -326,10 +326,7 @@ def test_a_linear_model_reaches_its_bound(cls):
 
 
 def test_what_is_no_polynomial_has_no_bound():
-    class Wave(p.PowerSeries):
-        polynomial_degree = None
-
-    assert lowest_loss(Wave(), SAMPLES) is None
+    assert lowest_loss(NoPolynomial(), SAMPLES) is None
 
 
 def test_the_power_series_of_the_optimum_is_the_same_for_all_bases():

@@ -15,7 +15,7 @@ from polyexp import problem, reduction
 from polyexp.models import degree_in_x
 from polyexp.quadratic import hessian_eigenvalues
 from polyexp.reduction import samples_for
-from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, assert_close, named, normal
+from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, NoPolynomial, assert_close, named, normal
 
 LINEAR = [cls for cls in MODELS if cls.linear]
 ORTHOGONAL = [p.LegendreSeries, p.ChebyshevSeries]  # accurate at any degree; powers and Hermite's polynomials grow
@@ -635,18 +635,12 @@ def test_a_problem_is_the_same_in_chunks_of_any_size(sampling, monkeypatch):
 # problem.reduction
 
 
-class Wave(p.PowerSeries):
-    """A model that does not say that it is a polynomial."""
-
-    polynomial_degree = None
-
-
 @pytest.mark.parametrize(
     ("how", "num_samples", "model", "used"),
     [
         ("auto", 4000, p.PowerSeries(degree=7), 8),
         ("auto", 4000, p.Legendre(degree=5), 6),
-        ("auto", 4000, Wave(), 4000),
+        ("auto", 4000, NoPolynomial(), 4000),
         ("auto", 9, p.PowerSeries(degree=7), 8),
         ("auto", 8, p.PowerSeries(degree=7), 8),
         ("auto", 3, p.PowerSeries(degree=7), 3),
@@ -654,7 +648,7 @@ class Wave(p.PowerSeries):
         ("gauss", 4000, p.PowerSeries(degree=7), 8),
         ("gauss", 3, p.PowerSeries(degree=7), 3),
         ("none", 4000, p.PowerSeries(degree=7), 4000),
-        ("none", 4000, Wave(), 4000),
+        ("none", 4000, NoPolynomial(), 4000),
     ],
 )
 def test_how_many_samples_are_used(how, num_samples, model, used):
@@ -695,7 +689,7 @@ def test_models_are_the_polynomials_that_they_say(cls, degree):
 def test_what_is_no_polynomial_cannot_be_reduced():
     message = r"^`problem\.reduction=gauss` needs a model that is a polynomial in x: type `problem\.reduction=auto`\.$"
     with pytest.raises(p.InputError, match=message):
-        p.fit(p.Problem(reduction="gauss"), Wave(), backend=p.NumPy())
+        p.fit(p.Problem(reduction="gauss"), NoPolynomial(), backend=p.NumPy())
 
 
 def test_an_unknown_reduction():

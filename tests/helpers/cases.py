@@ -47,6 +47,12 @@ PLACES = [
 ]
 
 
+class NoPolynomial(p.PowerSeries):
+    """A model that does not state the degree of a polynomial."""
+
+    polynomial_degree = None
+
+
 def bound(cls: type[Any], degree: int) -> Any:
     """A model for samples on DOMAIN."""
     return cls(degree=degree).on(DOMAIN)
