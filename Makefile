@@ -2,6 +2,7 @@
 # make test   set up and run the tests                   make format   let ruff rewrite what it can
 # make ui     MLflow's pages over outputs/mlflow.db      make clean    remove what was built (never outputs/)
 # make bench  benchmarks, to benchmarks/results/
+# make test-kernels   a sample of the numeric tests under other kernels; all of them with FULL=1, another sample with SEED=1
 # make test-browser   look at MLflow's pages in Chromium, which is installed where it is missing (Debian, Ubuntu)
 # make screenshots    the same, keeping the pictures of docs/comparing-runs.md
 
@@ -14,7 +15,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: run test test-slow test-wheel test-browser screenshots bench lint format ui clean
+.PHONY: run test test-slow test-kernels test-wheel test-browser screenshots bench lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -38,6 +39,10 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
+
+# Each kernel in processes of its own, which alone set OPENBLAS_CORETYPE.
+test-kernels: .venv/dev
+	$(BIN)/python -m tests.kernels $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 
 # Built, installed into an environment of its own and run from another folder.
 test-wheel: .venv/dev

@@ -182,7 +182,11 @@ def test_a_torch_run_does_load_torch():
 # The tests themselves
 
 TESTS = Path(__file__).parent
-TEST_FILES = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.glob("*.py"))}
+TEST_FILES = {
+    path.name: ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(TESTS.glob("*.py"))
+    if path.name == "conftest.py" or path.name.startswith("test_")
+}
 STARTS_PROGRAMS = ("subprocess", "pty", "multiprocessing", "runpy", "polyexp.__main__", "hydra")
 
 every_test_file = pytest.mark.parametrize("name", TEST_FILES)

@@ -13,6 +13,8 @@ from polyexp.forecast import forecast
 from tests.helpers.cases import MODELS, OPTIMIZERS, assert_close, named, normal
 from tests.helpers.references import OPTIMA, REFERENCES
 
+pytestmark = pytest.mark.numeric
+
 SIN = p.Problem().samples()
 EXP = p.Problem("exp", domain=[-1, 1], num_samples=300, noise=0.05, sampling="uniform", loss="sum").samples(1)
 NUMPY = p.NumPy()

@@ -13,6 +13,8 @@ from polyexp.report.crosscheck import crosscheck_verdict
 from tests.helpers.cases import DOMAIN, MODELS, named
 from tests.helpers.stores import all_runs
 
+pytestmark = pytest.mark.numeric
+
 PROBLEM = p.Problem("exp", domain=list(DOMAIN), num_samples=60)
 WHOLE = PROBLEM.samples()
 RATE = p.GradientDescent(1e-4)

@@ -21,6 +21,8 @@ from polyexp.datafile import DataFile
 from tests.helpers.commands import loaded_by, run_python
 from tests.helpers.config import composed
 
+pytestmark = pytest.mark.numeric
+
 X = np.array([0.1, -2.5e-308, 1e300, 5e-324, -0.0])
 Y = np.array([1 / 3, 2.0, 3.0, -1e-5, 1.7976931348623157e308])
 W = np.array([1.0, 0.0, 0.25, 2.0, 1e-9])

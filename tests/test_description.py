@@ -11,6 +11,8 @@ from polyexp.problem import TARGETS
 from polyexp.report.words import description, judgement, learned, taylor_coefficients
 from tests.helpers.figures import AUTO, Run, Wave
 
+pytestmark = pytest.mark.numeric
+
 
 def table(text):
     """A Markdown table as heads and rows."""

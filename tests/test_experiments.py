@@ -16,6 +16,8 @@ from tests.helpers.config import composed
 from tests.helpers.references import LIMIT_CYCLE_RTOL, REFERENCES, ZERO_BELOW
 from tests.helpers.stores import all_runs, history, only_run
 
+pytestmark = pytest.mark.numeric
+
 D_FLOAT64 = REFERENCES["notebook/custom_function in float64"]
 D_LONG = REFERENCES["notebook/custom_function in float64, 20000 steps"]
 CPU = [pytest.param(REFERENCES[name], (f"experiment={name}", "device=cpu"), id=name) for name in choices("experiment")]

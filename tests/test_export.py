@@ -23,6 +23,8 @@ from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
 from tests.helpers.stores import all_runs
 
+pytestmark = pytest.mark.numeric
+
 DOMAIN = (-2.0, 3.0)
 NAMED = {"model": "a_model", "problem": "sin", "problem.target": "sin"}
 MODELS = {

@@ -13,6 +13,8 @@ import polyexp as p
 from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, PLACES, assert_close, named, normal
 from tests.helpers.references import LIMIT_CYCLE_RTOL, OPTIMA, REFERENCES, ZERO_BELOW
 
+pytestmark = pytest.mark.numeric
+
 every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)
 every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)

@@ -12,6 +12,8 @@ from polyexp.forecast import alternative, first_step, forecast, require_stable
 from polyexp.report.words import advice, mode_rows, outlook, verdict
 from tests.helpers.cases import MODELS, NoPolynomial, assert_close, named
 
+pytestmark = pytest.mark.numeric
+
 SIN = p.Problem().samples()
 NUMPY = p.NumPy()
 every_model = pytest.mark.parametrize("cls", MODELS, ids=named)

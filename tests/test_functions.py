@@ -11,6 +11,8 @@ from polyexp.loops import functions
 from polyexp.loops.functions import ElementwiseFunction, ModelFunction, lift
 from tests.helpers.cases import MODELS, bound, named, normal
 
+pytestmark = pytest.mark.numeric
+
 X = np.linspace(-2, 3, 7)
 
 every_model = pytest.mark.parametrize("cls", MODELS, ids=named)

@@ -7,6 +7,8 @@ import torch
 import polyexp as p
 from tests.helpers.cases import DOMAIN, MODELS, OPTIMIZERS, PATHS, RUNS, assert_close, bound, named, normal
 
+pytestmark = pytest.mark.numeric
+
 X = np.sort(np.random.RandomState(5).uniform(*DOMAIN, 30))
 WEIGHTED = p.Samples(X, np.cos(X), np.random.RandomState(6).random_sample(30), DOMAIN, floor=0.125)
 

@@ -12,6 +12,8 @@ import polyexp as p
 from tests.helpers.cases import DOMAIN, MODELS, RUNS, assert_close, bound, named, normal
 from tests.helpers.references import REFERENCES
 
+pytestmark = pytest.mark.numeric
+
 DEGREES = [0, 1, 2, 3, 7, 12]
 X = np.linspace(*DOMAIN, 41)
 

@@ -9,6 +9,8 @@ import torch
 import polyexp as p
 from tests.helpers.cases import OPTIMIZERS, PLACES, RUNS, assert_close, named, normal
 
+pytestmark = pytest.mark.numeric
+
 every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
 every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)
 

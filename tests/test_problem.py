@@ -8,6 +8,8 @@ import polyexp as p
 from polyexp.problem import SAMPLING, TARGETS
 from tests.helpers.cases import LOOPS, MODELS, OPTIMIZERS, named
 
+pytestmark = pytest.mark.numeric
+
 BY_HAND = {
     "sin": [np.sin(-0.5), np.sin(2.0)],
     "cos": [np.cos(-0.5), np.cos(2.0)],

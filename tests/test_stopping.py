@@ -11,6 +11,8 @@ import polyexp as p
 from polyexp.forecast import forecast
 from tests.helpers.cases import PATHS, assert_close, named
 
+pytestmark = pytest.mark.numeric
+
 SIN = p.gauss(p.Problem().samples(), 7)
 NUMPY = p.NumPy()
 CONVERGED, STALLED, MAX_STEPS, DIVERGED = (
