@@ -1,4 +1,4 @@
-"""The actions: predict says what a run would reach and leaves nothing behind; fit keeps what was predicted beside it."""
+"""The actions: predict prints what a run would reach and records nothing; fit records the prediction with its result."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def test_predict_prints_its_page(bare_cli, tmp_path):
 
 
 def test_predict_writes_nothing_but_its_folder(bare_cli, tmp_path):
-    """With tracking as it is by default: there is nothing to record."""
+    """With the default tracking, because a prediction is not recorded."""
     assert bare_cli("action=predict").code == 0
     (folder,) = tmp_path.glob("outputs/runs/*/*")
     hydra = [f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")]
@@ -254,7 +254,7 @@ def test_the_result_of_a_linear_model(bare_cli, tmp_path):
 
 
 def test_the_result_of_the_legendre_model(bare_cli, tmp_path):
-    """The excess is not known, the Hessian is: at the start, and at the end, where it curves upwards."""
+    """It has no excess. Its Hessian is evaluated at the start and at the end, where all curvature is positive."""
     start = "model.initial=[0,-1,0,0.3]"
     assert bare_cli("model=legendre", start, "optimizer.learning_rate=1e-2", "loop.steps=5000", *QUICK).code == 0
     (result,) = results(tmp_path)
@@ -318,7 +318,7 @@ def test_stopping_is_told(bare_cli, tmp_path):
 
 
 def test_the_advice_can_be_followed(bare_cli, tmp_path):
-    """What `Try` promises comes true when it is typed after what was typed before."""
+    """The line that begins with `Try` holds: its words, added to the command, give what it predicts."""
     for typed in (["loop.steps=3"], ["loop.steps=3", "model=legendre"], ["loop.steps=3", "seed=5", "model.degree=4"]):
         typed = [*typed, *QUICK, "optimizer.learning_rate=1e-9"]
         ended = bare_cli(*typed)

@@ -1,4 +1,4 @@
-"""The shape of the package, read from its source: who imports whom, what is public, what is imported late."""
+"""The shape of the package, read from its source: which module imports which, what is public, what is imported late."""
 
 import ast
 import importlib
@@ -13,7 +13,7 @@ from tests.helpers.commands import loaded_by
 ROOT = Path(polyexp.__file__).parent
 
 # A row imports only from the rows above it; the members of a package count as one row. `polyexp` is the __init__,
-# which gathers everything down to fit.
+# which imports everything from checks to fit.
 ROWS = (
     "checks",
     "component",
@@ -41,7 +41,7 @@ ROWS = (
     "composition",
     "__main__",
 )
-HYDRA = ("config", "composition", "__main__", "_plugins")  # who may know of Hydra and OmegaConf
+HYDRA = ("config", "composition", "__main__", "_plugins")  # what may import Hydra and OmegaConf
 SOURCES = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 MODULES = {".".join(("polyexp", *path.with_suffix("").parts)).removesuffix(".__init__"): path for path in SOURCES}
 
@@ -141,7 +141,7 @@ def test_every_public_name_is_documented(name):
     thing = getattr(polyexp, name)
     text = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
     assert text
-    assert not text.startswith(f"{name}(")  # what a dataclass writes where nobody did
+    assert not text.startswith(f"{name}(")  # what a dataclass generates without a docstring
 
 
 def undocumented(body, prefix=""):
@@ -174,7 +174,7 @@ def test_a_numpy_run_loads_neither_torch_nor_mlflow():
 
 
 def test_a_torch_run_does_load_torch():
-    """The check above would notice."""
+    """Otherwise the test above would pass whatever is loaded."""
     fit = "polyexp.fit(polyexp.Problem(num_samples=9), polyexp.Legendre(), loop=polyexp.Autograd(steps=3))"
     assert loaded_by(f"import polyexp\n{fit}") == ["torch"]
 

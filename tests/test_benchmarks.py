@@ -1,4 +1,4 @@
-"""The benchmarks compare like with like: the baselines give the published numbers, and polyexp the same parameters."""
+"""The benchmarks compare equal work: the original programs give the published numbers, and polyexp the same parameters."""
 
 import json
 from functools import partial
@@ -45,7 +45,7 @@ def test_polyexp_does_the_same_job(program, loop, backend, start):
 
 
 def test_polyexp_does_the_job_of_d():
-    """All of it: it is quick."""
+    """All steps, as program D is quick."""
     np.testing.assert_allclose(fits.legendre(originals.D_START), originals.torch_function()[1], rtol=2e-6, atol=1e-6)
 
 

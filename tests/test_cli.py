@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it runs, what it imports, and how others add to it."""
+"""The command line: what it prints, what it runs, what it imports, and how other packages extend it."""
 
 import json
 import os
@@ -213,7 +213,7 @@ def test_neither_torch_nor_mlflow_is_imported_without_need(tmp_path, args):
     assert not {"torch", "mlflow"} & set(loaded)
 
 
-# Packages of others
+# Packages that extend polyexp
 
 CLASS = """
 from dataclasses import dataclass
@@ -273,6 +273,6 @@ def test_a_package_adds_a_model_with_one_class_and_one_yaml(tmp_path):
     ],
 )
 def test_a_broken_plugin_is_named(bare_cli, monkeypatch, value, error):
-    broken = EntryPoint("mine", value, "polyexp.plugins")
-    monkeypatch.setattr("polyexp.composition.entry_points", lambda group: [broken])
+    faulty = EntryPoint("mine", value, "polyexp.plugins")
+    monkeypatch.setattr("polyexp.composition.entry_points", lambda group: [faulty])
     assert bare_cli(*QUICK) == (2, "", f"polyexp: The plugin `mine` ({value}) cannot be imported: {error}.\n")

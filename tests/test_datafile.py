@@ -1,4 +1,4 @@
-"""Data files: what is read, bit for bit; what is refused, in which words; and how much memory it takes."""
+"""Data files: what is read, bit for bit; what is refused, and the error; and how much memory reading takes."""
 
 import csv
 import datetime
@@ -65,7 +65,7 @@ def as_csv(data, **options):
 
 
 def refusal(name, **fields):
-    """The one sentence that a file is refused with."""
+    """The error with which a file is refused."""
     with pytest.raises(InputError) as error:
         columns(path=name, **fields)
     assert "\n" not in str(error.value)
@@ -262,7 +262,7 @@ BAD = {"x": [1, np.nan, 2, np.inf, 3, 4], "y": [1, 2, 3, 4, -np.inf, 6], "w": [1
 def test_bad_rows_are_dropped_and_counted(name, size, monkeypatch):
     monkeypatch.setattr(datafile, "ROWS", size)
     file = DataFile(path=written(name, BAD), weight="w", on_bad_rows="drop")
-    for _ in range(2):  # reading once more counts once more from 0
+    for _ in range(2):  # a second reading counts from 0 again
         notices = []
         x, y, weights = (np.concatenate(column) for column in zip(*file.chunks(notice=notices.append), strict=True))
         assert (x.tolist(), y.tolist(), weights.tolist()) == ([1, 2], [1, 3], [1, 1])
@@ -509,7 +509,9 @@ def big_files(tmp_path_factory):
         for _ in range(BIG // 30_000):
             file.write(text)
     whole = {name: np.random.RandomState(number).rand(BIG) for number, name in enumerate("xyw")}
-    parquet.write_table(pa.table(whole), folder / "big.parquet", row_group_size=BIG)  # its memory must not follow this
+    parquet.write_table(
+        pa.table(whole), folder / "big.parquet", row_group_size=BIG
+    )  # the memory must not depend on this
     np.savez(folder / "big.npz", **whole)
     (folder / "small.csv").write_bytes(as_csv({name: [1] for name in "xyw"}))
     parquet.write_table(pa.table({name: [1.0] for name in "xyw"}), folder / "small.parquet")

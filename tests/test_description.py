@@ -1,4 +1,4 @@
-"""A run in words: the formula, the paragraph that judges it, and what was learned beside what is best."""
+"""The description of a run: the formula, the paragraph that judges it, and the learned parameters beside the best ones."""
 
 import re
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.numeric
 
 
 def table(text):
-    """A Markdown table as heads and rows."""
+    """A Markdown table as its header and rows."""
     heads, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines())
     assert set(rule) == {"---"}
     assert {len(row) for row in rows} == {len(heads)}

@@ -106,7 +106,7 @@ def test_every_experiment_runs(cli, store):
 
 
 OPTIONS = [(group, choice) for group in GROUPS for choice in choices(group)]
-# A problem is its target and the target's domain; adaptive rules take larger steps.
+# A problem file differs in its target and domain; adaptive rules have larger rates.
 OWN = {"problem": {"target", "domain"}, "rmsprop": {"learning_rate"}, "adam": {"learning_rate"}}
 
 

@@ -1,4 +1,4 @@
-"""Exported polynomials: compiled, executed and parsed, they are the model that was fitted, to the ulps they state."""
+"""Exported polynomials: compiled, executed and parsed, they equal the fitted model to the accuracy that they state."""
 
 import ast
 import ctypes
@@ -66,7 +66,7 @@ def written(export, of):
 
 
 def require_as_stated(case, values):
-    """The values on 10 000 points are those of the formula, bit by bit, and apart from the model as it says."""
+    """The values at 10 000 points equal the formula bit by bit, and differ from the model by no more than the export states."""
     export, x = export_of(case), points(case)
     assert x.size == 10_000
     model = MODELS[case[0]]
@@ -82,7 +82,7 @@ def require_as_stated(case, values):
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    """All cases, compiled as the issue wants it."""
+    """All cases, compiled into one library."""
     folder = tmp_path_factory.mktemp("c")
     for case in CASES:
         (folder / f"{'_'.join(case)}.c").write_bytes(written(export_of(case), "c"))
@@ -125,7 +125,7 @@ def test_latex_is_read_by_a_parser_and_holds_every_number(case):
         assert aligned
         assert parser.parse(f"${left}{right}$")
     terms = " ".join(row.partition("&")[2].replace("&", "") for row in rows)
-    plain = re.sub(r" (x\^|[PTH]_){\d+}", "", terms)  # without the numbers that say which term it is
+    plain = re.sub(r" (x\^|[PTH]_){\d+}", "", terms)  # without the indices of the terms
     number = r"(- |\+ |-|)(\d+\.?\d*)(?: \\times 10\^{(-?\d+)})?"
     found = [np.dtype(case[2]).type(f"{sign.strip()}{m}e{e or 0}") for sign, m, e in re.findall(number, plain)]
     np.testing.assert_array_equal(found[: export.formula.degree + 1], export.formula.coefficients)
@@ -141,7 +141,7 @@ CLASSES = {
 
 @every_case
 def test_json_and_numpy_hold_the_polynomial(case):
-    """Put together by numpy.polynomial, from the numbers alone."""
+    """Rebuilt with numpy.polynomial, from the numbers alone."""
     export = export_of(case)
     data = json.loads(written(export, "json"))
     with np.load(io.BytesIO(written(export, "numpy"))) as archive:
@@ -171,7 +171,7 @@ def test_the_comment_states_what_was_measured(case):
     assert export.stated.target_error == np.abs(export.formula(x) - np.sin(x)).max()
 
 
-# Laws
+# Properties
 
 
 @given(st.floats(0, 1e300))
@@ -399,7 +399,7 @@ def test_ids_that_begin_alike(fitted_runs, monkeypatch):
 
 
 def test_a_run_that_diverged_to_nothing_finite(fitted_runs):
-    """Its parameters are finite, or it says that it has no formula."""
+    """Its parameters are finite, or the error is that it has no formula."""
     from polyexp.tracking import fitted
 
     config = {"model": "power_series", "model.degree": 1, "problem.domain": [0, 1]}

@@ -1,4 +1,4 @@
-"""fit: published numbers, exact optima, many runs at once, divergence, looks, and what is refused."""
+"""fit: published numbers, exact optima, many runs at once, divergence, snapshots, and what is refused."""
 
 import dataclasses
 
@@ -43,7 +43,7 @@ def test_notebook_a(backend_class, device, loop_class):
 
 @every_path
 def test_notebook_b_and_c_in_float64(backend_class, device, loop_class):
-    """From x as the programs have it, in float32: that is worth 2.5e-7 of the loss."""
+    """From the x of the programs, which is float32: it changes the loss by 2.5e-7."""
     x = torch.linspace(-np.pi, np.pi, 4000).numpy()
     samples = p.Samples.of(x, np.sin(x.astype(float)))
     reference = REFERENCES["notebook/torch in float64"]
@@ -236,7 +236,7 @@ def test_shapes_of_runs_are_broadcast():
 @every_path
 @pytest.mark.parametrize("log_every", [7, 100, 1000])
 def test_a_diverging_run_spoils_only_its_own(backend_class, device, loop_class, log_every):
-    """Rates 64 of which one is absurd: the others are bit for bit what they are beside a tame one."""
+    """Of 64 rates one is far too large: the other runs are bit for bit what they are beside a moderate rate."""
 
     def fitted(rate):
         rates = np.geomspace(1e-4, 1e-2, 64)
@@ -251,18 +251,18 @@ def test_a_diverging_run_spoils_only_its_own(backend_class, device, loop_class, 
             seed=range(64),
         )
 
-    tame, wild = fitted(1e-3), fitted(1e3)
+    moderate, diverging = fitted(1e-3), fitted(1e3)
     others = np.arange(64) != 17
-    np.testing.assert_array_equal(wild.params[others], tame.params[others])
-    np.testing.assert_array_equal(wild.history.loss[:, others], tame.history.loss[:, others])
-    np.testing.assert_array_equal(wild.history.params[:, others], tame.history.params[:, others])
-    assert wild.outcome[17] is p.Outcome.DIVERGED
-    assert set(wild.outcome[others]) == {p.Outcome.MAX_STEPS}
-    assert set(wild.steps[others]) == {700}
-    assert 0 < wild.steps[17] < 700
-    assert np.isfinite(wild.params).all()
-    assert np.isfinite(wild.history.params).all()
-    np.testing.assert_array_equal(wild.history.params[-1, 17], wild.params[17])  # frozen where it was kept
+    np.testing.assert_array_equal(diverging.params[others], moderate.params[others])
+    np.testing.assert_array_equal(diverging.history.loss[:, others], moderate.history.loss[:, others])
+    np.testing.assert_array_equal(diverging.history.params[:, others], moderate.history.params[:, others])
+    assert diverging.outcome[17] is p.Outcome.DIVERGED
+    assert set(diverging.outcome[others]) == {p.Outcome.MAX_STEPS}
+    assert set(diverging.steps[others]) == {700}
+    assert 0 < diverging.steps[17] < 700
+    assert np.isfinite(diverging.params).all()
+    assert np.isfinite(diverging.history.params).all()
+    np.testing.assert_array_equal(diverging.history.params[-1, 17], diverging.params[17])  # repeated
 
 
 # Divergence
@@ -314,7 +314,7 @@ def test_growth_by_a_million_is_divergence(backend_class, device, loop_class):
 
 @every_place
 def test_growth_at_the_very_end_is_noticed(backend_class, device):
-    """One step: the only look sees the loss before it."""
+    """One step: the only snapshot has the loss before it."""
     loop = p.Manual(steps=1, log_every=1)
     result = p.fit(
         SAMPLES, p.PowerSeries(), loop=loop, optimizer=p.GradientDescent(1e6), backend=backend_class(), device=device
@@ -327,7 +327,7 @@ def test_growth_at_the_very_end_is_noticed(backend_class, device):
 @every_place
 @pytest.mark.parametrize("huge", [1e160, 1e200])
 def test_a_loss_that_overflows_is_divergence(backend_class, device, huge):
-    """Even where it does from the start, and the parameters are finite throughout."""
+    """Even if it overflows from the start, and all parameters are finite."""
     samples = p.Samples.of([0.0, 1.0], [huge, huge])
     loop = p.Manual(steps=3, log_every=1)
     result = p.fit(samples, p.PowerSeries(degree=1), loop=loop, backend=backend_class(), device=device)
@@ -338,7 +338,7 @@ def test_a_loss_that_overflows_is_divergence(backend_class, device, huge):
 @pytest.mark.parametrize(("degree", "dtype"), [(1000, "float64"), (200, "float32")])
 @every_place
 def test_features_that_overflow_are_divergence(backend_class, device, degree, dtype):
-    """3.14^1000 is no float64: an outcome, neither an error nor a warning."""
+    """3.14^1000 overflows float64: that is an outcome, neither an error nor a warning."""
     model = p.PowerSeries(degree=degree)
     result = p.fit(p.Problem(num_samples=9), model, loop=p.Manual(steps=3), backend=backend_class(dtype), device=device)
     assert result.outcome is p.Outcome.DIVERGED
@@ -360,7 +360,7 @@ def test_a_diverged_result_can_be_looked_at(rate):
 @pytest.mark.parametrize("offset", [0.0, 1e-9])
 @every_place
 def test_a_perfect_start_does_not_count_as_diverged(cls, dtype, offset, backend_class, device):
-    """Its loss is rounding, and an adaptive rule's first steps are a million times that."""
+    """Its loss is a rounding error, and the first steps of an adaptive rule are a million times larger."""
     model, best = p.LegendreSeries(degree=3).on((-1, 2)), np.array([1, 2, -1, 0.5])
     samples = p.Samples.of(X, model(best, X))
     result = p.fit(
@@ -384,7 +384,7 @@ def test_zero_is_fitted_by_zero():
     assert result.max_error == 0
 
 
-# Looks and history
+# Snapshots and history
 
 
 @every_path
@@ -601,7 +601,7 @@ def test_random_samples_follow_the_first_seed():
 @pytest.mark.parametrize("degree", [0, 1, 3])
 @every_path
 def test_a_single_sample_is_fitted(cls, degree, backend_class, device, loop_class):
-    """One point spans no interval; a constant fits it."""
+    """One point is no interval, and a constant fits it."""
     result = p.fit(
         p.Samples.of([3], [2]),
         cls(degree=degree, initial="zeros" if cls is not p.Legendre else [0, 0, 0, 0]),

@@ -116,7 +116,7 @@ def test_the_custom_functions_are_really_used(monkeypatch, loop, model, elementw
 
 
 def test_autograd_differentiates_p_n_by_its_analytic_derivative(monkeypatch):
-    """A wrong derivative shows in c and d alone: a and b are autograd's own."""
+    """A wrong derivative affects c and d alone, because autograd computes those of a and b itself."""
     model, samples, params = p.Legendre(), p.Samples.of(X, np.sin(X)), np.array([0.1, -1, 0.2, 0.3])
 
     def gradient():

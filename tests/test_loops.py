@@ -31,7 +31,7 @@ def assert_one_trajectory(backend_class, device, loop_class, **parts):
     assert_close(here.history.loss, reference.history.loss, 1e-11)
     assert_close(here.history.grad_norm, reference.history.grad_norm, 1e-11)
     assert_close(here.loss, reference.loss, 1e-11)
-    assert (reference.loss < reference.history.loss[0]).all()  # it went somewhere
+    assert (reference.loss < reference.history.loss[0]).all()  # the parameters have moved
 
 
 @every_model

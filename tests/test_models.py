@@ -229,7 +229,7 @@ MAPPED = [cls for cls in SERIES if cls is not p.PowerSeries]
 def test_the_problems_domain_is_mapped_to_the_window(cls):
     model = cls(degree=4)
     here = model.on((10, 30))
-    assert model.domain is None  # the original is as it was
+    assert model.domain is None  # the original is unchanged
     np.testing.assert_allclose(here.features(np.array([10, 20, 30])), model.features(np.array([-1, 0, 1])), atol=1e-15)
 
 

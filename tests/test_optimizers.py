@@ -44,7 +44,7 @@ def test_every_optimizer_has_an_oracle():
 @every_place
 @pytest.mark.parametrize(("ours", "theirs"), ORACLES, ids=lambda value: repr(value) if hasattr(value, "name") else "")
 def test_two_hundred_steps_follow_torch_optim(ours, theirs, backend_class, device):
-    """To 1e-12 of the largest parameter: both round, and no step amplifies it."""
+    """To 1e-12 of the largest parameter: both sides round, and no step amplifies rounding."""
     gradient = p.Manual().gradient(MODEL, p.place(SAMPLES, MODEL, p.Torch()))
     weights = torch.nn.Parameter(torch.from_numpy(MODEL.initial_params(0)))
     oracle = theirs([weights])
@@ -56,7 +56,7 @@ def test_two_hundred_steps_follow_torch_optim(ours, theirs, backend_class, devic
         oracle.step()
         state = p.step(MODEL, p.Manual(), ours, data, state)
         assert_close(backend.get(state.params), weights.detach().numpy(), 1e-12)
-    assert np.abs(backend.get(state.params) - MODEL.initial_params(0)).min() > 1e-2  # it went somewhere
+    assert np.abs(backend.get(state.params) - MODEL.initial_params(0)).min() > 1e-2  # the parameters have moved
 
 
 @every_optimizer

@@ -1,4 +1,4 @@
-"""The animated page: what its figure holds, and that it is one file which runs nothing but its own program."""
+"""The animated page: what its figure contains, and that it is a single file which runs only its own program."""
 
 import json
 import re

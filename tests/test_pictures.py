@@ -1,4 +1,4 @@
-"""The pictures of a run, tested by what they hold: curves, labels and limits."""
+"""The pictures of a run, tested by their contents: curves, labels and limits."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def named(ax):
 
 
 def words(figure):
-    """Title and small print."""
+    """The title and the line below it."""
     return [text.get_text() for text in figure.texts]
 
 
@@ -390,8 +390,8 @@ def test_a_run_is_recorded_even_where_no_picture_can_be_made(tmp_path, cli, stor
         raise OSError("No space left on device")
 
     monkeypatch.setattr("polyexp.report.settings.draw", full)
-    said = "warning: the pictures of this run could not be made (OSError('No space left on device')).\n"
-    assert run_in_process(*QUICK, cwd=tmp_path, pictures=True) == (0, "", said)
+    warning = "warning: the pictures of this run could not be made (OSError('No space left on device')).\n"
+    assert run_in_process(*QUICK, cwd=tmp_path, pictures=True) == (0, "", warning)
     assert only_run(store).info.status == "FINISHED"
     assert "loss/final" in only_run(store).data.metrics
 

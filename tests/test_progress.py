@@ -1,4 +1,4 @@
-"""What moves while one waits: the bar of a fit on a terminal, plain lines elsewhere, and the jobs of a sweep."""
+"""Progress: the bar of a fit on a terminal, plain lines elsewhere, and the jobs of a sweep."""
 
 import io
 import re
@@ -33,7 +33,7 @@ def test_ctrl_c_takes_the_bar_away_and_gives_the_cursor_back(tmp_path):
     assert left[-1] == "polyexp: interrupted."
     assert left[0].startswith("Fitting power_series to 50 samples")
     steps = [re.fullmatch(r"Loss at +(\d+) iteration: \S+", line)[1] for line in left[2:-1]]
-    assert steps == [str(500 * (k + 1)) for k in range(len(steps))]  # none lost, none torn
+    assert steps == [str(500 * (k + 1)) for k in range(len(steps))]  # every line is there, and complete
     (log,) = tmp_path.rglob("polyexp.log")
     assert log.read_text().splitlines()[2:] == left[2:-1]
 
@@ -66,7 +66,7 @@ def test_a_pipe_gets_plain_lines(bare_cli):
 
 
 class Tty(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that reports to be a terminal."""
 
     def isatty(self):
         return True
@@ -90,7 +90,7 @@ def test_which_streams_have_bars(stream, env, expected):
 
 
 class Clock:
-    """A clock that is moved by hand."""
+    """A clock that the test sets."""
 
     def __init__(self):
         self.now = 0.0
@@ -102,7 +102,7 @@ class Clock:
 def test_the_bar_is_renewed_ten_times_a_second():
     clock = Clock()
     pace, shown = Pace(clock), 0
-    for _ in range(1000):  # a look each millisecond
+    for _ in range(1000):  # a snapshot each millisecond
         if pace.due():
             with pace.showing():
                 shown += 1
@@ -178,7 +178,7 @@ def test_a_narrow_terminal_cuts_the_bar():
 
 
 def test_a_warning_does_not_meet_the_bar(tmp_path, monkeypatch, capsys):
-    """The bar is taken away first: stderr may be the same terminal."""
+    """The bar is removed first, because stderr may be the same terminal."""
     closed = []
     monkeypatch.setattr(FitBar, "close", lambda self: closed.append(self))
     with Terminal(tmp_path) as terminal:

@@ -169,7 +169,7 @@ def test_exp_on_the_unit_interval():
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), size=st.floats(1e-3, 1e3))
 def test_excess_is_loss_less_lowest(cls, seed, size):
-    """Where that difference keeps its digits."""
+    """Compared where the difference of the losses does not cancel."""
     found = form(cls(degree=4))
     params = found.optimum + size * normal(seed, 2, 3, 5)
     loss = loss_of(cls(degree=4), SAMPLES, params)
@@ -181,7 +181,7 @@ def test_excess_is_loss_less_lowest(cls, seed, size):
 
 
 def exact_excess(x, y, params):
-    """Of the mean of squares of a power series, in rational numbers: no rounding at all."""
+    """The excess of a power series with the mean of squares, in rational numbers, so without rounding."""
     x, y, params = ([Fraction(float(value)) for value in values] for values in (x, y, params))
     rows = [[value**k for k in range(len(params))] for value in x]
     gram = [[sum(row[i] * row[j] for row in rows) for j in range(len(params))] for i in range(len(params))]
@@ -239,17 +239,17 @@ def test_an_excess_that_overflows_is_inf():
 
 
 @every_linear
-@pytest.mark.parametrize(("points", "known"), [([0.5], 1), ([-1.0, 2.0], 2), ([-1.0, 2.0, 2.0, -1.0, 0.0], 3)])
-def test_fewer_points_than_parameters(cls, points, known):
+@pytest.mark.parametrize(("points", "determined"), [([0.5], 1), ([-1.0, 2.0], 2), ([-1.0, 2.0, 2.0, -1.0, 0.0], 3)])
+def test_fewer_points_than_parameters(cls, points, determined):
     samples = p.Samples.of(points, np.cos(points), domain=(-2, 3))
     model = cls(degree=4).on(samples.domain)
     found = p.Quadratic.of(model, samples)
     root = np.sqrt(samples.weights)
     best, _, rank, _ = np.linalg.lstsq(root[:, None] * model.features(samples.x), root * samples.y)
-    assert rank == known == (found.eigenvalues > 0).sum()
+    assert rank == determined == (found.eigenvalues > 0).sum()
     assert_close(found.optimum, best, 1e-12)  # of least norm
     assert found.lowest < 1e-30 * np.abs(model.features(samples.x)).max() ** 2
-    assert found.smallest == found.eigenvalues[known - 1] > 0
+    assert found.smallest == found.eigenvalues[determined - 1] > 0
     assert found.condition == found.largest / found.smallest
     params = normal(3, 5)
     assert found.excess(params) == pytest.approx(samples.loss(model(params, samples.x)), rel=1e-12)
@@ -286,14 +286,14 @@ def hessian_by_torch(model, samples, params):
     def loss(at):
         return (weights * (model.forward(at, features) - y) ** 2).sum()
 
-    twice = torch.func.jacrev(torch.func.jacrev(loss))  # torch.func.hessian warns of a deprecation of its own
+    twice = torch.func.jacrev(torch.func.jacrev(loss))  # torch.func.hessian itself uses something deprecated
     return twice(torch.from_numpy(params)).numpy()
 
 
 @pytest.mark.parametrize("cls", MODELS, ids=named)
 @pytest.mark.parametrize("degree", [0, 1, 3, 6])
 def test_the_hessian_is_that_of_torch(cls, degree):
-    """At parameters where it is no quadratic form's for the models that are not linear."""
+    """At parameters where a model that is not linear has another Hessian than a quadratic form."""
     model = cls(degree=degree).on(SAMPLES.domain)
     params = 0.4 * normal(degree, len(model.param_names))
     ours = hessian_eigenvalues(model, SAMPLES, params)
@@ -366,7 +366,7 @@ def test_the_power_series_of_the_optimum_is_the_same_for_all_bases():
 
 @pytest.mark.parametrize("degree", [30, 60])
 def test_the_best_loss_is_known_where_rounding_hides_directions(degree):
-    """Of a power series of degree 60 float64 tells 14 directions from rounding; its best loss is that of any other basis."""
+    """Of a power series of degree 60, float64 resolves 14 directions; its lowest loss is that of any other basis."""
     problem, auto = p.Problem(), p.GradientDescent("auto")
     result = p.fit(problem, p.PowerSeries(degree=degree), optimizer=auto, backend=p.NumPy(), loop=p.Manual(10))
     quadratic, samples = result.quadratic, result.samples

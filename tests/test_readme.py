@@ -51,7 +51,7 @@ def test_python_block(block, tmp_path):
 
 
 def test_a_model_of_your_own_as_described(tmp_path):
-    """The class, the YAML and the entry point exactly as the README shows them."""
+    """The class, the YAML and the entry point as the README shows them."""
     (source,) = (block for block in BLOCKS["python"] if "class OddCubic" in block)
     (yaml,) = BLOCKS["yaml"]
     (toml,) = BLOCKS["toml"]

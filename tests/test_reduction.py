@@ -1,4 +1,4 @@
-"""Reduction: the few weighted samples give every polynomial the loss that all samples give, and every fit its path."""
+"""Reduction: with the reduced samples every polynomial has the loss that it has with all samples, and every fit its path."""
 
 import dataclasses
 from functools import reduce
@@ -30,7 +30,7 @@ def _one_thread():
         yield
 
 
-# What the samples of a test are
+# Samples
 
 
 def clusters(rng, n):
@@ -83,12 +83,12 @@ def mean_square(samples):
 
 
 def cut(samples, at):
-    """The samples as parts, which have the weights that they have in the whole."""
+    """The samples in parts, with their weights unchanged."""
     pieces = [np.split(column, at) for column in (samples.x, samples.y, samples.weights)]
     return [p.Samples(x, y, w, samples.domain) for x, y, w in zip(*pieces, strict=True) if x.size]
 
 
-# What it means that one set of samples stands for another
+# When samples are equivalent
 
 
 def assert_stands_for(few, many, degree, rtol=1e-12):
@@ -113,7 +113,7 @@ def assert_stands_for(few, many, degree, rtol=1e-12):
 
 
 def at_the_ends(degree):
-    """What can be asked for where nearly all weight lies at an end of the interval: a node there is known to two
+    """The tolerance if nearly all weight lies at an end of the interval: a node there is known to two
     roundings, and T_k, k up to 2 degree + 1, changes by k^2 times as much.
     """
     return 1e-12 + 2 * np.finfo(float).eps * (2 * degree + 1) ** 2
@@ -134,7 +134,7 @@ def both_ways(samples, model, rate, steps=200, log_every=20, **options):
 
 def assert_alike(all_samples, reduced, rtol=1e-12, scale=None):
     """Parameters to rtol of the largest one, or of what moves the model by the size of y; losses to rtol of the mean of
-    y squared; at every look and at the end.
+    y squared; at every snapshot and at the end.
     """
     whole, few = all_samples, reduced
     scale = mean_square(whole.samples) if scale is None else scale
@@ -181,7 +181,7 @@ def test_the_legendre_model_takes_the_same_path(samples, degree, seed):
 @pytest.mark.parametrize("place", ["uniform", "clusters", "duplicates"])
 @pytest.mark.parametrize(("cls", "degree"), [(cls, 60 if cls in ORTHOGONAL else 12) for cls in LINEAR])
 def test_the_default_start_takes_the_same_path(cls, degree, place):
-    """Uniform on [0, 1), where the first loss is up to 1e9 times the mean of y squared and rounding is its part."""
+    """Uniform on [0, 1), where the first loss is up to 1e9 times the mean of y squared, and rounding grows with it."""
     samples, model = drawn(2000, place, "exponential"), cls(degree=degree)
     first = samples.loss(model.on(samples.domain)(model.initial_params(0), samples.x))
     assert_alike(*both_ways(samples, model, stable_rate(model, samples)), scale=max(first, mean_square(samples)))
@@ -357,8 +357,8 @@ def test_far_from_zero_the_spacing_of_floats_is_the_limit(offset, degree):
 @pytest.mark.parametrize("n", [300, 100_000])
 def test_the_floor_is_the_least_squares_residual(n, weights, degree):
     samples = drawn(n, "uniform", weights, interval=(-3, 3))
-    known = samples.weights > 0
-    x, y, w = samples.x[known], samples.y[known], samples.weights[known]
+    weighted = samples.weights > 0
+    x, y, w = samples.x[weighted], samples.y[weighted], samples.weights[weighted]
     best = np.polynomial.Chebyshev.fit(x, y, degree, w=np.sqrt(w))
     residual = (w * (best(x) - y) ** 2).sum()
     few = p.gauss(samples, degree)
@@ -403,7 +403,7 @@ def test_mean_and_sum_differ_by_the_weight():
     assert mean.floor * factor == pytest.approx(total.floor, rel=1e-12)
 
 
-# Rules that are known
+# Rules from the literature
 
 
 @pytest.mark.parametrize("n", [13, 100, 70_000])
@@ -500,7 +500,7 @@ def test_blocks_and_lanczos_find_the_same_recurrence():
 @pytest.mark.parametrize("width", [1e-4, 1e-6, 1e-9, 0])
 @pytest.mark.parametrize("degree", [7, 12, 30, 60])
 def test_blocks_decline_what_is_badly_conditioned(degree, width):
-    """Five narrow clusters, or five points: the Chebyshev basis cannot tell their polynomials apart."""
+    """Five narrow clusters, or five points: there the Chebyshev basis is ill-conditioned."""
     rng = np.random.default_rng(0)
     x = np.array([-1, -0.3, 0.2, 0.7, 1])[rng.integers(0, 5, 70_000)] + width * rng.standard_normal(70_000)
     samples = p.Samples.of(x, np.sin(3 * x) + rng.normal(0, 0.1, x.size))
@@ -537,7 +537,7 @@ SMOOTH = {
 @pytest.mark.parametrize("degree", [*MEDIUM, 60])
 @pytest.mark.parametrize("target", sorted(SMOOTH))
 def test_the_rule_does_not_depend_on_y(target, degree):
-    """Where y is a polynomial up to rounding, what is left of it is noise: it must not reach the nodes."""
+    """If y is a polynomial up to rounding, its remainder is noise, which must not affect the nodes."""
     x = np.linspace(-3, 3, 70_000)
     samples = p.Samples.of(x, SMOOTH[target](x))
     few, rough = p.gauss(samples, degree), p.gauss(p.Samples.of(x, np.abs(x)), degree)
@@ -547,7 +547,7 @@ def test_the_rule_does_not_depend_on_y(target, degree):
 
 @pytest.mark.parametrize("points", [8, 9, 10])
 def test_many_samples_of_few_points(points):
-    """As many as nodes, and one or two more."""
+    """As many points as nodes, and one or two more."""
     rng = np.random.default_rng(0)
     x = rng.choice(np.cos(np.arange(points)), 70_000)
     samples = p.Samples.of(x, np.sin(3 * x) + rng.normal(0, 0.3, x.size))
@@ -669,7 +669,7 @@ def test_few_samples_are_kept_as_they_are(how):
 
 
 class Even(p.PowerSeries):
-    """A model of twice the degree that its class says."""
+    """A model of twice the degree that its class states."""
 
     def features(self, x):
         return super().features(x * x)

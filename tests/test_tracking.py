@@ -1,4 +1,4 @@
-"""What MLflow holds after a run, by the tracking contract, however the run ends; and stores that open for everybody."""
+"""What MLflow holds after a run, by the tracking contract, however the run ends; and stores that any process can open."""
 
 import contextlib
 import csv
@@ -36,9 +36,9 @@ ARGS = (
     "loop.log_every=10",
     "seed=3",
 )
-LOOKS = [10, 20, 25]
+SNAPSHOTS = [10, 20, 25]
 SLOWEST = 136  # steps until a thousandth of every mode is left
-DERIVED = ("momentum.", "samples.", "learning_rate.", "hessian.")  # recorded as params, but nothing to type
+DERIVED = ("momentum.", "samples.", "learning_rate.", "hessian.")  # recorded as params, but no configuration keys
 NAMES = ["w0", "w1", "w2", "w3"]
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
 
@@ -122,7 +122,7 @@ def test_params_are_spelt_as_on_the_command_line(recorded):
 
 
 def test_the_slowest_mode_needs_so_many_steps(recorded):
-    """By the rule itself, mode by mode."""
+    """By the update rule, mode by mode."""
     eigenvalues = recorded.result.quadratic.eigenvalues
     left, velocity, largest = np.ones(4), np.zeros(4), []
     for _ in range(SLOWEST):
@@ -145,12 +145,12 @@ def test_the_params_typed_again_give_the_same_run(recorded, cli, store):
 
 
 def test_metrics_are_the_numbers_of_the_python_api(recorded):
-    look, result = recorded.result.history, recorded.result
+    snapshots, result = recorded.result.history, recorded.result
     expected = {
-        "loss/train": look.loss,
-        "loss/excess": look.excess,
-        "optimizer/grad_norm": look.grad_norm,
-        **{f"weight/{name}": look.params[:, k] for k, name in enumerate(NAMES)},
+        "loss/train": snapshots.loss,
+        "loss/excess": snapshots.excess,
+        "optimizer/grad_norm": snapshots.grad_norm,
+        **{f"weight/{name}": snapshots.params[:, k] for k, name in enumerate(NAMES)},
     }
     exact = {
         "loss/final": result.loss,
@@ -165,7 +165,7 @@ def test_metrics_are_the_numbers_of_the_python_api(recorded):
     recorded_history = partial(history, recorded.client, recorded.run)
     assert recorded.run.data.metrics.keys() == expected.keys() | final.keys() | {"optimizer/steps_per_second"}
     for name, values in expected.items():
-        assert recorded_history(name) == list(zip(LOOKS, values.tolist(), strict=True))
+        assert recorded_history(name) == list(zip(SNAPSHOTS, values.tolist(), strict=True))
     for name, value in final.items():
         assert recorded_history(name) == [(0, value)]
     ((step, rate),) = recorded_history("optimizer/steps_per_second")
@@ -244,7 +244,7 @@ def test_artifacts_are_the_files_of_the_folder_and_never_a_pickle(recorded):
         assert (recorded.artifacts / name).read_bytes() == (folder / name).read_bytes()
     everything = [path for path in recorded.folder.rglob("*") if path.is_file()]
     assert not [path for path in everything if path.suffix in {".pkl", ".pickle", ".pt", ".joblib"}]
-    assert not [path for path in everything if path.read_bytes()[:1] == b"\x80"]  # how every pickle begins
+    assert not [path for path in everything if path.read_bytes()[:1] == b"\x80"]  # the first bytes of every pickle
 
 
 def test_result_json_is_exact(recorded):
@@ -280,10 +280,10 @@ def test_result_json_is_exact(recorded):
 def test_history_csv_is_exact(recorded):
     with (recorded.artifacts / "history.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
-    look = recorded.result.history
+    snapshots = recorded.result.history
     assert head == ["step", "loss", "excess", "grad_norm", *NAMES]
-    numbers = np.column_stack([look.loss, look.excess, look.grad_norm, look.params]).tolist()
-    assert rows == [[str(step), *map(repr, row)] for step, row in zip(LOOKS, numbers, strict=True)]
+    numbers = np.column_stack([snapshots.loss, snapshots.excess, snapshots.grad_norm, snapshots.params]).tolist()
+    assert rows == [[str(step), *map(repr, row)] for step, row in zip(SNAPSHOTS, numbers, strict=True)]
 
 
 def test_config_yaml_is_the_composed_configuration(recorded):
@@ -324,14 +324,14 @@ def test_a_diverged_run_is_finished_with_its_last_finite_parameters(cli, store):
 
 
 def failing_at(step, error, problem, model, *, look, **settings):
-    """polyexp.fit, whose look at `step` fails after it was taken."""
+    """polyexp.fit, whose callback raises after the snapshot of `step` was recorded."""
 
-    def broken(state):
+    def failing(state):
         look(state)
         if state.step == step:
             raise error
 
-    return p.fit(problem, model, look=broken, **settings)
+    return p.fit(problem, model, look=failing, **settings)
 
 
 FIRE = RuntimeError("the disk is on fire")
@@ -365,16 +365,16 @@ def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("signum", "code", "says"), [(signal.SIGINT, 130, "polyexp: interrupted.\n"), (signal.SIGTERM, 143, "")]
+    ("signum", "code", "err"), [(signal.SIGINT, 130, "polyexp: interrupted.\n"), (signal.SIGTERM, 143, "")]
 )
-def test_an_interrupted_run_is_killed_with_what_was_seen(tmp_path, new_store, signum, code, says):
+def test_an_interrupted_run_is_killed_with_what_was_seen(tmp_path, new_store, signum, code, err):
     uri = new_store(tmp_path / "outputs" / "mlflow.db")
     with start([*POLYEXP, *SHORT, "loop.steps=1000000000"], cwd=tmp_path) as process:
         while not process.stdout.readline().startswith("Loss at    20 "):  # which comes after step 10 is recorded
             assert process.poll() is None
         process.send_signal(signum)
-        _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (code, says)
+        _, written = process.communicate(timeout=60)
+    assert (process.returncode, written) == (code, err)
     client = open_store(uri).client
     run = only_run(client)
     assert run.info.status == "KILLED"

@@ -1,4 +1,4 @@
-"""The saved view of MLflow's pages: what is written, when, and that it is never in the way. `test_browser.py` looks at it."""
+"""The saved view of MLflow's pages: what is written, when, and that an error there stops no run. `test_browser.py` opens it."""
 
 import json
 import re

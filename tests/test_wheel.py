@@ -1,4 +1,4 @@
-"""The built wheel, installed into an environment of its own, works from any folder. Run by `make test-wheel`."""
+"""The built wheel, installed into an environment of its own, works in any folder. Run by `make test-wheel`."""
 
 import json
 import os
