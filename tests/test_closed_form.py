@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.forecast import forecast
-from tests.helpers.cases import MODELS, OPTIMIZERS, assert_close, named, normal
+from tests.helpers.cases import LINEAR, MODELS, OPTIMIZERS, assert_close, named, normal
 from tests.helpers.references import OPTIMA, REFERENCES
 
 pytestmark = pytest.mark.numeric
@@ -77,7 +77,7 @@ def test_the_published_run():
 
 @pytest.mark.parametrize("optimizer", DIRECT, ids=named)
 @pytest.mark.parametrize("samples", [p.gauss(SIN, 5), EXP], ids=["sin", "exp"])
-@pytest.mark.parametrize("cls", [one for one in MODELS if one.linear], ids=named)
+@pytest.mark.parametrize("cls", LINEAR, ids=named)
 @pytest.mark.parametrize("steps", [1, 2, 700])
 def test_the_predicted_loss_is_the_measured_one(cls, samples, optimizer, steps):
     model = cls(degree=5).on(samples.domain)

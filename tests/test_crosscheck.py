@@ -10,7 +10,7 @@ import polyexp as p
 from polyexp.component import Component
 from polyexp.crosscheck import MOST, TOLERANCE, ComplexStep, crosscheck, promises, sets
 from polyexp.report.crosscheck import crosscheck_verdict
-from tests.helpers.cases import DOMAIN, MODELS, named
+from tests.helpers.cases import DOMAIN, MODELS, every_model, named
 from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.numeric
@@ -40,7 +40,7 @@ def failed(found):
 # Correct models
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=named)
+@every_model
 def test_a_sound_model_agrees_everywhere(cls):
     model = cls(degree=5)
     found = checked(model, p.GradientDescent(1e-9))
@@ -252,7 +252,7 @@ def test_a_model_that_is_no_polynomial():
 
 
 @pytest.mark.parametrize("degree", [0, 3, 20, 120])
-@pytest.mark.parametrize("cls", MODELS, ids=named)
+@every_model
 def test_promises_are_kept_at_any_degree(cls, degree):
     if cls is p.Legendre and degree == 120:
         return  # whose power series in x is all rounding there, as crosscheck says

@@ -10,14 +10,11 @@ from hypothesis import strategies as st
 from numpy.polynomial import polynomial
 
 import polyexp as p
-from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, PLACES, assert_close, named, normal
+from tests.helpers.cases import assert_close, every_model, every_optimizer, every_path, every_place, named, normal
 from tests.helpers.references import LIMIT_CYCLE_RTOL, OPTIMA, REFERENCES, ZERO_BELOW
 
 pytestmark = pytest.mark.numeric
 
-every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
-every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)
-every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)
 
 X = np.linspace(-1, 2, 40)
 SAMPLES = p.Samples.of(X, np.sin(2 * X))
@@ -355,7 +352,7 @@ def test_a_diverged_result_can_be_looked_at(rate):
     assert all(np.isfinite(value) for value in result.parameters.values())
 
 
-@pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
+@every_optimizer
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("offset", [0.0, 1e-9])
 @every_place
@@ -470,7 +467,7 @@ def test_how_often_somebody_looks_changes_nothing(backend_class, device):
 # By hand
 
 
-@pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
+@every_optimizer
 @every_path
 def test_a_loop_by_hand_equals_fit(cls, backend_class, device, loop_class):
     model, optimizer, loop = p.ChebyshevSeries(degree=4), cls(learning_rate=0.01), loop_class(steps=30, log_every=7)

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 import polyexp as p
 from polyexp.forecast import alternative, first_step, forecast, require_stable
 from polyexp.report.words import advice, mode_rows, outlook, verdict
-from tests.helpers.cases import MODELS, NoPolynomial, assert_close, named
+from tests.helpers.cases import NoPolynomial, assert_close, every_model, named
 
 pytestmark = pytest.mark.numeric
 
 SIN = p.Problem().samples()
 NUMPY = p.NumPy()
-every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 
 
 def forecast_of(model, optimizer, samples=SIN, loop=None, seed=0):

@@ -9,13 +9,11 @@ from torch.func import grad, jacrev, vmap
 import polyexp as p
 from polyexp.loops import functions
 from polyexp.loops.functions import ElementwiseFunction, ModelFunction, lift
-from tests.helpers.cases import MODELS, bound, named, normal
+from tests.helpers.cases import bound, every_model, normal
 
 pytestmark = pytest.mark.numeric
 
 X = np.linspace(-2, 3, 7)
-
-every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 
 
 def tensor(*shape, seed=0):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import Polynomial, legendre
 
 import polyexp as p
-from tests.helpers.cases import DOMAIN, MODELS, RUNS, assert_close, bound, named, normal
+from tests.helpers.cases import DOMAIN, assert_close, bound, every_model, every_runs, named, normal
 from tests.helpers.references import REFERENCES
 
 pytestmark = pytest.mark.numeric
@@ -24,9 +24,7 @@ SERIES = {
     p.HermiteSeries: lambda w: np.polynomial.Hermite(w, domain=DOMAIN),
 }
 
-every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 every_degree = pytest.mark.parametrize("degree", DEGREES)
-every_runs = pytest.mark.parametrize("runs", RUNS, ids=str)
 
 
 def random_params(model, runs, seed=0):
@@ -87,7 +85,7 @@ def test_the_power_series_is_numpys_conversion(cls, degree):
     assert_close(bound(cls, degree).power_series(params), np.pad(expected, (0, degree + 1 - expected.size)), 1e-13)
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=named)
+@every_model
 def test_the_power_series_of_a_high_degree(cls):
     model = cls(degree=200).on((-1, 1))
     params = np.zeros(len(model.param_names))

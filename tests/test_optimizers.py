@@ -7,12 +7,10 @@ import pytest
 import torch
 
 import polyexp as p
-from tests.helpers.cases import OPTIMIZERS, PLACES, RUNS, assert_close, named, normal
+from tests.helpers.cases import OPTIMIZERS, RUNS, assert_close, every_optimizer, every_place, normal
 
 pytestmark = pytest.mark.numeric
 
-every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
-every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)
 
 ORACLES = [
     (p.GradientDescent(0.1), lambda w: torch.optim.SGD(w, lr=0.1)),

@@ -11,12 +11,11 @@ from numpy.polynomial import polynomial
 
 import polyexp as p
 from polyexp.quadratic import hessian_eigenvalues, lowest_loss, quadratic_of
-from tests.helpers.cases import MODELS, NoPolynomial, assert_close, named, normal
+from tests.helpers.cases import LINEAR, NoPolynomial, assert_close, every_model, named, normal
 from tests.helpers.references import OPTIMA
 
 pytestmark = pytest.mark.numeric
 
-LINEAR = [cls for cls in MODELS if cls.linear]
 every_linear = pytest.mark.parametrize("cls", LINEAR, ids=named)
 
 X = np.sort(np.random.RandomState(7).uniform(-2, 3, 60))
@@ -290,7 +289,7 @@ def hessian_by_torch(model, samples, params):
     return twice(torch.from_numpy(params)).numpy()
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=named)
+@every_model
 @pytest.mark.parametrize("degree", [0, 1, 3, 6])
 def test_the_hessian_is_that_of_torch(cls, degree):
     """At parameters where a model that is not linear has another Hessian than a quadratic form."""

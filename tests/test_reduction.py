@@ -15,11 +15,10 @@ from polyexp import problem, reduction
 from polyexp.models import degree_in_x
 from polyexp.quadratic import hessian_eigenvalues
 from polyexp.reduction import samples_for
-from tests.helpers.cases import MODELS, OPTIMIZERS, PATHS, NoPolynomial, assert_close, named, normal
+from tests.helpers.cases import LINEAR, OPTIMIZERS, PATHS, NoPolynomial, assert_close, named, normal
 
 pytestmark = pytest.mark.numeric
 
-LINEAR = [cls for cls in MODELS if cls.linear]
 ORTHOGONAL = [p.LegendreSeries, p.ChebyshevSeries]  # accurate at any degree; powers and Hermite's polynomials grow
 FINE, MEDIUM, LOW = (0, 3, 30, 60), (0, 1, 3, 7, 12, 30), (0, 1, 3, 7, 12)
 

@@ -26,6 +26,7 @@ def named(cls: type[Any]) -> str:
 
 
 MODELS = registered("model")
+LINEAR = [cls for cls in MODELS if cls.linear]
 LOOPS = [cls for cls in registered("loop") if not cls.direct]
 OPTIMIZERS = registered("optimizer")
 
@@ -45,6 +46,12 @@ PLACES = [
     for device in (p.CPU(), p.CUDA())
     if device.kind in backend.offers
 ]
+
+every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
+every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
+every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)
+every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)
+every_runs = pytest.mark.parametrize("runs", RUNS, ids=str)
 
 
 class NoPolynomial(p.PowerSeries):
