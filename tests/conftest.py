@@ -60,3 +60,10 @@ def cli(tmp_path, new_store, bare_cli):
 def store(tmp_path):
     """MLflow's view of the default store of `cli`."""
     return open_store(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}").client
+
+
+@pytest.fixture
+def working_folder(tmp_path, monkeypatch):
+    """An empty folder, which is the current one during the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
