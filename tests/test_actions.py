@@ -10,8 +10,6 @@ from polyexp.composition import choices
 from tests.helpers.references import OPTIMA
 from tests.helpers.stores import all_runs
 
-pytestmark = pytest.mark.numeric
-
 QUICK = ("backend=numpy", "tracking=none")
 OUTLOOK = (
     "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45, the best possible is "

@@ -9,7 +9,7 @@ from polyexp.datafile import DataFile
 from tests.helpers.config import composed
 from tests.helpers.datafiles import DROP, W, X, Y, assert_bits, columns, refusal, written
 
-pytestmark = [pytest.mark.numeric, pytest.mark.usefixtures("working_folder")]
+pytestmark = pytest.mark.usefixtures("working_folder")
 
 NAMES = [
     "a.csv",

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from tests.helpers.datafiles import Y, assert_bits, columns, refusal, written
 
-pytestmark = [pytest.mark.numeric, pytest.mark.usefixtures("working_folder")]
+pytestmark = pytest.mark.usefixtures("working_folder")
 
 NUMBERS = {
     "int8": pa.array([-1, 2], pa.int8()),

@@ -8,7 +8,7 @@ from pyarrow import parquet
 from tests.helpers.commands import loaded_by, run_python
 from tests.helpers.datafiles import as_csv, written
 
-pytestmark = [pytest.mark.numeric, pytest.mark.usefixtures("working_folder")]
+pytestmark = pytest.mark.usefixtures("working_folder")
 
 MEASURE = """
 import resource, sys

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polyexp import datafile
 from tests.helpers.datafiles import DROP, as_csv, assert_bits, columns, refusal, written
 
-pytestmark = [pytest.mark.numeric, pytest.mark.usefixtures("working_folder")]
+pytestmark = pytest.mark.usefixtures("working_folder")
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
