@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import run_in_process
@@ -67,3 +68,10 @@ def working_folder(tmp_path, monkeypatch):
     """An empty folder, which is the current one during the test."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def one_blas_thread():
+    """BLAS computes with one thread."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
