@@ -107,7 +107,7 @@ def at_the_ends(degree: int) -> float:
     back. T_k, k up to 2 degree + 1, changes by at most k^2 times as much (Markov).
     """
     node = (np.sqrt(degree + 1) + 3) * UNIT
-    return 1e-12 + node * (2 * degree + 1) ** 2
+    return float(1e-12 + node * (2 * degree + 1) ** 2)
 
 
 def along_the_path(degree: int, steps: int = 200) -> float:
@@ -123,7 +123,7 @@ def start_of(model: p.Model, samples: p.Samples, seed: int) -> np.ndarray:
     """Random parameters whose values at all samples are of y's size, in `mean` and `sum` alike."""
     largest = np.abs(model.on(samples.domain).features(samples.x)).max(0)
     size = np.sqrt(mean_square(samples) / samples.weights.sum() / largest.size)
-    return size * normal(seed, largest.size) / np.where(largest > 0, largest, 1)
+    return np.asarray(size * normal(seed, largest.size) / np.where(largest > 0, largest, 1))
 
 
 def both_ways(
@@ -131,7 +131,9 @@ def both_ways(
 ) -> tuple[p.Result, p.Result]:
     """The fit to all samples, and to the reduced ones."""
     options = {"backend": p.NumPy(), "loop": p.Manual(steps, log_every), "optimizer": p.GradientDescent(rate)} | options
-    return p.fit(samples, model, **options), p.fit(p.gauss(samples, model.polynomial_degree), model, **options)
+    degree = model.polynomial_degree
+    assert degree is not None
+    return p.fit(samples, model, **options), p.fit(p.gauss(samples, degree), model, **options)
 
 
 def assert_alike(all_samples: p.Result, reduced: p.Result, rtol: float = 1e-12, scale: float | None = None) -> None:
