@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SHARE = 0.2  # of the tests, in each environment: about a minute and a half on two cores
+SHARE = 0.15  # of the tests, in each environment: about two minutes in all on two cores
 SELECTED = "numeric and not slow and not wheel and not browser"
 
 KERNELS = {
