@@ -1,23 +1,22 @@
 """An environment that is the same on every machine, and MLflow stores that cost no migration."""
 
 import os
-import socket
 import sqlite3
 from contextlib import closing
 
 import pytest
 import torch
-from commands import run_cli
+from threadpoolctl import threadpool_limits
 
 from polyexp.tracking.store import open_store
-
-torch.set_num_threads(1)
-for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
-    del os.environ[name]
-os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"}
+from tests.helpers.commands import run_in_process
 
 
 def pytest_configure(config):
+    torch.set_num_threads(1)
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
+        del os.environ[name]
+    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"}
     # MLflow's own use of SQLAlchemy; every other warning is an error (pyproject.toml).
     config.addinivalue_line("filterwarnings", "ignore:The ``noload`` loader strategy:DeprecationWarning")
 
@@ -46,10 +45,16 @@ def new_store(empty_store):
 
 
 @pytest.fixture
-def cli(tmp_path, new_store):
+def bare_cli(tmp_path):
+    """`polyexp` in an empty folder."""
+    return lambda *args: run_in_process(*args, cwd=tmp_path)
+
+
+@pytest.fixture
+def cli(tmp_path, new_store, bare_cli):
     """`polyexp` in `tmp_path`, where the default store exists."""
     new_store(tmp_path / "outputs" / "mlflow.db")
-    return lambda *args: run_cli(*args, cwd=tmp_path)
+    return bare_cli
 
 
 @pytest.fixture
@@ -59,8 +64,14 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def free_port():
-    """A port of the loopback interface on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def working_folder(tmp_path, monkeypatch):
+    """An empty folder, which is the current one during the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def one_blas_thread():
+    """BLAS computes with one thread."""
+    with threadpool_limits(1, user_api="blas"):
+        yield

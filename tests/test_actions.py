@@ -1,13 +1,14 @@
-"""The actions: predict says what a run would reach and leaves nothing behind; fit keeps what was predicted beside it."""
+"""The actions: predict prints what a run would reach and records nothing; fit records the prediction with its result."""
 
 import json
 import re
 
 import numpy as np
 import pytest
-from commands import all_runs, run_cli
 
 from polyexp.composition import choices
+from tests.helpers.references import OPTIMA
+from tests.helpers.stores import all_runs
 
 QUICK = ("backend=numpy", "tracking=none")
 OUTLOOK = (
@@ -39,12 +40,6 @@ LIMIT = (
 AUTO = "`optimizer.learning_rate=auto` finds one, "
 
 
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
-
-
 def files(folder):
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
@@ -70,7 +65,7 @@ def test_predict_prints_its_page(bare_cli, tmp_path):
 
 
 def test_predict_writes_nothing_but_its_folder(bare_cli, tmp_path):
-    """With tracking as it is by default: there is nothing to record."""
+    """With the default tracking, because a prediction is not recorded."""
     assert bare_cli("action=predict").code == 0
     (folder,) = tmp_path.glob("outputs/runs/*/*")
     hydra = [f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")]
@@ -257,7 +252,7 @@ def test_the_result_of_a_linear_model(bare_cli, tmp_path):
 
 
 def test_the_result_of_the_legendre_model(bare_cli, tmp_path):
-    """The excess is not known, the Hessian is: at the start, and at the end, where it curves upwards."""
+    """It has no excess. Its Hessian is evaluated at the start and at the end, where all curvature is positive."""
     start = "model.initial=[0,-1,0,0.3]"
     assert bare_cli("model=legendre", start, "optimizer.learning_rate=1e-2", "loop.steps=5000", *QUICK).code == 0
     (result,) = results(tmp_path)
@@ -293,7 +288,7 @@ def test_a_million_million_steps(bare_cli, tmp_path):
     ended = bare_cli("loop=closed_form", "loop.steps=1000000000000", *QUICK)
     assert (ended.code, ended.err) == (0, "")
     (result,) = results(tmp_path)
-    best = [0, 0.999449154, 0, -0.165837294, 0, 0.00799827634, 0, -0.000147718804]
+    best = OPTIMA["notebook/numpy"]["parameters"]
     np.testing.assert_allclose(result["power_series"], best, rtol=1e-8, atol=1e-11)
     lines = [line for line in ended.out.splitlines() if line.startswith("Loss at")]
     assert 100 < len(lines) <= 200
@@ -321,7 +316,7 @@ def test_stopping_is_told(bare_cli, tmp_path):
 
 
 def test_the_advice_can_be_followed(bare_cli, tmp_path):
-    """What `Try` promises comes true when it is typed after what was typed before."""
+    """The line that begins with `Try` holds: its words, added to the command, give what it predicts."""
     for typed in (["loop.steps=3"], ["loop.steps=3", "model=legendre"], ["loop.steps=3", "seed=5", "model.degree=4"]):
         typed = [*typed, *QUICK, "optimizer.learning_rate=1e-9"]
         ended = bare_cli(*typed)

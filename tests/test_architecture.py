@@ -1,20 +1,19 @@
-"""The shape of the package, read from its source: who imports whom, what is public, what is imported late."""
+"""The shape of the package, read from its source: which module imports which, what is public, what is imported late."""
 
 import ast
 import importlib
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import polyexp
+from tests.helpers.commands import loaded_by
 
 ROOT = Path(polyexp.__file__).parent
 
 # A row imports only from the rows above it; the members of a package count as one row. `polyexp` is the __init__,
-# which gathers everything down to fit.
+# which imports everything from checks to fit.
 ROWS = (
     "base",
     "checks",
@@ -43,7 +42,7 @@ ROWS = (
     "composition",
     "__main__",
 )
-HYDRA = ("config", "composition", "__main__", "_plugins")  # who may know of Hydra and OmegaConf
+HYDRA = ("config", "composition", "__main__", "_plugins")  # what may import Hydra and OmegaConf
 SOURCES = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 MODULES = {".".join(("polyexp", *path.with_suffix("").parts)).removesuffix(".__init__"): path for path in SOURCES}
 
@@ -143,7 +142,7 @@ def test_every_public_name_is_documented(name):
     thing = getattr(polyexp, name)
     text = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
     assert text
-    assert not text.startswith(f"{name}(")  # what a dataclass writes where nobody did
+    assert not text.startswith(f"{name}(")  # what a dataclass generates without a docstring
 
 
 def undocumented(body, prefix=""):
@@ -165,15 +164,6 @@ def test_everything_public_has_a_docstring(path):
 # What importing costs
 
 
-def loaded_by(code):
-    """Which heavy libraries a fresh Python has loaded after this code."""
-    heavy = ("torch", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich")
-    program = f"{code}\nimport sys\nprint(*[name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
-
-
 def test_importing_polyexp_is_light():
     assert loaded_by("import polyexp") == []
 
@@ -185,6 +175,56 @@ def test_a_numpy_run_loads_neither_torch_nor_mlflow():
 
 
 def test_a_torch_run_does_load_torch():
-    """The check above would notice."""
+    """Otherwise the test above would pass whatever is loaded."""
     fit = "polyexp.fit(polyexp.Problem(num_samples=9), polyexp.Legendre(), loop=polyexp.Autograd(steps=3))"
     assert loaded_by(f"import polyexp\n{fit}") == ["torch"]
+
+
+# The tests themselves
+
+TESTS = Path(__file__).parent
+TEST_FILES = {
+    path.name: ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(TESTS.glob("*.py"))
+    if path.name == "conftest.py" or path.name.startswith("test_")
+}
+STARTS_PROGRAMS = ("subprocess", "pty", "multiprocessing", "runpy", "polyexp.__main__", "hydra")
+
+every_test_file = pytest.mark.parametrize("name", TEST_FILES)
+
+
+def modules_of(tree):
+    """The dotted names of everything that a file imports, with `a` and `a.b` for `from a import b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+@every_test_file
+def test_no_test_file_imports_from_another_one(name):
+    """What two of them need belongs into tests/helpers."""
+    siblings = {Path(sibling).stem for sibling in TEST_FILES}
+    for module in modules_of(TEST_FILES[name]):
+        assert module.removeprefix("tests.").split(".")[0] not in siblings, module
+
+
+@every_test_file
+def test_programs_are_started_by_the_helpers_alone(name):
+    """One way to run the command line: tests/helpers/commands.py (and servers, terminal and config beside it)."""
+    found = set(modules_of(TEST_FILES[name]))
+    assert not [module for module in STARTS_PROGRAMS if module in found]
+    calls = {ast.unparse(node.func) for node in ast.walk(TEST_FILES[name]) if isinstance(node, ast.Call)}
+    assert not [call for call in calls if call.startswith(("os.exec", "os.fork", "os.popen", "os.spawn", "os.system"))]
+
+
+def test_conftest_holds_fixtures_and_hooks_alone():
+    functions = [node for node in TEST_FILES["conftest.py"].body if isinstance(node, ast.FunctionDef)]
+    assert functions
+    for function in functions:
+        decorators = [ast.unparse(one) for one in function.decorator_list]
+        assert function.name.startswith("pytest_") or any(one.startswith("pytest.fixture") for one in decorators)
+    others = {type(node) for node in TEST_FILES["conftest.py"].body} - {ast.FunctionDef}
+    assert others <= {ast.Expr, ast.Import, ast.ImportFrom}

@@ -1,23 +1,17 @@
-"""Whatever can be typed wrongly: exit code 2 and one sentence, before anything is recorded or a sweep starts."""
+"""Wrong input: exit code 2 and one sentence, before anything is recorded or a sweep starts."""
 
 import sqlite3
 from contextlib import closing
 
 import pytest
 import torch
-from commands import all_runs, run_cli
 
 from polyexp.composition import choices
-
-
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
+from tests.helpers.stores import all_runs
 
 
 def files_outside_the_run(folder):
-    """Files below `folder` that lie in no run's or sweep's own folder."""
+    """Files below `folder` outside the folders of runs and sweeps."""
     below = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     return [str(path) for path in below if path.parts[:2] not in {("outputs", "runs"), ("outputs", "sweeps")}]
 
@@ -81,7 +75,7 @@ NO_CUDA = (
 )
 NO_JOBS = "The sweep has no jobs: a range is empty, or a glob matches nothing."
 
-# One wrong word, or several words that do not go together, and the sentence. These are tried alone and in a sweep.
+# One wrong word, or several words that contradict each other, and the error. They are tested in single runs and sweeps.
 WRONG = {
     # names
     "modell=legendre": unknown("modell", meant("model")),
@@ -198,7 +192,7 @@ WRONG = {
     "experiment=tutorial/numpy loop=autograd": NO_AUTOGRAD.format("autograd"),
     "backend=numpy device=cuda": "`device=cuda` is not for `backend=numpy`, which offers cpu: type `backend=torch`, or "
     "`device=cpu`.",
-    # stores that need not be asked
+    # stores that are refused by their address alone
     "tracking.uri=nowhere://x": not_opened(
         "nowhere://x",
         "Model registry functionality is unavailable; got unsupported URI 'nowhere://x' for model registry data "
@@ -211,7 +205,7 @@ WRONG = {
         "http://u:***@127.0.0.1:9", "[Errno 111] Connection refused"
     ),
 }
-# What cannot be in a sweep, or means something else there.
+# What a sweep does not accept, or reads differently.
 WRONG_ALONE = {
     "model.degree=1,2": several("model.degree=1,2"),
     "loop=manual,autograd": several("loop=manual,autograd"),
@@ -373,7 +367,7 @@ def test_a_driver_that_is_not_installed_is_named(bare_cli, tmp_path, monkeypatch
     refused(bare_cli("tracking.uri='postgresql+psycopg2://u:secret@127.0.0.1:9/x'"), tmp_path, sentence)
 
 
-# Config files of one's own
+# Config files of the user
 
 
 @pytest.mark.parametrize(
@@ -445,7 +439,7 @@ def test_a_config_file_that_is_no_yaml(bare_cli, tmp_path):
     assert ended.err.count("\n") == 1
 
 
-# Strange, but allowed
+# Unusual, but allowed
 
 WARNING = "warning: the run diverged; its parameters are those after {}.\n"
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from commands import all_runs, run_cli, serving
 
 from polyexp.tracking.store import open_store
 from polyexp.tracking.view import PLAIN, decoded, of_sweep
+from tests.helpers.commands import run_in_process
+from tests.helpers.servers import serving
+from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.browser
 FLAGS = [
@@ -40,9 +42,11 @@ ASSISTANT_SEEN = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLo
 def recorded(tmp_path_factory):
     """A store with a sweep of 30 runs and three single ones; the keys of views and the ids of runs."""
     folder = tmp_path_factory.mktemp("recorded")
-    swept = run_cli("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
+    swept = run_in_process("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
     assert (swept.code, swept.err) == (0, "")
-    single = [run_cli(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS]
+    single = [
+        run_in_process(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS
+    ]
     assert [one.code for one in single] == [0, 0, 0]
     uri = f"sqlite:///{folder / 'outputs' / 'mlflow.db'}"
     runs = all_runs(open_store(uri).client)
@@ -55,12 +59,8 @@ def link(text):
 
 
 @pytest.fixture(scope="module")
-def address(recorded, tmp_path_factory):
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with serving(recorded.folder, recorded.uri, port) as where:
+def address(recorded):
+    with serving(recorded.folder, recorded.uri) as where:
         yield where
 
 
@@ -85,7 +85,7 @@ def chromium(tmp_path_factory):
 
 @pytest.fixture
 def visit(chromium, address):
-    """Opens a page of the server, for somebody who has been there before or, with first=True, never."""
+    """Opens a page of the server, as a returning visitor or, with first=True, as a new one."""
     contexts = []
 
     def open_page(path, *, first=False, size=(1400, 900)):
@@ -158,7 +158,7 @@ def test_runs_are_listed_with_losses_and_settings(visit, recorded, shot):
         "problem",
         "model",
     ]
-    assert len(cut(page)) == 3  # long names of single runs: the check of a sweep would notice
+    assert len(cut(page)) == 3  # long names of single runs: the same check on a sweep would fail
     assert cells(page, "params.`model`")[:3] == list(reversed(MODELS))
     shown = [float(text) for text in cells(page, "metrics.`loss/final`")[:3]]
     assert shown == [run.data.metrics["loss/final"] for run in reversed(recorded.runs[-3:])]
@@ -229,12 +229,12 @@ def test_the_charts_of_a_sweep_are_drawn(visit, recorded, shot):
 
 @pytest.mark.parametrize("which", ["plain", "sweep"])
 def test_the_page_takes_the_view_as_it_is_written(visit, recorded, which):
-    """MLflow keeps a view that one makes one's own: what it keeps is what polyexp wrote, key by key."""
+    """MLflow stores a view that the user changes: apart from the change it equals what polyexp wrote, key by key."""
     page = visit(getattr(recorded, which))
     wait_for_rows(page, 33 if which == "plain" else 30)
     page.get_by_role("button", name="Override saved view").click()
     page.wait_for_timeout(1500)
-    kept = [json.loads(text) for text in page.evaluate("Object.values(localStorage)") if "compareRunCharts" in text]
+    stored = [json.loads(text) for text in page.evaluate("Object.values(localStorage)") if "compareRunCharts" in text]
     tags = open_store(recorded.uri).client.get_experiment_by_name("polyexp").tags
     key = getattr(recorded, which).partition("viewStateShareKey=")[2]
     written = decoded(tags[f"mlflow.sharedViewState.{key}"])
@@ -244,7 +244,7 @@ def test_the_page_takes_the_view_as_it_is_written(visit, recorded, which):
         else of_sweep(key.removeprefix("polyexp-sweep-"), ["model.degree", "optimizer.learning_rate", "seed"])
     )
     assert written == view.state()
-    (state,) = kept
+    (state,) = stored
     common = state.keys() & written.keys() - {"compareRunSections", "compareRunCharts", "columnOrder", "columnWidths"}
     assert {"selectedColumns", "runsHiddenMode", "globalLineChartConfig", "groupBy"} <= common
     assert {name: state[name] for name in common} == {name: written[name] for name in common}

@@ -1,26 +1,19 @@
-"""The command line: what it prints, what it runs, what it imports, and how others add to it."""
+"""The command line: what it prints, what it runs, what it imports, and how other packages extend it."""
 
 import json
 import os
 import re
-import subprocess
-import sys
 from importlib.metadata import EntryPoint
 
 import pytest
-from commands import all_runs, only_run, run_cli, run_process
 
 from polyexp.composition import choices
 from polyexp.config import GROUPS
 from polyexp.tracking.store import open_store
+from tests.helpers.commands import MAIN, POLYEXP, loaded_by, run, start
+from tests.helpers.stores import all_runs, only_run
 
 QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2", "tracking=none")
-
-
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
 
 
 # What a run prints
@@ -120,11 +113,10 @@ def test_runs_of_one_second_have_folders_of_their_own(bare_cli, tmp_path):
 def test_a_run_goes_on_when_its_reader_leaves(tmp_path, new_store):
     uri = new_store(tmp_path / "outputs" / "mlflow.db")
     words = [*QUICK[:-2], "loop.steps=3000", "loop.log_every=10"]
-    script = f"{sys.executable} -m polyexp {' '.join(words)} | head -1; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    first, status = done.stdout.splitlines()
-    assert first.startswith("Fitting power_series to 20 samples")
-    assert (status, done.stderr) == ("0", "")
+    with start([*POLYEXP, *words], cwd=tmp_path) as process:
+        assert process.stdout.readline().startswith("Fitting power_series to 20 samples")
+        process.stdout.close()
+        assert (process.wait(timeout=120), process.stderr.read()) == (0, "")
     run = only_run(open_store(uri).client)
     assert (run.info.status, run.data.metrics["optimizer/steps"]) == ("FINISHED", 3000)
 
@@ -213,24 +205,15 @@ def test_the_sweep_flag_may_stand_anywhere(bare_cli, tmp_path, flag):
 
 # What is imported
 
-SEEN = """
-import runpy, sys
-sys.argv = ["polyexp", *sys.argv[1:]]
-try:
-    runpy.run_module("polyexp", run_name="__main__", alter_sys=False)
-except SystemExit as stop:
-    assert stop.code == 0, stop.code
-print("IMPORTED", *({"torch", "mlflow"} & sys.modules.keys()))
-"""
-
 
 @pytest.mark.parametrize("args", [QUICK, ("-m", *QUICK, "seed=0,1")], ids=["run", "sweep"])
 def test_neither_torch_nor_mlflow_is_imported_without_need(tmp_path, args):
-    done = subprocess.run([sys.executable, "-c", SEEN, *args], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.stdout.splitlines()[-1], done.stderr) == ("IMPORTED", "")
+    loaded = loaded_by(MAIN, *args, cwd=tmp_path)
+    assert "hydra" in loaded
+    assert not {"torch", "mlflow"} & set(loaded)
 
 
-# Packages of others
+# Packages that extend polyexp
 
 CLASS = """
 from dataclasses import dataclass
@@ -269,12 +252,12 @@ def test_a_package_adds_a_model_with_one_class_and_one_yaml(tmp_path):
     (info / "entry_points.txt").write_text("[polyexp.plugins]\neven = even\n")
     path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
 
-    listed = run_process("--help", cwd=folder, PYTHONPATH=path)
+    listed = run("--help", cwd=folder, env={"PYTHONPATH": path})
     assert (listed.code, listed.err) == (0, "")
     assert "  model      chebyshev_series, even_series, hermite_series," in listed.out
 
     options = ("problem=abs", "model=even_series", "optimizer=adam", "optimizer.learning_rate=1e-2", "loop.steps=2000")
-    ended = run_process("backend=numpy", "tracking=none", *options, cwd=folder, PYTHONPATH=path)
+    ended = run("backend=numpy", "tracking=none", *options, cwd=folder, env={"PYTHONPATH": path})
     assert (ended.code, ended.err) == (0, "")
     (file,) = folder.rglob("result.json")
     result = json.loads(file.read_text())
@@ -290,6 +273,6 @@ def test_a_package_adds_a_model_with_one_class_and_one_yaml(tmp_path):
     ],
 )
 def test_a_broken_plugin_is_named(bare_cli, monkeypatch, value, error):
-    broken = EntryPoint("mine", value, "polyexp.plugins")
-    monkeypatch.setattr("polyexp.composition.entry_points", lambda group: [broken])
+    faulty = EntryPoint("mine", value, "polyexp.plugins")
+    monkeypatch.setattr("polyexp.composition.entry_points", lambda group: [faulty])
     assert bare_cli(*QUICK) == (2, "", f"polyexp: The plugin `mine` ({value}) cannot be imported: {error}.\n")

@@ -1,16 +1,17 @@
-"""loop=closed_form: any step directly, equal to what the steps themselves give; predictions and limits that hold."""
+"""loop=closed_form: any step directly, equal to the result of single steps; predictions and limits."""
 
 import decimal
 from decimal import Decimal
 
 import numpy as np
 import pytest
-from cases import MODELS, OPTIMIZERS, assert_close, named, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.forecast import forecast
+from tests.helpers.cases import LINEAR, MODELS, OPTIMIZERS, assert_close, named, normal
+from tests.helpers.references import OPTIMA, REFERENCES
 
 pytestmark = pytest.mark.numeric
 
@@ -37,7 +38,7 @@ def largest(model, samples):
         (p.LegendreSeries(), p.GradientDescent("auto")),
         (p.LegendreSeries(), p.GradientDescent(0.05)),
         (p.LegendreSeries(), p.Momentum(0.05, 0.9)),
-        (p.LegendreSeries(), p.Momentum("auto")),  # Polyak's pair
+        (p.LegendreSeries(), p.Momentum("auto")),  # Polyak's parameters
         (p.ChebyshevSeries(degree=12), p.Momentum("auto")),
     ],
     ids=["descent_auto", "descent", "momentum", "polyak", "chebyshev_polyak"],
@@ -69,29 +70,32 @@ def test_manual_steps_follow_it_on_the_default_model(optimizer):
 
 def test_the_published_run():
     direct = fitted(p.Problem(), p.PowerSeries(), p.ClosedForm(), p.GradientDescent(1e-6))
-    assert direct.history.loss[-1] == pytest.approx(10.453272238920517, rel=1e-9)
-    assert direct.params[0] == pytest.approx(0.5319603102185427, rel=1e-9)
+    reference = REFERENCES["notebook/numpy"]
+    assert direct.history.loss[-1] == pytest.approx(reference.losses[4000], rel=reference.rtol)
+    assert direct.params[0] == pytest.approx(reference.parameters["w0"], rel=reference.rtol)
 
 
 @pytest.mark.parametrize("optimizer", DIRECT, ids=named)
 @pytest.mark.parametrize("samples", [p.gauss(SIN, 5), EXP], ids=["sin", "exp"])
-@pytest.mark.parametrize("cls", [one for one in MODELS if one.linear], ids=named)
+@pytest.mark.parametrize("cls", LINEAR, ids=named)
 @pytest.mark.parametrize("steps", [1, 2, 700])
 def test_the_predicted_loss_is_the_measured_one(cls, samples, optimizer, steps):
     model = cls(degree=5).on(samples.domain)
     rule, loop = optimizer(0.8 / largest(model, samples)), p.Manual(steps)
-    known = forecast(model, loop, rule, samples, model.initial_params(3))
+    prediction = forecast(model, loop, rule, samples, model.initial_params(3))
     result = fitted(samples, model, loop, rule, seed=3)
-    assert known.final_loss == pytest.approx(result.loss, rel=1e-8)
-    assert known.final_loss == pytest.approx(fitted(samples, model, p.ClosedForm(steps), rule, seed=3).loss, rel=1e-8)
+    assert prediction.final_loss == pytest.approx(result.loss, rel=1e-8)
+    assert prediction.final_loss == pytest.approx(
+        fitted(samples, model, p.ClosedForm(steps), rule, seed=3).loss, rel=1e-8
+    )
 
 
 @pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("auto")], ids=named)
 def test_the_predicted_loss_at_the_optimum_is_the_measured_one(optimizer):
-    """Where all of it is L*, 1e-16 of the mean of y squared."""
+    """Where the loss is L* alone, 1e-16 of the mean of y squared."""
     model = p.LegendreSeries(degree=11).on(SIN.domain)
-    known = forecast(model, p.Manual(2000), optimizer, SIN, model.initial_params(0))
-    assert known.final_loss == pytest.approx(fitted(SIN, model, p.Manual(2000), optimizer).loss, rel=1e-8)
+    prediction = forecast(model, p.Manual(2000), optimizer, SIN, model.initial_params(0))
+    assert prediction.final_loss == pytest.approx(fitted(SIN, model, p.Manual(2000), optimizer).loss, rel=1e-8)
 
 
 @pytest.mark.parametrize("optimizer", [p.GradientDescent(0.2), p.Momentum(0.1, 0.8)], ids=named)
@@ -147,7 +151,7 @@ RULES = [p.GradientDescent(), *(rule(momentum=m) for rule in (p.Momentum, p.Nest
     ],
 )
 def test_of_200_rates_exactly_those_above_the_limit_diverge(rule, loop):
-    """None is within 2 % of it; the start has a part in the fastest mode, as any random one has."""
+    """No rate is within 2 % of the limit. The start has a component in the fastest mode, as any random start has."""
     limit = rule.limit(largest(p.LegendreSeries(), SIN))
     shares = np.append(np.geomspace(1e-3, 0.98, 100), np.geomspace(1.02, 50, 100))
     rates = np.random.RandomState(0).permutation(limit * shares)
@@ -163,10 +167,12 @@ def test_of_200_rates_exactly_those_above_the_limit_diverge(rule, loop):
 
 
 def test_a_million_million_steps():
-    looks = []
-    direct = fitted(p.Problem(), p.PowerSeries(), p.ClosedForm(10**12, 200), p.GradientDescent(1e-6), look=looks.append)
+    snapshots = []
+    direct = fitted(
+        p.Problem(), p.PowerSeries(), p.ClosedForm(10**12, 200), p.GradientDescent(1e-6), look=snapshots.append
+    )
     steps = direct.history.step
-    assert len(looks) == steps.size <= 200
+    assert len(snapshots) == steps.size <= 200
     assert (steps[0], steps[-1], direct.steps) == (1, 10**12, 10**12)
     assert steps.size > 150
     assert (np.diff(steps) > 0).all()
@@ -174,19 +180,19 @@ def test_a_million_million_steps():
     np.testing.assert_allclose(ratios, ratios.mean(), rtol=1e-2)
     assert_close(direct.params, direct.quadratic.optimum, 1e-14)
     assert direct.excess < 1e-25
-    best = [0, 0.999449154, 0, -0.165837294, 0, 0.00799827634, 0, -0.000147718804]
+    best = OPTIMA["notebook/numpy"]["parameters"]
     np.testing.assert_allclose(direct.params, best, rtol=1e-8, atol=1e-11)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 199, 200, 201, 1000, 10**6, 10**15, 10**18])
 @pytest.mark.parametrize("log_every", [1, 200, 10**9])
 def test_looks_are_few_and_end_at_the_last_step(steps, log_every):
-    looks = p.ClosedForm(steps, log_every).looks()
-    assert all(isinstance(look, int) for look in looks)
-    assert len(looks) <= min(steps, 200)
-    assert (looks[0], looks[-1]) == (1, steps)
-    assert looks == sorted(set(looks))
-    assert steps > 3 or len(looks) == steps
+    snapshots = p.ClosedForm(steps, log_every).looks()
+    assert all(isinstance(step, int) for step in snapshots)
+    assert len(snapshots) <= min(steps, 200)
+    assert (snapshots[0], snapshots[-1]) == (1, steps)
+    assert snapshots == sorted(set(snapshots))
+    assert steps > 3 or len(snapshots) == steps
 
 
 def test_it_stops_at_the_tolerance():
@@ -234,7 +240,7 @@ def product(one, other):
 
 
 def assert_damping(rule, eta, steps, beta=0.0):
-    """As well as it can be: where two roots nearly meet, rounding of eta alone is worth steps^2 times as much."""
+    """To the accuracy that is possible: where two roots are nearly equal, the rounding of eta is amplified by steps^2."""
     expected = brute_force(eta, beta, steps)
     actual = rule.damping(np.array([eta]), steps)
     assert actual.shape == (1,)
@@ -246,7 +252,7 @@ ETAS = st.one_of(st.floats(0, 2.2), st.sampled_from([0.0, 1e-300, 1e-12, 1.0, 2.
 
 
 def representable(eta, beta, steps):
-    """Whether the power itself stays below 1e280."""
+    """Whether the power stays below 1e280."""
     radius = max(abs(np.roots([1, -(1 + beta - eta), beta])))
     return steps * np.log10(max(radius, 1)) < 280
 
@@ -273,7 +279,7 @@ def test_the_damping_of_momentum(eta, beta, steps):
     steps=COUNTS,
 )
 def test_the_damping_near_double_roots(beta, sign, off, steps):
-    """eta = (1 - sqrt(beta))^2 and (1 + sqrt(beta))^2: Polyak's pair has one at either end of the spectrum."""
+    """eta = (1 - sqrt(beta))^2 and (1 + sqrt(beta))^2: Polyak's parameters have one at each end of the spectrum."""
     assert_damping(p.Momentum(1.0, beta), (1 + sign * np.sqrt(beta)) ** 2 * (1 + off), steps, beta)
 
 

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from commands import all_runs, run_cli
 from rich.console import Console
 
 from polyexp.comparison import Comparison, best_first, tables
@@ -17,6 +16,8 @@ from polyexp.comparison.picture import figure
 from polyexp.comparison.table import DETAILED, Detail
 from polyexp.tracking import RecordedRun, RecordedRuns, Selection
 from polyexp.tracking.store import open_store
+from tests.helpers.commands import run_in_process
+from tests.helpers.stores import all_runs
 
 
 def label(run_id):
@@ -43,7 +44,7 @@ class Store:
         self.unfinished = self.client.create_run(self.experiment, run_name="not yet").info.run_id
 
     def cli(self, *words):
-        return run_cli(*words, cwd=self.folder)
+        return run_in_process(*words, cwd=self.folder)
 
     @property
     def runs(self):
@@ -59,7 +60,7 @@ def four(tmp_path_factory, new_store):
 
 @pytest.fixture(scope="module")
 def compared(four):
-    """The comparison of all runs, as the command makes it, in a folder with spaces and other letters."""
+    """The comparison of all runs, as the command makes it, in a folder with spaces and characters beyond ASCII."""
     done = four.cli("action=compare", "hydra.run.dir='side by side ü'")
     assert (done.code, done.err) == (0, "")
     return SimpleNamespace(out=done.out, folder=four.folder / "side by side ü")
@@ -148,7 +149,7 @@ def test_the_page_holds_the_tables_and_needs_no_network(compared, four):
 
 
 def run_of(number, **changes):
-    known = {
+    values = {
         "id": f"{number:032x}",
         "name": f"run {number}",
         "status": "FINISHED",
@@ -158,7 +159,7 @@ def run_of(number, **changes):
         "tags": {"polyexp.outcome": "MAX_STEPS"},
         "client": None,
     }
-    return RecordedRun(**known | changes)
+    return RecordedRun(**values | changes)
 
 
 def detail_of(run, **changes):
@@ -256,9 +257,9 @@ class Counting:
 
 
 def test_files_are_read_for_the_first_runs_only(four):
-    known = four.runs.select(Selection())[0]
+    recorded = four.runs.select(Selection())[0]
     client = Counting(four.client)
-    runs = [run_of(number, id=known.id, client=client) for number in range(300)]
+    runs = [run_of(number, id=recorded.id, client=client) for number in range(300)]
     comparison = Comparison.of(runs)
     assert text_of(comparison)
     assert page(comparison, b"")
@@ -385,11 +386,11 @@ BAD = {
 
 @pytest.mark.parametrize(("words", "sentence"), BAD.values(), ids=BAD)
 def test_bad_input(words, sentence, four):
-    known = {"ID0": four.ids[0], "UNFINISHED": four.unfinished, "SHORT": four.unfinished[:8]}
+    ids = {"ID0": four.ids[0], "UNFINISHED": four.unfinished, "SHORT": four.unfinished[:8]}
     before = len(all_runs(four.client, "polyexp comparisons"))
 
     def fill(text):
-        return re.sub("|".join(known), lambda found: known[found[0]], text)
+        return re.sub("|".join(ids), lambda found: ids[found[0]], text)
 
     done = four.cli("action=compare", *map(fill, words))
     assert (done.code, done.out) == (2, "")

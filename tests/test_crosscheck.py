@@ -1,17 +1,17 @@
-"""action=crosscheck: sound models agree in every formulation, and a model that is wrong anywhere is found out, by name."""
+"""action=crosscheck: correct models agree in every formulation, and an error in any part of a model is found and named."""
 
 import json
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from cases import DOMAIN, MODELS, named
-from commands import all_runs, run_cli
 
 import polyexp as p
 from polyexp.component import Component
 from polyexp.crosscheck import MOST, TOLERANCE, ComplexStep, crosscheck, promises, sets
 from polyexp.report.crosscheck import crosscheck_verdict
+from tests.helpers.cases import DOMAIN, MODELS, every_model, named
+from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.numeric
 
@@ -20,12 +20,6 @@ WHOLE = PROBLEM.samples()
 RATE = p.GradientDescent(1e-4)
 FORMULATIONS = ["numpy manual cpu", "torch autograd cpu", "torch custom_function cpu", "torch manual cpu"]
 QUICK = ("action=crosscheck", "problem.num_samples=50", "loop.steps=20", "tracking=none")
-
-
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
 
 
 def checked(model, optimizer=RATE, *, whole=WHOLE, degree=None, **options):
@@ -39,14 +33,14 @@ def on_cpu(found):
     return [one for one in found.formulations if "cuda" not in one.name]
 
 
-def broken(found):
+def failed(found):
     return [one.part for one in found.broken]
 
 
-# Sound models
+# Correct models
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=named)
+@every_model
 def test_a_sound_model_agrees_everywhere(cls):
     model = cls(degree=5)
     found = checked(model, p.GradientDescent(1e-9))
@@ -69,7 +63,7 @@ def test_every_optimizer(model, optimizer):
     if optimizer.automatic:
         if not model.linear:
             return
-        optimizer = optimizer.tuned((known := p.Quadratic.of(model.on(WHOLE.domain), WHOLE)).largest, known.smallest)
+        optimizer = optimizer.tuned((form := p.Quadratic.of(model.on(WHOLE.domain), WHOLE)).largest, form.smallest)
     found = checked(model, optimizer)
     assert found.agrees, crosscheck_verdict(found)
 
@@ -77,10 +71,10 @@ def test_every_optimizer(model, optimizer):
 @pytest.mark.parametrize("cls", [one for one in MODELS if one is not p.Legendre], ids=named)
 @pytest.mark.parametrize("degree", [0, 1, 25])
 def test_other_degrees(cls, degree):
-    """Also where rounding decides coefficients, which must not look like a mistake."""
+    """Rounding decides some coefficients here, which must not be reported as an error."""
     model = cls(degree=degree)
-    known = p.Quadratic.of(model.on(WHOLE.domain), WHOLE)
-    found = checked(model, p.GradientDescent("auto").tuned(known.largest, known.smallest))
+    form = p.Quadratic.of(model.on(WHOLE.domain), WHOLE)
+    found = checked(model, p.GradientDescent("auto").tuned(form.largest, form.smallest))
     assert found.agrees, crosscheck_verdict(found)
 
 
@@ -105,7 +99,7 @@ def test_what_diverges_is_compared_as_far_as_it_is_finite(model, rate):
 
 
 def test_where_rounding_decides_from_the_first_step_on_gradients_are_compared():
-    """Of an odd function's even coefficients the gradient is rounding alone, and Adam's update is as large as any other."""
+    """The gradient of the even coefficients of an odd function is only rounding, but Adam's update is as large as any other."""
     samples = p.Problem("sin", num_samples=200).samples()
     adam = p.Adam(1e-3, eps=1e-12)
     found = checked(p.LegendreSeries(initial="zeros"), adam, whole=samples)
@@ -124,7 +118,7 @@ def test_a_loss_that_is_not_finite_is_no_agreement():
 
 
 def test_a_perfect_start_agrees():
-    """Of nothing: the loss is 0, and so is every difference."""
+    """The loss is 0, and so is every difference."""
     samples = p.Samples.of([0, 1, 2], [0, 0, 0])
     found = checked(p.PowerSeries(degree=1, initial="zeros"), whole=samples)
     assert found.agrees, crosscheck_verdict(found)
@@ -145,7 +139,7 @@ def test_many_samples_are_only_taken_reduced():
 
 @dataclass
 class Wrong(p.PowerSeries):
-    """A sound model under a name, from which the wrong ones derive."""
+    """A correct model with a name, from which the wrong ones derive."""
 
     name = "wrong"
 
@@ -184,7 +178,7 @@ class Failing(Wrong):
 
 
 class NoPolynomial(Wrong):
-    """e^(w0 + w1 x), sound."""
+    """e^(w0 + w1 x), a correct model."""
 
     linear = False
     polynomial_degree = None
@@ -199,7 +193,7 @@ class NoPolynomial(Wrong):
 
 def test_a_wrong_backward():
     found = checked(WrongBackward(degree=3))
-    assert broken(found) == ["backward"]
+    assert failed(found) == ["backward"]
     assert not found.agrees
     by_hand = [one.agrees for one in on_cpu(found) if "manual" in one.name or "custom" in one.name]
     assert by_hand == [False] * 6
@@ -215,12 +209,12 @@ def test_a_grossly_wrong_backward_fails_gradcheck_too():
         def backward(self, params, features, grad_y):
             return 2 * super().backward(params, features, grad_y)
 
-    assert broken(checked(Gross(degree=3))) == ["backward", "custom Function"]
+    assert failed(checked(Gross(degree=3))) == ["backward", "custom Function"]
 
 
 def test_a_wrong_power_series():
     found = checked(WrongPowers(degree=3))
-    assert broken(found) == ["power_series"]
+    assert failed(found) == ["power_series"]
     assert found.differing == ()
     assert crosscheck_verdict(found) == (
         "`power_series` of model=wrong is wrong: not true that it has the model's values."
@@ -229,23 +223,23 @@ def test_a_wrong_power_series():
 
 def test_a_wrong_degree():
     found = checked(WrongDegree(degree=3))
-    assert broken(found) == ["power_series", "polynomial_degree"]
+    assert failed(found) == ["power_series", "polynomial_degree"]
     assert {one.samples for one in found.differing} == {4}
 
 
 def test_a_wrong_treatment_of_several_runs():
-    assert "forward" in broken(checked(WrongRuns(degree=3)))
+    assert "forward" in failed(checked(WrongRuns(degree=3)))
 
 
 def test_what_is_not_linear_but_says_so():
     found = checked(WrongLinear(degree=3))
-    assert broken(found) == ["power_series", "linear"]
+    assert failed(found) == ["power_series", "linear"]
     assert {one.name for one in found.differing} == {"closed_form"}
 
 
 def test_a_model_that_raises():
     found = checked(Failing(degree=3))
-    assert "backward" in broken(found)
+    assert "backward" in failed(found)
     (row,) = [one for one in found.formulations if one.name == "numpy manual cpu" and one.samples == 60]
     assert (row.agrees, row.note) == (False, "KeyError: 'no such basis'")
 
@@ -258,7 +252,7 @@ def test_a_model_that_is_no_polynomial():
 
 
 @pytest.mark.parametrize("degree", [0, 3, 20, 120])
-@pytest.mark.parametrize("cls", MODELS, ids=named)
+@every_model
 def test_promises_are_kept_at_any_degree(cls, degree):
     if cls is p.Legendre and degree == 120:
         return  # whose power series in x is all rounding there, as crosscheck says
@@ -329,5 +323,5 @@ def test_steps_are_a_whole_number(bare_cli):
 
 
 def test_the_reference_is_no_choice():
-    """It is a loop, but not one of the command line's."""
+    """It is a loop, but the command line does not offer it."""
     assert ComplexStep not in Component.registry.values()

@@ -1,21 +1,21 @@
-"""A run in words: the formula, the paragraph that judges it, and what was learned beside what is best."""
+"""The description of a run: the formula, the paragraph that judges it, and the learned parameters beside the best ones."""
 
 import re
 
 import numpy as np
 import pytest
 import sympy
-from test_pictures import AUTO, Run, Wave
 
 import polyexp as p
 from polyexp.problem import TARGETS
 from polyexp.report.words import description, judgement, learned, taylor_coefficients
+from tests.helpers.figures import AUTO, Run, Wave
 
 pytestmark = pytest.mark.numeric
 
 
 def table(text):
-    """A Markdown table as heads and rows."""
+    """A Markdown table as its header and rows."""
     heads, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines())
     assert set(rule) == {"---"}
     assert {len(row) for row in rows} == {len(heads)}
@@ -28,7 +28,7 @@ def numbers(rows):
 
 def test_the_description_of_the_default_run():
     run = Run(p.Problem())
-    formula, paragraph, rows = description(run.result, run.known).split("\n\n")
+    formula, paragraph, rows = description(run.result, run.forecast).split("\n\n")
     assert formula == f"`{run.result.model.formula(run.result.params)}`"
     assert paragraph == (
         "Loss 10.45 after 4000 steps. That is 10.45 above the best possible loss of this model, 2.461e-08. "
@@ -63,15 +63,15 @@ def test_a_model_that_is_not_linear_is_set_beside_the_best_polynomial():
     first, second = map(table, learned(run.result))
     assert (first[0], [row[0] for row in first[1]]) == (["parameter", "learned"], ["a", "b", "c", "d"])
     assert second[0] == ["power of x", "learned", "best", "Taylor series of sin"]
-    assert "above what any polynomial of its degree can reach" in judgement(run.result, run.known)
-    assert "slowest mode" not in judgement(run.result, run.known)
+    assert "above what any polynomial of its degree can reach" in judgement(run.result, run.forecast)
+    assert "slowest mode" not in judgement(run.result, run.forecast)
 
 
 def test_a_model_that_is_no_polynomial_has_its_parameters_alone():
     run = Run(model=Wave(), loop=p.Manual(steps=5))
     (only,) = learned(run.result)
     assert table(only)[0] == ["parameter", "learned"]
-    assert judgement(run.result, run.known).startswith("Loss ")
+    assert judgement(run.result, run.forecast).startswith("Loss ")
 
 
 def test_data_have_no_taylor_series():
@@ -83,16 +83,16 @@ def test_data_have_no_taylor_series():
 
 def test_the_best_rate_is_advised_where_it_alone_helps():
     run = Run(p.Problem(), p.PowerSeries(degree=3))
-    found = re.search(r"`optimizer.learning_rate=auto` alone: (\S+) steps\.", judgement(run.result, run.known))
+    found = re.search(r"`optimizer.learning_rate=auto` alone: (\S+) steps\.", judgement(run.result, run.forecast))
     steps = float(found[1])
     best = Run(p.Problem(), p.PowerSeries(degree=3), p.Manual(steps=int(1.1 * steps)), AUTO)
     assert best.result.excess < 1e-2 * best.result.quadratic.lowest
-    assert "alone" not in judgement(best.result, best.known)
+    assert "alone" not in judgement(best.result, best.forecast)
 
 
 def test_a_run_at_its_best_gets_no_advice():
     run = Run(p.Problem(), p.LegendreSeries(), optimizer=AUTO)
-    paragraph = judgement(run.result, run.known)
+    paragraph = judgement(run.result, run.forecast)
     assert "It is as good as the best" in paragraph
     assert "Try" not in paragraph
     assert "slowest" not in paragraph
@@ -101,13 +101,13 @@ def test_a_run_at_its_best_gets_no_advice():
 @pytest.mark.parametrize("optimizer", [p.Adam(1e-3), p.Nesterov(1e-7), p.GradientDescent(2e-6, allow_divergence=True)])
 def test_every_run_has_a_paragraph_without_nan(optimizer):
     run = Run(loop=p.Manual(log_every=100), optimizer=optimizer)
-    assert "nan" not in judgement(run.result, run.known)
+    assert "nan" not in judgement(run.result, run.forecast)
 
 
 @pytest.mark.parametrize("model", [p.PowerSeries(degree=200), p.HermiteSeries(degree=60)])
 def test_long_descriptions_are_cut_to_what_mlflow_holds(model):
     run = Run(p.Problem("cos", [-1, 1]), model, p.Manual(steps=1), p.GradientDescent(1e-30))
-    text = description(run.result, run.known)
+    text = description(run.result, run.forecast)
     assert len(text) < 8000
     assert "| ... |" in text
 

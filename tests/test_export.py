@@ -1,18 +1,16 @@
-"""Exported polynomials: compiled, executed and parsed, they are the model that was fitted, to the ulps they state."""
+"""Exported polynomials: compiled, executed and parsed, they equal the fitted model to the accuracy that they state."""
 
 import ast
 import ctypes
 import io
 import json
 import re
-import subprocess
 from functools import cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import all_runs, run_cli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
@@ -23,6 +21,8 @@ from polyexp.export import FORMATS, Exported, formula_of, is_name, stated, up
 from polyexp.export.stated import points_of
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
+from tests.helpers.commands import execute, run_in_process
+from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.numeric
 
@@ -67,7 +67,7 @@ def written(export, of):
 
 
 def require_as_stated(case, values):
-    """The values on 10 000 points are those of the formula, bit by bit, and apart from the model as it says."""
+    """The values at 10 000 points equal the formula bit by bit, and differ from the model by no more than the export states."""
     export, x = export_of(case), points(case)
     assert x.size == 10_000
     model = MODELS[case[0]]
@@ -83,13 +83,13 @@ def require_as_stated(case, values):
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    """All cases, compiled as the issue wants it."""
+    """All cases, compiled into one library."""
     folder = tmp_path_factory.mktemp("c")
     for case in CASES:
         (folder / f"{'_'.join(case)}.c").write_bytes(written(export_of(case), "c"))
     command = ["cc", "-std=c99", "-Wall", "-Werror", "-O2", "-shared", "-fPIC", "-o", "all.so", *folder.glob("*.c")]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = execute(command, folder)
+    assert done.code == 0, done.err
     return ctypes.CDLL(str(folder / "all.so"))
 
 
@@ -126,7 +126,7 @@ def test_latex_is_read_by_a_parser_and_holds_every_number(case):
         assert aligned
         assert parser.parse(f"${left}{right}$")
     terms = " ".join(row.partition("&")[2].replace("&", "") for row in rows)
-    plain = re.sub(r" (x\^|[PTH]_){\d+}", "", terms)  # without the numbers that say which term it is
+    plain = re.sub(r" (x\^|[PTH]_){\d+}", "", terms)  # without the indices of the terms
     number = r"(- |\+ |-|)(\d+\.?\d*)(?: \\times 10\^{(-?\d+)})?"
     found = [np.dtype(case[2]).type(f"{sign.strip()}{m}e{e or 0}") for sign, m, e in re.findall(number, plain)]
     np.testing.assert_array_equal(found[: export.formula.degree + 1], export.formula.coefficients)
@@ -142,7 +142,7 @@ CLASSES = {
 
 @every_case
 def test_json_and_numpy_hold_the_polynomial(case):
-    """Put together by numpy.polynomial, from the numbers alone."""
+    """Rebuilt with numpy.polynomial, from the numbers alone."""
     export = export_of(case)
     data = json.loads(written(export, "json"))
     with np.load(io.BytesIO(written(export, "numpy"))) as archive:
@@ -172,7 +172,7 @@ def test_the_comment_states_what_was_measured(case):
     assert export.stated.target_error == np.abs(export.formula(x) - np.sin(x)).max()
 
 
-# Laws
+# Properties
 
 
 @given(st.floats(0, 1e300))
@@ -224,7 +224,7 @@ def test_names_of_files_compile(tmp_path):
         written(exported(MODELS["line"], np.ones(4), "own", "float64", problem=problem), "c")
     )
     command = ["cc", "-std=c99", "-Wall", "-Werror", "-c", "odd.c"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr == ""
+    assert execute(command, tmp_path) == (0, "", "")
 
 
 @pytest.mark.parametrize("word", ["f", "my_sin2", "_f"])
@@ -274,7 +274,9 @@ def fitted_runs(tmp_path_factory, new_store):
     folder = tmp_path_factory.mktemp("export")
     new_store(folder / "outputs" / "mlflow.db")
     models = ",".join(list(MODELS)[:5])
-    done = run_cli("-m", f"model={models}", "backend=numpy", "loop.steps=30", "problem.num_samples=60", cwd=folder)
+    done = run_in_process(
+        "-m", f"model={models}", "backend=numpy", "loop.steps=30", "problem.num_samples=60", cwd=folder
+    )
     assert done.code == 0
     client = open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}").client
     return folder, {run.data.params["model"]: run.info.run_id for run in all_runs(client)}, client
@@ -288,7 +290,7 @@ def artifact(client, run_id, name):
 def test_every_model_is_exported_to_its_run(model, fitted_runs):
     folder, ids, client = fitted_runs
     where = f"my {model} für x"
-    done = run_cli(
+    done = run_in_process(
         "action=export", f"action.run={ids[model][:12]}", f"hydra.run.dir='{where}'", "action.format=python", cwd=folder
     )
     assert (done.code, done.err) == (0, "")
@@ -310,7 +312,7 @@ def test_every_format_has_its_file(fitted_runs):
     folder, ids, client = fitted_runs
     formats = ",".join(FORMATS)
     options = ("action.precision=float32", "action.basis=power", "action.function=my_sin", "quiet=true")
-    done = run_cli(
+    done = run_in_process(
         "-m", "action=export", f"action.run={ids['legendre']}", f"action.format={formats}", *options, cwd=folder
     )
     assert done.code == 0
@@ -342,7 +344,7 @@ BAD = {
 @pytest.mark.parametrize(("words", "sentence"), BAD.values(), ids=BAD)
 def test_bad_input(words, sentence, fitted_runs):
     folder, _, _ = fitted_runs
-    done = run_cli("action=export", *words, cwd=folder)
+    done = run_in_process("action=export", *words, cwd=folder)
     assert (done.code, done.out, done.err) == (2, "", f"polyexp: {sentence}\n")
 
 
@@ -350,7 +352,7 @@ def test_a_near_miss_is_named(fitted_runs):
     folder, ids, _ = fitted_runs
     word = ids["legendre"][:12]
     typed = word[:-1] + ("0" if word[-1] != "0" else "1")
-    done = run_cli("action=export", f"action.run={typed}", cwd=folder)
+    done = run_in_process("action=export", f"action.run={typed}", cwd=folder)
     assert (done.code, done.err) == (
         2,
         f"polyexp: {ID}the id of a recorded run, got '{typed}'. Did you mean '{word}'?\n",
@@ -360,7 +362,7 @@ def test_a_near_miss_is_named(fitted_runs):
 def test_a_sweep_of_exports_is_checked_before_its_first_job(fitted_runs):
     folder, ids, _ = fitted_runs
     before = set(folder.rglob("polynomial.*"))
-    done = run_cli("-m", "action=export", f"action.run={ids['legendre']},{'b2' * 16}", cwd=folder)
+    done = run_in_process("-m", "action=export", f"action.run={ids['legendre']},{'b2' * 16}", cwd=folder)
     assert done.code == 2
     assert done.err == f"polyexp: {ID}the id of a recorded run, got '{'b2' * 16}'.\n"
     assert set(folder.rglob("polynomial.*")) == before
@@ -370,18 +372,19 @@ def test_a_run_without_results(fitted_runs):
     folder, ids, client = fitted_runs
     experiment = client.get_run(ids["legendre"]).info.experiment_id
     run = client.create_run(experiment, run_name="not yet")
-    done = run_cli("action=export", f"action.run={run.info.run_id}", cwd=folder)
+    done = run_in_process("action=export", f"action.run={run.info.run_id}", cwd=folder)
     label = RecordedRun(run.info.run_id, "", "", "", {}, {}, {}, None).label
     assert (done.code, done.err) == (2, f"polyexp: The run {label} has no results yet: it is RUNNING.\n")
     client.set_terminated(run.info.run_id, "FAILED")
-    done = run_cli("action=export", f"action.run={run.info.run_id}", cwd=folder)
+    done = run_in_process("action=export", f"action.run={run.info.run_id}", cwd=folder)
     assert (done.code, done.err) == (2, f"polyexp: The run {label} has no results: it is FAILED.\n")
     client.set_tag(run.info.run_id, "polyexp.outcome", "MAX_STEPS")
-    done = run_cli("action=export", f"action.run={run.info.run_id}", cwd=folder)
+    done = run_in_process("action=export", f"action.run={run.info.run_id}", cwd=folder)
     assert (done.code, done.err) == (2, f"polyexp: The run {label} has lost its result.json: it cannot be read.\n")
     client.delete_run(run.info.run_id)
     assert (
-        "must be the id of a recorded run" in run_cli("action=export", f"action.run={run.info.run_id}", cwd=folder).err
+        "must be the id of a recorded run"
+        in run_in_process("action=export", f"action.run={run.info.run_id}", cwd=folder).err
     )
 
 
@@ -390,7 +393,7 @@ def test_ids_that_begin_alike(fitted_runs, monkeypatch):
     client = open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}").client
     some = all_runs(client)
     monkeypatch.setattr(type(client), "search_runs", lambda *_, **__: some[:2])
-    done = run_cli("action=export", "action.run=abcdef12", cwd=folder)
+    done = run_in_process("action=export", "action.run=abcdef12", cwd=folder)
     assert (done.code, done.err) == (
         2,
         f"polyexp: {ID}one run's id, got 'abcdef12', with which several begin: type more letters.\n",
@@ -398,7 +401,7 @@ def test_ids_that_begin_alike(fitted_runs, monkeypatch):
 
 
 def test_a_run_that_diverged_to_nothing_finite(fitted_runs):
-    """Its parameters are finite, or it says that it has no formula."""
+    """Its parameters are finite, or the error is that it has no formula."""
     from polyexp.tracking import fitted
 
     config = {"model": "power_series", "model.degree": 1, "problem.domain": [0, 1]}

@@ -1,37 +1,36 @@
-"""What is said of a run before it starts: limits, the best rate, the steps needed, and the words for it."""
+"""The forecast of a run: limits, the best rate, the steps needed, and the sentences that are printed."""
 
 import re
 
 import numpy as np
 import pytest
-from cases import MODELS, assert_close, named
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.forecast import alternative, first_step, forecast, require_stable
 from polyexp.report.words import advice, mode_rows, outlook, verdict
+from tests.helpers.cases import NoPolynomial, assert_close, every_model, named
 
 pytestmark = pytest.mark.numeric
 
 SIN = p.Problem().samples()
 NUMPY = p.NumPy()
-every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 
 
-def known_of(model, optimizer, samples=SIN, loop=None, seed=0):
+def forecast_of(model, optimizer, samples=SIN, loop=None, seed=0):
     model = model.on(samples.domain)
     return forecast(model, loop or p.Manual(), optimizer, samples, model.initial_params(seed))
 
 
-def excess_by_step(known, steps):
-    """Of the parameters after 0 ... `steps` updates, measured."""
+def excess_by_step(prediction, steps):
+    """The measured excess of the parameters after 0 ... `steps` updates."""
     result = p.fit(
-        known.samples,
-        known.model,
-        params=known.initial,
+        prediction.samples,
+        prediction.model,
+        params=prediction.initial,
         loop=p.Manual(steps, log_every=1),
-        optimizer=known.optimizer,
+        optimizer=prediction.optimizer,
         backend=NUMPY,
     )
     return np.append(result.history.excess, result.excess)
@@ -74,18 +73,18 @@ def test_limits_in_numbers():
 
 @pytest.mark.parametrize("optimizer", [p.RMSprop(), p.Adam()], ids=named)
 def test_some_rules_have_no_limit(optimizer):
-    known = known_of(p.PowerSeries(), optimizer)
-    assert known.limit is known.final_loss is known.slowest is known.steps_to(1.0) is None
-    assert known.mode(0) == (None, None)
-    require_stable(known)
+    prediction = forecast_of(p.PowerSeries(), optimizer)
+    assert prediction.limit is prediction.final_loss is prediction.slowest is prediction.steps_to(1.0) is None
+    assert prediction.mode(0) == (None, None)
+    require_stable(prediction)
 
 
 def test_models_that_are_not_linear_have_no_limit():
-    known = known_of(p.Legendre(), p.GradientDescent(1e3))
-    assert known.limit is known.final_loss is known.slowest is known.steps_to(1.0) is None
-    assert not known.exact
-    assert known.lowest == pytest.approx(p.Quadratic.of(p.PowerSeries(degree=3), SIN).lowest, rel=1e-12)
-    require_stable(known)
+    prediction = forecast_of(p.Legendre(), p.GradientDescent(1e3))
+    assert prediction.limit is prediction.final_loss is prediction.slowest is prediction.steps_to(1.0) is None
+    assert not prediction.exact
+    assert prediction.lowest == pytest.approx(p.Quadratic.of(p.PowerSeries(degree=3), SIN).lowest, rel=1e-12)
+    require_stable(prediction)
 
 
 REFUSAL = (
@@ -106,16 +105,16 @@ AUTO = "`optimizer.learning_rate=auto` finds one, "
 )
 def test_a_rate_above_the_limit_is_refused(optimizer, limit, rate, auto):
     with pytest.raises(p.InputError, match=f"^{re.escape(REFUSAL.format(limit=limit, rate=rate, auto=auto))}$"):
-        require_stable(known_of(p.PowerSeries(), optimizer(rate)))
-    require_stable(known_of(p.PowerSeries(), optimizer(rate, allow_divergence=True)))
-    require_stable(known_of(p.PowerSeries(), optimizer(0.9 * float(limit))))
+        require_stable(forecast_of(p.PowerSeries(), optimizer(rate)))
+    require_stable(forecast_of(p.PowerSeries(), optimizer(rate, allow_divergence=True)))
+    require_stable(forecast_of(p.PowerSeries(), optimizer(0.9 * float(limit))))
 
 
 def test_the_limit_itself_is_allowed():
-    limit = known_of(p.PowerSeries(), p.GradientDescent()).limit
-    require_stable(known_of(p.PowerSeries(), p.GradientDescent(limit)))
+    limit = forecast_of(p.PowerSeries(), p.GradientDescent()).limit
+    require_stable(forecast_of(p.PowerSeries(), p.GradientDescent(limit)))
     with pytest.raises(p.InputError):
-        require_stable(known_of(p.PowerSeries(), p.GradientDescent(np.nextafter(limit, 1))))
+        require_stable(forecast_of(p.PowerSeries(), p.GradientDescent(np.nextafter(limit, 1))))
 
 
 # The best rate
@@ -141,7 +140,7 @@ def test_the_best_rate_shrinks_the_slowest_mode_fastest(low, ratio, other):
 @settings(max_examples=200, deadline=None)
 @given(low=st.floats(1e-6, 1e6), ratio=st.floats(1, 1e28))
 def test_the_best_rate_is_never_above_the_limit(low, ratio):
-    """Polyak's comes as near to it as rounding, where the condition number is large."""
+    """Polyak's rate differs from the limit by rounding alone if the condition number is large."""
     for rule in (p.GradientDescent, p.Momentum):
         best = rule("auto").tuned(low * ratio, low)
         assert 0 < best.learning_rate <= best.limit(low * ratio)
@@ -149,37 +148,37 @@ def test_the_best_rate_is_never_above_the_limit(low, ratio):
 
 
 def test_a_rate_that_is_typed_is_kept():
-    assert known_of(p.PowerSeries(), p.GradientDescent(1e-9)).optimizer == p.GradientDescent(1e-9)
-    assert known_of(p.PowerSeries(), p.Momentum(1e-9, 0.3)).optimizer == p.Momentum(1e-9, 0.3)
+    assert forecast_of(p.PowerSeries(), p.GradientDescent(1e-9)).optimizer == p.GradientDescent(1e-9)
+    assert forecast_of(p.PowerSeries(), p.Momentum(1e-9, 0.3)).optimizer == p.Momentum(1e-9, 0.3)
 
 
 def test_auto_sets_the_momentum_too():
-    known = known_of(p.LegendreSeries(), p.Momentum("auto", 0.123))
-    high, low = known.eigenvalues[0] ** 0.5, known.eigenvalues[-1] ** 0.5
-    assert known.optimizer.learning_rate == pytest.approx(4 / (high + low) ** 2)
-    assert known.optimizer.momentum == pytest.approx(((high - low) / (high + low)) ** 2)
+    prediction = forecast_of(p.LegendreSeries(), p.Momentum("auto", 0.123))
+    high, low = prediction.eigenvalues[0] ** 0.5, prediction.eigenvalues[-1] ** 0.5
+    assert prediction.optimizer.learning_rate == pytest.approx(4 / (high + low) ** 2)
+    assert prediction.optimizer.momentum == pytest.approx(((high - low) / (high + low)) ** 2)
 
 
 @pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("auto")], ids=named)
 def test_auto_reaches_1e_12_in_fewer_than_1000_steps(optimizer):
-    known = known_of(p.LegendreSeries(), optimizer)
-    excess = excess_by_step(known, 1000)
+    prediction = forecast_of(p.LegendreSeries(), optimizer)
+    excess = excess_by_step(prediction, 1000)
     assert excess[-1] < 1e-12
-    assert known.steps_to(1e-12) == np.argmax(excess <= 1e-12) <= 100
+    assert prediction.steps_to(1e-12) == np.argmax(excess <= 1e-12) <= 100
 
 
 @pytest.mark.parametrize("rule", [p.GradientDescent, p.Momentum], ids=named)
 @pytest.mark.parametrize("degree", [0, 1, 5])
 def test_auto_is_stable_and_reaches_the_optimum(rule, degree):
     result = p.fit(SIN, p.LegendreSeries(degree=degree), optimizer=rule("auto"), backend=NUMPY, loop=p.Manual(500))
-    require_stable(known_of(p.LegendreSeries(degree=degree), rule("auto")))
+    require_stable(forecast_of(p.LegendreSeries(degree=degree), rule("auto")))
     assert_close(result.params, result.quadratic.optimum, 1e-13, scale=1)
     assert result.optimizer.learning_rate > 0
     assert not result.optimizer.automatic
 
 
 def test_auto_where_the_samples_determine_less():
-    """Of the modes that the samples know; and any rate where they know none."""
+    """The best rate for the modes that the samples determine; any rate if they determine none."""
     samples = p.Samples.of([-1.0, 0.5], [2.0, 3.0], domain=(-2, 2))
     result = p.fit(samples, p.PowerSeries(degree=4), optimizer=p.GradientDescent("auto"), backend=NUMPY)
     high, low = result.quadratic.eigenvalues[:2]
@@ -191,7 +190,7 @@ def test_auto_where_the_samples_determine_less():
 def test_auto_needs_a_linear_model(rule):
     message = r"^`optimizer\.learning_rate=auto` needs a model that is linear in its parameters: type a number\.$"
     with pytest.raises(p.InputError, match=message):
-        known_of(p.Legendre(), rule("auto"))
+        forecast_of(p.Legendre(), rule("auto"))
     with pytest.raises(p.InputError, match=message):
         p.fit(SIN, p.Legendre(), optimizer=rule("auto"), backend=NUMPY)
 
@@ -231,9 +230,9 @@ SLOW = {p.LegendreSeries: 0.01, p.ChebyshevSeries: 0.01, p.PowerSeries: 1e-3}
 @pytest.mark.parametrize("automatic", [False, True], ids=["slow", "auto"])
 @pytest.mark.parametrize("cls", SLOW, ids=named)
 def test_the_predicted_step_is_the_first_that_is_measured(cls, automatic, tolerance):
-    known = known_of(cls(degree=3), p.GradientDescent("auto" if automatic else SLOW[cls]), p.gauss(SIN, 3))
-    predicted = known.steps_to(tolerance)
-    excess = excess_by_step(known, predicted)
+    prediction = forecast_of(cls(degree=3), p.GradientDescent("auto" if automatic else SLOW[cls]), p.gauss(SIN, 3))
+    predicted = prediction.steps_to(tolerance)
+    excess = excess_by_step(prediction, predicted)
     assert predicted > 1
     assert excess[predicted] <= tolerance < excess[predicted - 1]
     assert (excess[:predicted] > tolerance).all()
@@ -242,67 +241,67 @@ def test_the_predicted_step_is_the_first_that_is_measured(cls, automatic, tolera
 @pytest.mark.parametrize("optimizer", [p.Momentum("auto"), p.Momentum(0.01, 0.9), p.Momentum(0.1, 0.99)])
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-12])
 def test_momentum_comes_within_the_tolerance_at_the_predicted_step(optimizer, tolerance):
-    """Where it oscillates it may have been there before, and leave it again."""
-    known = known_of(p.LegendreSeries(degree=3), optimizer, p.gauss(SIN, 3))
-    predicted = known.steps_to(tolerance)
-    excess = excess_by_step(known, 4 * predicted)
+    """An oscillating run may reach the tolerance earlier, and leave it again."""
+    prediction = forecast_of(p.LegendreSeries(degree=3), optimizer, p.gauss(SIN, 3))
+    predicted = prediction.steps_to(tolerance)
+    excess = excess_by_step(prediction, 4 * predicted)
     assert excess[predicted] <= tolerance < excess[predicted - 1]
     assert np.argmax(excess <= tolerance) <= predicted <= np.flatnonzero(excess > tolerance)[-1] + 1
 
 
 def test_no_steps_are_needed_where_the_start_is_near_enough():
-    known = known_of(p.LegendreSeries(), p.GradientDescent(0.1))
-    start = float(known.quadratic.excess(known.initial))
-    assert known.steps_to(start) == 0
-    assert known.steps_to(start * (1 - 1e-12)) == 1
+    prediction = forecast_of(p.LegendreSeries(), p.GradientDescent(0.1))
+    start = float(prediction.quadratic.excess(prediction.initial))
+    assert prediction.steps_to(start) == 0
+    assert prediction.steps_to(start * (1 - 1e-12)) == 1
 
 
 def test_some_rates_never_arrive():
-    known = known_of(p.LegendreSeries(), p.GradientDescent(1.5, allow_divergence=True))
-    assert known.steps_to(1e-3) is known.slowest is None
-    assert known.final_loss == np.inf
-    assert known_of(p.LegendreSeries(), p.GradientDescent(1e-30)).slowest is None
+    prediction = forecast_of(p.LegendreSeries(), p.GradientDescent(1.5, allow_divergence=True))
+    assert prediction.steps_to(1e-3) is prediction.slowest is None
+    assert prediction.final_loss == np.inf
+    assert forecast_of(p.LegendreSeries(), p.GradientDescent(1e-30)).slowest is None
 
 
 def test_a_rate_above_the_limit_does_not_move_what_does_not_deviate():
     """Infinity times zero: neither a warning nor an error."""
     samples = p.Samples.of(np.linspace(-1, 1, 9), np.zeros(9))
-    known = known_of(
+    prediction = forecast_of(
         p.LegendreSeries(degree=1, initial="zeros"), p.GradientDescent(1e9, allow_divergence=True), samples
     )
-    assert known.steps_to(1e-3) == 0
-    assert known.final_loss != 10.0
+    assert prediction.steps_to(1e-3) == 0
+    assert prediction.final_loss != 10.0
 
 
 def test_the_slowest_mode():
-    known = known_of(p.PowerSeries(), p.GradientDescent(1e-6))
-    left = 1 - 1e-6 * known.eigenvalues
+    prediction = forecast_of(p.PowerSeries(), p.GradientDescent(1e-6))
+    left = 1 - 1e-6 * prediction.eigenvalues
     steps = np.ceil(np.log(1e-3) / np.log(np.abs(left)))
-    assert known.slowest == pytest.approx(steps.max(), rel=1e-9)
+    assert prediction.slowest == pytest.approx(steps.max(), rel=1e-9)
     for number in range(8):
-        shrunk, needed = known.mode(number)
+        shrunk, needed = prediction.mode(number)
         assert shrunk == pytest.approx(left[number] ** 4000, rel=1e-9, abs=1e-300)
         assert needed == pytest.approx(steps[number], rel=1e-9)
 
 
 def test_a_mode_without_curvature_is_never_done():
     samples = p.Samples.of([-1.0, 0.5], [2.0, 3.0], domain=(-2, 2))
-    known = known_of(p.PowerSeries(degree=2), p.GradientDescent(0.1), samples)
-    assert known.mode(2) == (1, None)
-    assert known.slowest is not None
-    assert mode_rows(known)[2] == ("2", "0", "1", "not known")
+    prediction = forecast_of(p.PowerSeries(degree=2), p.GradientDescent(0.1), samples)
+    assert prediction.mode(2) == (1, None)
+    assert prediction.slowest is not None
+    assert mode_rows(prediction)[2] == ("2", "0", "1", "not known")
 
 
 @every_model
 def test_eigenvalues_and_condition(cls):
-    known = known_of(cls(degree=3), p.GradientDescent(1e-9))
-    assert known.eigenvalues.shape == known.initial.shape
+    prediction = forecast_of(cls(degree=3), p.GradientDescent(1e-9))
+    assert prediction.eigenvalues.shape == prediction.initial.shape
     if cls.linear:
-        assert known.condition == pytest.approx(known.eigenvalues[0] / known.eigenvalues[-1])
-        assert known.exact
+        assert prediction.condition == pytest.approx(prediction.eigenvalues[0] / prediction.eigenvalues[-1])
+        assert prediction.exact
     else:
-        assert known.eigenvalues[-1] < 0
-        assert known.condition is None
+        assert prediction.eigenvalues[-1] < 0
+        assert prediction.condition is None
 
 
 # What could be typed instead
@@ -323,8 +322,8 @@ def test_eigenvalues_and_condition(cls):
 )
 @pytest.mark.parametrize("seed", [0, 7])
 def test_the_promise_of_the_alternative_is_kept(model, seed):
-    known = known_of(model, p.GradientDescent(1e-12), seed=seed)
-    other = alternative(known, 1e-3 if known.exact else 1e-4)
+    prediction = forecast_of(model, p.GradientDescent(1e-12), seed=seed)
+    other = alternative(prediction, 1e-3 if prediction.exact else 1e-4)
     typed = dict(word.split("=") for word in other.words.split())
     assert (typed["optimizer"], typed["optimizer.learning_rate"]) == ("gradient_descent", "auto")
     if isinstance(model, p.LegendreSeries):
@@ -332,30 +331,27 @@ def test_the_promise_of_the_alternative_is_kept(model, seed):
         instead = model
     else:
         assert typed["model"] == "legendre_series"
-        initial = model.initial if known.initial.size == model.degree + 1 else "uniform"
+        initial = model.initial if prediction.initial.size == model.degree + 1 else "uniform"
         instead = p.LegendreSeries(degree=int(typed.get("model.degree", 7)), initial=initial)
-    if known.initial.size != model.degree + 1:
+    if prediction.initial.size != model.degree + 1:
         seed = 0
-    better = known_of(instead, p.GradientDescent("auto"), seed=seed)
-    excess = excess_by_step(better, other.steps) + better.lowest - known.lowest
+    better = forecast_of(instead, p.GradientDescent("auto"), seed=seed)
+    excess = excess_by_step(better, other.steps) + better.lowest - prediction.lowest
     assert excess[-1] <= other.excess < excess[-2]
     assert other.steps < 1000
 
 
 def test_nothing_better_is_offered_to_the_best():
-    known = known_of(p.LegendreSeries(), p.GradientDescent("auto"))
-    assert [line for line in advice(known) if line.startswith("Try")] == []
-    assert alternative(known, 1e9) is None
+    prediction = forecast_of(p.LegendreSeries(), p.GradientDescent("auto"))
+    assert [line for line in advice(prediction) if line.startswith("Try")] == []
+    assert alternative(prediction, 1e9) is None
 
 
 def test_what_is_no_polynomial_has_no_alternative():
-    class Wave(p.PowerSeries):
-        polynomial_degree = None
-
-    assert alternative(known_of(Wave(), p.GradientDescent(1e-9)), 1e-3) is None
+    assert alternative(forecast_of(NoPolynomial(), p.GradientDescent(1e-9)), 1e-3) is None
 
 
-# Words
+# Sentences
 
 
 DEFAULT = (
@@ -395,13 +391,13 @@ DEFAULT = (
     ids=["default", "unstable", "polyak", "adam", "legendre"],
 )
 def test_the_outlook_in_words(model, optimizer, line):
-    assert outlook(known_of(model, optimizer)) == [line]
+    assert outlook(forecast_of(model, optimizer)) == [line]
 
 
 def test_the_verdict_on_the_default_run_in_words():
-    known = known_of(p.PowerSeries(), p.GradientDescent(1e-6))
-    result = p.fit(SIN, p.PowerSeries(), optimizer=known.optimizer, backend=NUMPY)
-    assert verdict(result, known) == [
+    prediction = forecast_of(p.PowerSeries(), p.GradientDescent(1e-6))
+    result = p.fit(SIN, p.PowerSeries(), optimizer=prediction.optimizer, backend=NUMPY)
+    assert verdict(result, prediction) == [
         "That is 10.45 above the best possible loss of this model, 2.461e-08.",
         "At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best.",
         "Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.",
@@ -409,9 +405,9 @@ def test_the_verdict_on_the_default_run_in_words():
 
 
 def test_the_verdict_on_the_best_run_in_words():
-    known = known_of(p.LegendreSeries(), p.GradientDescent("auto"))
-    result = p.fit(SIN, p.LegendreSeries(), optimizer=known.optimizer, backend=NUMPY)
-    distance, praise = verdict(result, known)
+    prediction = forecast_of(p.LegendreSeries(), p.GradientDescent("auto"))
+    result = p.fit(SIN, p.LegendreSeries(), optimizer=prediction.optimizer, backend=NUMPY)
+    distance, praise = verdict(result, prediction)
     assert re.fullmatch(r"That is \S+e-\d\d above the best possible loss of this model, 2\.461e-08\.", distance)
     assert (
         praise == "It is as good as the best: only another model can do better, such as one of a higher model.degree."
@@ -419,16 +415,16 @@ def test_the_verdict_on_the_best_run_in_words():
 
 
 def test_the_verdict_on_the_legendre_model_in_words():
-    known = known_of(p.Legendre(degree=5), p.GradientDescent(1e-6))
-    result = p.fit(SIN, known.model, optimizer=known.optimizer, backend=NUMPY, loop=p.Manual(10))
-    distance, suggestion = verdict(result, known)
+    prediction = forecast_of(p.Legendre(degree=5), p.GradientDescent(1e-6))
+    result = p.fit(SIN, prediction.model, optimizer=prediction.optimizer, backend=NUMPY, loop=p.Manual(10))
+    distance, suggestion = verdict(result, prediction)
     assert re.fullmatch(r"That is \S+ above what any polynomial of its degree can reach, 1\.8\d*e-05\.", distance)
     words = "model=legendre_series model.degree=5 optimizer=gradient_descent optimizer.learning_rate=auto"
     assert re.fullmatch(rf"Try `{words}`: \d+ steps\.", suggestion)
 
 
 def test_the_table_of_modes():
-    rows = mode_rows(known_of(p.PowerSeries(), p.GradientDescent(1e-6)))
+    rows = mode_rows(forecast_of(p.PowerSeries(), p.GradientDescent(1e-6)))
     assert rows == [
         ("0", "1.237e+06", "0", "5"),
         ("1", "1.447e+05", "3e-272", "45"),
@@ -439,11 +435,11 @@ def test_the_table_of_modes():
         ("6", "0.1832", "0.999", "3.77e+07"),
         ("7", "0.1024", "1", "6.75e+07"),
     ]
-    assert mode_rows(known_of(p.Legendre(), p.GradientDescent(1e-6)))[0] == ("0", "2685", "not known", "not known")
+    assert mode_rows(forecast_of(p.Legendre(), p.GradientDescent(1e-6)))[0] == ("0", "2685", "not known", "not known")
 
 
 def test_the_closing_summary_of_the_default_run_is_short(cli):
-    """Besides the loss lines and the table of coefficients."""
+    """Apart from the losses and the table of coefficients."""
     ended = cli()
     lines = [line for line in ended.out.splitlines() if not line.startswith("Loss at")]
     assert (ended.code, ended.err) == (0, "")

@@ -3,19 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from cases import MODELS, bound, named, normal
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, jacrev, vmap
 
 import polyexp as p
 from polyexp.loops import functions
 from polyexp.loops.functions import ElementwiseFunction, ModelFunction, lift
+from tests.helpers.cases import bound, every_model, normal
 
 pytestmark = pytest.mark.numeric
 
 X = np.linspace(-2, 3, 7)
-
-every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
 
 
 def tensor(*shape, seed=0):
@@ -116,7 +114,7 @@ def test_the_custom_functions_are_really_used(monkeypatch, loop, model, elementw
 
 
 def test_autograd_differentiates_p_n_by_its_analytic_derivative(monkeypatch):
-    """A wrong derivative shows in c and d alone: a and b are autograd's own."""
+    """A wrong derivative affects c and d alone, because autograd computes those of a and b itself."""
     model, samples, params = p.Legendre(), p.Samples.of(X, np.sin(X)), np.array([0.1, -1, 0.2, 0.3])
 
     def gradient():

@@ -1,6 +1,5 @@
 """make test-kernels: the same sample for the same seed, and no environment hides another."""
 
-import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -50,17 +49,14 @@ def test_every_environment_is_run_and_named(monkeypatch, capsys):
 
     def tests(environment, share, seed):
         failed = environment.name == "A"
-        return (
-            environment,
-            subprocess.CompletedProcess([], int(failed), "what failed" if failed else "2 passed", ""),
-            1.0,
-        )
+        output = "what failed" if failed else "2 passed"
+        return environment, SimpleNamespace(returncode=int(failed), stdout=output, stderr=""), 1.0
 
     monkeypatch.setattr(kernels, "environments", lambda: iter(made))
     monkeypatch.setattr(kernels, "tests", tests)
     monkeypatch.setattr("sys.argv", ["kernels", "--seed", "5"])
     assert kernels.main() == 1
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for line in (
         "SEED=5",
         "B: left out, the library took another instead.",
@@ -69,11 +65,11 @@ def test_every_environment_is_run_and_named(monkeypatch, capsys):
         "D: 2 passed (1 s)",
         "Failed: A.",
     ):
-        assert line in said
+        assert line in printed
 
 
 def test_only_these_processes_choose_a_kernel(monkeypatch):
     monkeypatch.setenv("OPENBLAS_L2_SIZE", "512")
-    say = "import os; print(os.environ.get('OPENBLAS_CORETYPE'), os.environ.get('OPENBLAS_L2_SIZE'))"
-    assert kernels.kernel("Haswell").run("-c", say).stdout.split() == ["Haswell", "None"]
-    assert environment("plain", "").run("-c", say).stdout.split()[1] == "512"
+    program = "import os; print(os.environ.get('OPENBLAS_CORETYPE'), os.environ.get('OPENBLAS_L2_SIZE'))"
+    assert kernels.kernel("Haswell").run("-c", program).stdout.split() == ["Haswell", "None"]
+    assert environment("plain", "").run("-c", program).stdout.split()[1] == "512"

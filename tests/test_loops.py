@@ -3,19 +3,23 @@
 import numpy as np
 import pytest
 import torch
-from cases import DOMAIN, MODELS, OPTIMIZERS, PATHS, RUNS, assert_close, bound, named, normal
 
 import polyexp as p
+from tests.helpers.cases import (
+    DOMAIN,
+    assert_close,
+    bound,
+    every_model,
+    every_optimizer,
+    every_path,
+    every_runs,
+    normal,
+)
 
 pytestmark = pytest.mark.numeric
 
 X = np.sort(np.random.RandomState(5).uniform(*DOMAIN, 30))
 WEIGHTED = p.Samples(X, np.cos(X), np.random.RandomState(6).random_sample(30), DOMAIN, floor=0.125)
-
-every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
-every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
-every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)
-every_runs = pytest.mark.parametrize("runs", RUNS, ids=str)
 
 
 def follow(backend, device, loop_class, **parts):
@@ -31,7 +35,7 @@ def assert_one_trajectory(backend_class, device, loop_class, **parts):
     assert_close(here.history.loss, reference.history.loss, 1e-11)
     assert_close(here.history.grad_norm, reference.history.grad_norm, 1e-11)
     assert_close(here.loss, reference.loss, 1e-11)
-    assert (reference.loss < reference.history.loss[0]).all()  # it went somewhere
+    assert (reference.loss < reference.history.loss[0]).all()  # the parameters have moved
 
 
 @every_model

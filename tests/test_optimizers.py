@@ -5,14 +5,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from cases import OPTIMIZERS, PLACES, RUNS, assert_close, named, normal
 
 import polyexp as p
+from tests.helpers.cases import OPTIMIZERS, RUNS, assert_close, every_optimizer, every_place, normal
 
 pytestmark = pytest.mark.numeric
 
-every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
-every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)
 
 ORACLES = [
     (p.GradientDescent(0.1), lambda w: torch.optim.SGD(w, lr=0.1)),
@@ -44,7 +42,7 @@ def test_every_optimizer_has_an_oracle():
 @every_place
 @pytest.mark.parametrize(("ours", "theirs"), ORACLES, ids=lambda value: repr(value) if hasattr(value, "name") else "")
 def test_two_hundred_steps_follow_torch_optim(ours, theirs, backend_class, device):
-    """To 1e-12 of the largest parameter: both round, and no step amplifies it."""
+    """To 1e-12 of the largest parameter: both sides round, and no step amplifies rounding."""
     gradient = p.Manual().gradient(MODEL, p.place(SAMPLES, MODEL, p.Torch()))
     weights = torch.nn.Parameter(torch.from_numpy(MODEL.initial_params(0)))
     oracle = theirs([weights])
@@ -56,7 +54,7 @@ def test_two_hundred_steps_follow_torch_optim(ours, theirs, backend_class, devic
         oracle.step()
         state = p.step(MODEL, p.Manual(), ours, data, state)
         assert_close(backend.get(state.params), weights.detach().numpy(), 1e-12)
-    assert np.abs(backend.get(state.params) - MODEL.initial_params(0)).min() > 1e-2  # it went somewhere
+    assert np.abs(backend.get(state.params) - MODEL.initial_params(0)).min() > 1e-2  # the parameters have moved
 
 
 @every_optimizer

@@ -4,7 +4,6 @@ import ast
 import importlib.metadata
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 import polyexp
 from polyexp.base import version
+from tests.helpers.commands import execute, run_python
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -72,7 +72,9 @@ def test_the_package_is_typed():
 
 
 def git(*words, cwd):
-    subprocess.run([GIT, "-c", "user.name=Test", "-c", "user.email=", *words], cwd=cwd, check=True, capture_output=True)
+    done = execute([GIT, "-c", "user.name=Test", "-c", "user.email=", *words], cwd)
+    assert done.code == 0, done.err
+    return done.out
 
 
 @pytest.fixture
@@ -91,15 +93,13 @@ def committed(project, commits):
     git("add", ".", cwd=project)
     for number in range(commits):
         git("commit", "--quiet", "--allow-empty", "--message", str(number), cwd=project)
-    return subprocess.run([GIT, "rev-parse", "HEAD"], cwd=project, check=True, capture_output=True, text=True).stdout
+    return git("rev-parse", "HEAD", cwd=project)
 
 
 def built_version(project):
-    done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "metadata", "version"], cwd=project, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    done = execute([sys.executable, "-m", "hatchling", "metadata", "version"], project)
+    assert done.code == 0, done.err
+    return done.out.strip()
 
 
 needs_git = pytest.mark.skipif(not GIT, reason="git is not installed")
@@ -193,8 +193,7 @@ def test_an_unknown_commit_is_left_out(commit, words, monkeypatch):
 
 def test_importing_polyexp_does_not_ask_git():
     code = "import sys, polyexp\nfrom polyexp.base import version\nprint(version.commit.cache_info().currsize)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "0\n"
+    assert run_python(code).out == "0\n"
 
 
 def test_no_checkout_carries_the_file_of_the_build():

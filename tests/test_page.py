@@ -1,4 +1,4 @@
-"""The animated page: what its figure holds, and that it is one file which runs nothing but its own program."""
+"""The animated page: what its figure contains, and that it is a single file which runs only its own program."""
 
 import json
 import re
@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from commands import only_run
-from test_pictures import QUICK, Run
 
 import polyexp as p
 from polyexp.report.page import film, write_page
+from tests.helpers.figures import QUICK, Run
+from tests.helpers.stores import only_run
 
 EVIL = "</script><script>alert(1)</script> <img src=x onerror=alert(2)> é 数.csv"
 
@@ -22,7 +22,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def made(run):
-    return film(run.result, run.known, run.scene)
+    return film(run.result, run.forecast, run.scene)
 
 
 class Elements(HTMLParser):
@@ -86,21 +86,21 @@ def test_the_target_and_the_samples_stay(made, run):
 
 def test_no_more_than_sixty_frames():
     run = Run(loop=p.Manual(steps=500, log_every=1))
-    frames = film(run.result, run.known, run.scene).frames
+    frames = film(run.result, run.forecast, run.scene).frames
     assert len(frames) == 60
     assert (frames[0].name, frames[-1].name) == ("0", "500")
 
 
 def test_steps_that_are_spread_logarithmically():
     run = Run(loop=p.ClosedForm(steps=10**9))
-    made = film(run.result, run.known, run.scene)
+    made = film(run.result, run.forecast, run.scene)
     assert made.layout.xaxis2.type == "log"
     assert made.frames[0].name == "1"
 
 
 def test_many_samples_are_shown_by_those_they_were_reduced_to():
     run = Run(p.Problem(num_samples=2**20 + 1), loop=p.Manual(steps=1))
-    assert [trace.name for trace in film(run.result, run.known, run.scene).data][:2] == ["reduced samples", "target"]
+    assert [trace.name for trace in film(run.result, run.forecast, run.scene).data][:2] == ["reduced samples", "target"]
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_many_samples_are_shown_by_those_they_were_reduced_to():
 )
 def test_every_run_has_a_page(hard):
     run = hard()
-    text = film(run.result, run.known, run.scene).to_json()
+    text = film(run.result, run.forecast, run.scene).to_json()
     assert "Infinity" not in text
     assert "NaN" not in text
     json.loads(text)
 
 
 def test_the_page_is_one_file_that_asks_for_no_other(run, tmp_path):
-    text = write_page(tmp_path, run.result, run.known, run.scene).read_text(encoding="utf-8")
+    text = write_page(tmp_path, run.result, run.forecast, run.scene).read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     page = Elements(text)
     assert not [attrs for _, attrs in page.found if "src" in attrs or "href" in attrs]
@@ -141,7 +141,9 @@ def test_a_name_does_not_become_markup(tmp_path):
     for number, one in enumerate((samples, usual)):
         run = Run(one, p.PowerSeries(degree=1), p.Manual(steps=2))
         (tmp_path / str(number)).mkdir()
-        pages.append(Elements(write_page(tmp_path / str(number), run.result, run.known, run.scene).read_text("utf-8")))
+        pages.append(
+            Elements(write_page(tmp_path / str(number), run.result, run.forecast, run.scene).read_text("utf-8"))
+        )
     assert pages[0].tags() == pages[1].tags()
     # plotly renders a few tags of its titles, so these have to be escaped once more inside the program's text.
     (program,) = (text for text in pages[0].texts["script"] if "Plotly.newPlot" in text)

@@ -1,12 +1,9 @@
-"""The pictures of a run, tested by what they hold: curves, labels and limits."""
+"""The pictures of a run, tested by their contents: curves, labels and limits."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import only_run, run_cli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Legendre
@@ -14,9 +11,6 @@ from PIL import Image
 
 import polyexp as p
 from polyexp.config import SETTINGS
-from polyexp.forecast import forecast
-from polyexp.models import degree_in_x
-from polyexp.reduction import samples_for
 from polyexp.report import Report
 from polyexp.report.pictures import (
     coefficients_figure,
@@ -24,29 +18,14 @@ from polyexp.report.pictures import (
     fit_figure,
     loss_figure,
     modes_figure,
-    scene,
     updates,
 )
 from polyexp.report.style import plain, save, shortened, thinned
+from tests.helpers.commands import MAIN, loaded_by, run_in_process
+from tests.helpers.figures import AUTO, QUICK, Run, Wave
+from tests.helpers.stores import only_run
 
-AUTO = p.GradientDescent("auto")
 ALL = ["fit.png", "loss.png", "coefficients.png", "modes.png"]
-
-
-class Run:
-    """A fit with everything that its pictures are made from."""
-
-    def __init__(self, problem=None, model=None, loop=None, optimizer=None, seed=0):
-        self.problem = problem or p.Problem(num_samples=50)
-        model, loop, optimizer = model or p.PowerSeries(), loop or p.Manual(), optimizer or p.GradientDescent()
-        is_samples = isinstance(self.problem, p.Samples)
-        samples = self.problem if is_samples else samples_for(self.problem, degree_in_x(model), seed)
-        bound = model.on(samples.domain)
-        self.known = forecast(bound, loop, optimizer, samples, bound.initial_params(seed))
-        self.result = p.fit(
-            self.problem, model, loop=loop, optimizer=optimizer, backend=p.NumPy(), seed=seed, samples=samples
-        )
-        self.scene = scene(self.result, None if is_samples else self.problem, seed)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +44,7 @@ def named(ax):
 
 
 def words(figure):
-    """Title and small print."""
+    """The title and the line below it."""
     return [text.get_text() for text in figure.texts]
 
 
@@ -153,7 +132,7 @@ def test_a_curve_that_leaves_the_picture_does_not_flatten_it():
 
 
 def test_the_loss_beside_its_prediction_and_the_best_possible_one(plain_run):
-    figure = loss_figure(plain_run.result, plain_run.known)
+    figure = loss_figure(plain_run.result, plain_run.forecast)
     (ax,) = figure.axes
     assert named(ax) == ["predicted", "measured", "best possible: 2.461e-08"]
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("updates taken", "loss", "log")
@@ -169,7 +148,7 @@ def test_the_loss_beside_its_prediction_and_the_best_possible_one(plain_run):
 
 
 def test_measured_and_predicted_losses_agree_where_they_meet(plain_run):
-    drawn = curves(loss_figure(plain_run.result, plain_run.known).axes[0])
+    drawn = curves(loss_figure(plain_run.result, plain_run.forecast).axes[0])
     taken, loss = (np.asarray(one) for one in drawn["measured"].get_data())
     assert list(taken) == [*range(199, 4000, 200), 4000]
     assert loss[-1] == plain_run.result.loss
@@ -183,34 +162,34 @@ def test_measured_and_predicted_losses_agree_where_they_meet(plain_run):
 
 def test_what_is_not_known_is_not_drawn():
     run = Run(model=p.Legendre(), optimizer=p.Adam(1e-3), loop=p.Manual(steps=20, log_every=5))
-    figure = loss_figure(run.result, run.known)
-    assert named(figure.axes[0]) == ["measured", f"no polynomial of its degree is below: {run.known.lowest:.4g}"]
+    figure = loss_figure(run.result, run.forecast)
+    assert named(figure.axes[0]) == ["measured", f"no polynomial of its degree is below: {run.forecast.lowest:.4g}"]
     assert words(figure)[1] == "learning_rate=0.001 has no limit that is known beforehand"
 
 
 def test_a_rate_above_the_limit_is_named():
     run = Run(optimizer=p.GradientDescent(2e-6, allow_divergence=True), loop=p.Manual(log_every=100))
-    assert "learning_rate=2e-06 is NOT stable (limit " in words(loss_figure(run.result, run.known))[1]
+    assert "learning_rate=2e-06 is NOT stable (limit " in words(loss_figure(run.result, run.forecast))[1]
 
 
 def test_looks_that_are_spread_logarithmically_are_drawn_so():
     run = Run(loop=p.ClosedForm(steps=10**12))
-    for figure in (loss_figure(run.result, run.known), coefficients_figure(run.result)):
+    for figure in (loss_figure(run.result, run.forecast), coefficients_figure(run.result)):
         assert figure.axes[0].get_xscale() == "symlog"
         assert figure.axes[0].get_xlim()[0] == 0
-    assert loss_figure(Run().result, run.known).axes[0].get_xscale() == "linear"
+    assert loss_figure(Run().result, run.forecast).axes[0].get_xscale() == "linear"
 
 
 def test_a_loss_of_zero_is_said():
     perfect = p.Samples.of([0.0, 1.0], [0.0, 0.0])
     run = Run(perfect, p.PowerSeries(degree=1, initial=[0.0, 0.0]), p.Manual(steps=3, log_every=1))
-    assert sentences(loss_figure(run.result, run.known).axes[0]) == ["No loss is finite and above zero."]
+    assert sentences(loss_figure(run.result, run.forecast).axes[0]) == ["No loss is finite and above zero."]
     assert sentences(coefficients_figure(run.result).axes[0]) == ["Every coefficient is at its optimum."]
-    assert sentences(modes_figure(run.result, run.known).axes[0]) == ["no mode had an excess at the start"]
+    assert sentences(modes_figure(run.result, run.forecast).axes[0]) == ["no mode had an excess at the start"]
     run = Run(
         p.Samples.of([1.0], [2.0]), p.PowerSeries(degree=0), p.Manual(steps=3, log_every=1), p.GradientDescent(0.5)
     )
-    assert sentences(loss_figure(run.result, run.known).axes[0]) == ["exactly 0 at 3 of 4 looks"]
+    assert sentences(loss_figure(run.result, run.forecast).axes[0]) == ["exactly 0 at 3 of 4 looks"]
 
 
 # coefficients.png
@@ -241,36 +220,12 @@ def test_other_models_go_towards_the_best_polynomial():
     assert last == pytest.approx(np.abs(run.result.power_series - best), abs=1e-10)
 
 
-class Wave(p.Model):
-    """y = a sin(b x): no polynomial."""
-
-    choice = "wave"
-    param_names = ("a", "b")
-    polynomial_degree = None
-
-    def features(self, x):
-        return x
-
-    def forward(self, params, features):
-        return params[..., :1] * np.sin(params[..., 1:] * features)
-
-    def backward(self, params, features, grad_y):
-        a, z = params[..., :1], params[..., 1:] * features
-        return np.stack([(grad_y * np.sin(z)).sum(-1), (grad_y * a * features * np.cos(z)).sum(-1)], -1)
-
-    def power_series(self, params):
-        raise AssertionError("has none")
-
-    def formula(self, params):
-        return "y = a sin(b x)"
-
-
 def test_a_model_that_is_no_polynomial_shows_its_parameters(tmp_path):
     run = Run(model=Wave(), loop=p.Manual(steps=50, log_every=10), optimizer=p.GradientDescent(1e-2))
     (ax,) = coefficients_figure(run.result).axes
     assert (named(ax), ax.get_ylabel(), ax.get_yscale()) == (["a", "b"], "value", "linear")
     assert curves(ax)["b"].get_ydata()[-1] == run.result.params[1]
-    assert [path.name for path in draw(tmp_path, run.result, run.known, run.scene)] == ALL[:3]
+    assert [path.name for path in draw(tmp_path, run.result, run.forecast, run.scene)] == ALL[:3]
 
 
 def test_many_coefficients_share_a_colour_scale():
@@ -286,42 +241,42 @@ def test_more_coefficients_than_can_be_told_apart_are_thinned():
     ax = coefficients_figure(run.result).axes[0]
     assert len(ax.get_lines()) == 64
     assert sentences(ax) == ["64 of 151 coefficients"]
-    assert len(modes_figure(run.result, run.known).axes[0].patches) == 64
+    assert len(modes_figure(run.result, run.forecast).axes[0].patches) == 64
 
 
 # modes.png
 
 
 def test_what_is_left_of_each_mode(plain_run):
-    figure = modes_figure(plain_run.result, plain_run.known)
+    figure = modes_figure(plain_run.result, plain_run.forecast)
     (ax,) = figure.axes
     assert named(ax) == ["predicted", "a thousandth of its distance", "done", "still going"]
     assert ax.get_yscale() == "log"
     left = {round(bar.get_x() + bar.get_width() / 2): bar.get_y() + bar.get_height() for bar in ax.patches}
-    expected = np.array([plain_run.known.mode(k)[0] for k in range(8)]) ** 2
+    expected = np.array([plain_run.forecast.mode(k)[0] for k in range(8)]) ** 2
     assert sorted(left) == list(range(8))
     assert [left[k] for k in range(8)] == pytest.approx(np.maximum(expected, 1e-12), rel=1e-6)
     assert curves(ax)["predicted"].get_ydata() == pytest.approx(np.maximum(expected, 1e-12))
     labels = [label.get_text() for label in ax.get_xticklabels()]
-    assert labels[0] == f"0\n{plain_run.known.eigenvalues[0]:.3g}"
+    assert labels[0] == f"0\n{plain_run.forecast.eigenvalues[0]:.3g}"
     assert words(figure)[1] == "mode 3 holds 66.5 % of the 10.45 above the best possible loss"
 
 
 def test_modes_that_grow_are_told_apart():
     run = Run(optimizer=p.GradientDescent(2e-6, allow_divergence=True), loop=p.Manual(steps=3, log_every=1))
-    (ax,) = modes_figure(run.result, run.known).axes
+    (ax,) = modes_figure(run.result, run.forecast).axes
     assert "grown" in named(ax)
     assert ax.get_ylim()[1] > 1
 
 
 def test_only_linear_models_have_modes():
     run = Run(model=p.Legendre(), loop=p.Manual(steps=1))
-    assert modes_figure(run.result, run.known) is None
+    assert modes_figure(run.result, run.forecast) is None
 
 
 def test_a_run_at_its_optimum_says_so():
     run = Run(model=p.LegendreSeries(), optimizer=AUTO)
-    assert words(modes_figure(run.result, run.known))[1] == "what is left is no more than rounding"
+    assert words(modes_figure(run.result, run.forecast))[1] == "what is left is no more than rounding"
 
 
 # Every run can be drawn, without a warning (the test suite turns warnings into errors)
@@ -352,7 +307,7 @@ HARD = {
 @pytest.mark.parametrize("name", HARD)
 def test_every_run_has_pictures(name, tmp_path):
     run = HARD[name]()
-    for path in draw(tmp_path, run.result, run.known, run.scene):
+    for path in draw(tmp_path, run.result, run.forecast, run.scene):
         with Image.open(path) as image:
             assert image.width == 900
     assert len(list(tmp_path.iterdir())) == (4 if run.result.quadratic else 3)
@@ -361,7 +316,7 @@ def test_every_run_has_pictures(name, tmp_path):
 def test_the_same_run_gives_the_same_bytes(tmp_path):
     run = Run(loop=p.Manual(steps=1))
     first, second = (
-        save(loss_figure(run.result, run.known), tmp_path / name).read_bytes() for name in ("a.png", "b.png")
+        save(loss_figure(run.result, run.forecast), tmp_path / name).read_bytes() for name in ("a.png", "b.png")
     )
     assert first == second
 
@@ -380,9 +335,9 @@ def test_no_run_breaks_a_figure(y, degree, rate, steps):
     )
     for figure in (
         fit_figure(run.result, run.scene),
-        loss_figure(run.result, run.known),
+        loss_figure(run.result, run.forecast),
         coefficients_figure(run.result),
-        modes_figure(run.result, run.known),
+        modes_figure(run.result, run.forecast),
     ):
         for ax in figure.axes if figure else []:
             assert np.isfinite([*ax.get_xlim(), *ax.get_ylim()]).all()
@@ -417,15 +372,13 @@ def test_a_long_history_is_thinned():
 
 # On the command line
 
-QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2", "quiet=true")
-
 
 def pictures(folder):
     return sorted(path.name for path in Path(folder).rglob("*.png"))
 
 
 def test_a_single_run_draws_and_records_its_pictures(tmp_path, cli, store):
-    assert run_cli(*QUICK, cwd=tmp_path, pictures=True) == (0, "", "")
+    assert run_in_process(*QUICK, cwd=tmp_path, pictures=True) == (0, "", "")
     (folder,) = tmp_path.glob("outputs/runs/*/*")
     assert pictures(folder) == sorted(ALL)
     recorded = [one.path for one in store.list_artifacts(only_run(store).info.run_id)]
@@ -437,8 +390,8 @@ def test_a_run_is_recorded_even_where_no_picture_can_be_made(tmp_path, cli, stor
         raise OSError("No space left on device")
 
     monkeypatch.setattr("polyexp.report.settings.draw", full)
-    said = "warning: the pictures of this run could not be made (OSError('No space left on device')).\n"
-    assert run_cli(*QUICK, cwd=tmp_path, pictures=True) == (0, "", said)
+    warning = "warning: the pictures of this run could not be made (OSError('No space left on device')).\n"
+    assert run_in_process(*QUICK, cwd=tmp_path, pictures=True) == (0, "", warning)
     assert only_run(store).info.status == "FINISHED"
     assert "loss/final" in only_run(store).data.metrics
 
@@ -453,20 +406,15 @@ def test_when_pictures_are_drawn(wanted, single, job):
 
 def test_the_jobs_of_a_sweep_draw_nothing_unless_asked(tmp_path):
     sweep = ("-m", "seed=1", "tracking=none", *QUICK)
-    assert run_cli(*sweep, cwd=tmp_path, pictures=True).code == 0
+    assert run_in_process(*sweep, cwd=tmp_path, pictures=True).code == 0
     assert pictures(tmp_path) == []
-    assert run_cli(*sweep, "report.pictures=all", cwd=tmp_path, pictures=True).code == 0
+    assert run_in_process(*sweep, "report.pictures=all", cwd=tmp_path, pictures=True).code == 0
     assert pictures(tmp_path) == sorted(ALL)
 
 
 def test_a_run_without_pictures_does_not_load_their_libraries(tmp_path):
-    program = (
-        "import sys; from polyexp.__main__ import main; code = main(); "
-        "print(code, [name for name in ('matplotlib', 'plotly') if name in sys.modules])"
-    )
     words = (*QUICK, "tracking=none", "report.pictures=none")
-    done = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("0 []\n", "")
+    assert not {"matplotlib", "plotly"} & set(loaded_by(MAIN, *words, cwd=tmp_path))
 
 
 def test_a_wrong_word_is_refused(cli, tmp_path):

@@ -1,12 +1,12 @@
-"""Problems and their samples; and every sentence that a component says about a wrong value."""
+"""Problems and their samples; and the error of every component about a wrong value."""
 
 import numpy as np
 import pytest
-from cases import LOOPS, MODELS, OPTIMIZERS, named
 from numpy.polynomial import chebyshev
 
 import polyexp as p
 from polyexp.problem import SAMPLING, TARGETS
+from tests.helpers.cases import LOOPS, MODELS, OPTIMIZERS, named
 
 pytestmark = pytest.mark.numeric
 
@@ -73,7 +73,9 @@ def test_x_lies_in_the_domain_in_order(sampling, n):
     samples = p.Problem("exp", domain=[-2, 1], num_samples=n, sampling=sampling).samples(5)
     assert samples.x.shape == samples.y.shape == samples.weights.shape == (n,)
     assert -2 <= samples.x.min() <= samples.x.max() <= 1
-    assert sampling == "uniform" or (np.diff(samples.x) > 0).all()  # random ones come as they are drawn
+    assert (
+        sampling == "uniform" or (np.diff(samples.x) > 0).all()
+    )  # random samples stay in the order in which they are drawn
     np.testing.assert_array_equal(samples.y, np.exp(samples.x))
 
 
@@ -131,7 +133,7 @@ def test_a_single_sample():
     assert samples.weights.tolist() == [1]
 
 
-# Wrong values. A key, a component and a value: the sentence.
+# Wrong values: a key, a component and a value, and the error.
 
 RANGE = "[low, high] with low < high, both finite"
 OWN = f"null (the problem's) or {RANGE}"
@@ -206,7 +208,7 @@ WRONG = [
         (p.Legendre, "initial", v, "zeros, uniform, normal or a list of 4 finite numbers (a, b, c, d)")
         for v in ([0, 0, 0], [0, 0, 0, 0, 0], [0, 0, np.inf, 0])
     ],
-    # words
+    # choices
     (p.Problem, "target", 3, "one of sin, cos, exp, runge, gaussian, abs"),
     (p.Problem, "sampling", None, "one of linspace, uniform, chebyshev"),
     (p.Problem, "loss", 1, "one of mean, sum"),

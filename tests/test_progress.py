@@ -1,26 +1,18 @@
-"""What moves while one waits: the bar of a fit on a terminal, plain lines elsewhere, and the jobs of a sweep."""
+"""Progress: the bar of a fit on a terminal, plain lines elsewhere, and the jobs of a sweep."""
 
-import fcntl
 import io
-import os
-import pty
 import re
-import select
-import struct
-import sys
-import termios
-import time
 from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
-from commands import run_cli
 from rich.console import Console
 
 import polyexp as p
 from polyexp.report import Terminal
 from polyexp.report.progress import FitBar, Jobs, Pace, fit_status, has_bars, jobs_line
 from polyexp.report.stream import Stream
+from tests.helpers.terminal import run_on_terminal, screen
 
 FIT = ("backend=numpy", "tracking=none", "problem.num_samples=50", "model.degree=3", "optimizer.learning_rate=1e-4")
 LONG = (*FIT, "loop.steps=1000000000", "loop.log_every=500")
@@ -28,60 +20,11 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 BAR = re.compile(r"Fitting [━╸╺ ]+\d+% loss [\d.e-]+ +[\d.e+]+ steps/s +.* left")
 
 
-@pytest.fixture
-def bare_cli(tmp_path):
-    """`polyexp` in an empty folder."""
-    return lambda *args: run_cli(*args, cwd=tmp_path)
-
-
-def on_terminal(*args, cwd, until=None, **env):
-    """`polyexp *args` on a pseudo terminal of 100 columns, with Ctrl-C typed once `until` has been seen: code and output."""
-    child, terminal = pty.fork()
-    if child == 0:
-        for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-            os.environ.pop(name, None)
-        os.environ.update({"TERM": "xterm-256color"} | env)
-        os.chdir(cwd)
-        os.execv(sys.executable, [sys.executable, "-m", "polyexp", *args])
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    out, ends = "", time.monotonic() + 60
-    while time.monotonic() < ends and select.select([terminal], [], [], 60)[0]:
-        try:
-            out += os.read(terminal, 65536).decode(errors="replace")
-        except OSError:  # the other side has closed
-            break
-        if until and until in out:
-            os.write(terminal, b"\x03")
-            until = None
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), out
-
-
-def screen(text):
-    """What is left on a terminal that these characters and controls were sent to."""
-    lines, row, column = [[]], 0, 0
-    for token in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]", text):
-        if token == "\r":
-            column = 0
-        elif token == "\n":
-            row += 1
-            lines += [[]] * 0 if row < len(lines) else [[]]
-        elif token == "\x1b[1A":
-            row -= 1
-        elif token == "\x1b[2K":
-            lines[row] = []
-        elif not token.startswith("\x1b"):
-            lines[row] = [*lines[row], *" " * (column - len(lines[row]))]
-            lines[row][column : column + 1] = token
-            column += 1
-    return ["".join(line).rstrip() for line in lines]
-
-
 # A fit on a terminal
 
 
 def test_ctrl_c_takes_the_bar_away_and_gives_the_cursor_back(tmp_path):
-    code, out = on_terminal(*LONG, cwd=tmp_path, until="left")
+    code, out, _ = run_on_terminal(*LONG, cwd=tmp_path, until="left")
     assert code == 130
     assert BAR.search(re.sub(r"\x1b\[[\d;]*m", "", out))
     assert out.count(HIDE) == out.count(SHOW) == 1
@@ -90,20 +33,20 @@ def test_ctrl_c_takes_the_bar_away_and_gives_the_cursor_back(tmp_path):
     assert left[-1] == "polyexp: interrupted."
     assert left[0].startswith("Fitting power_series to 50 samples")
     steps = [re.fullmatch(r"Loss at +(\d+) iteration: \S+", line)[1] for line in left[2:-1]]
-    assert steps == [str(500 * (k + 1)) for k in range(len(steps))]  # none lost, none torn
+    assert steps == [str(500 * (k + 1)) for k in range(len(steps))]  # every line is there, and complete
     (log,) = tmp_path.rglob("polyexp.log")
     assert log.read_text().splitlines()[2:] == left[2:-1]
 
 
 def test_without_colours_the_bar_is_plain(tmp_path):
-    code, out = on_terminal(*LONG, cwd=tmp_path, until="left", NO_COLOR="1")
+    code, out, _ = run_on_terminal(*LONG, cwd=tmp_path, until="left", env={"NO_COLOR": "1"})
     assert code == 130
     assert BAR.search(out)
     assert not re.search(r"\x1b\[[\d;]*m", out.partition("Loss at")[2])
 
 
 def test_a_dumb_terminal_gets_plain_lines(tmp_path):
-    code, out = on_terminal(*LONG, cwd=tmp_path, until="Loss at", TERM="dumb")
+    code, out, _ = run_on_terminal(*LONG, cwd=tmp_path, until="Loss at", env={"TERM": "dumb"})
     assert code == 130
     assert "\x1b" not in out
     assert "steps/s" not in out
@@ -111,7 +54,7 @@ def test_a_dumb_terminal_gets_plain_lines(tmp_path):
 
 def test_quiet_is_quiet_on_a_terminal(tmp_path):
     short = (*FIT, "loop.steps=30000", "problem.num_samples=1200000", "quiet=true")
-    assert on_terminal(*short, cwd=tmp_path) == (0, "")
+    assert run_on_terminal(*short, cwd=tmp_path) == (0, "", "")
 
 
 def test_a_pipe_gets_plain_lines(bare_cli):
@@ -123,7 +66,7 @@ def test_a_pipe_gets_plain_lines(bare_cli):
 
 
 class Tty(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that reports to be a terminal."""
 
     def isatty(self):
         return True
@@ -147,7 +90,7 @@ def test_which_streams_have_bars(stream, env, expected):
 
 
 class Clock:
-    """A clock that is moved by hand."""
+    """A clock that the test sets."""
 
     def __init__(self):
         self.now = 0.0
@@ -159,7 +102,7 @@ class Clock:
 def test_the_bar_is_renewed_ten_times_a_second():
     clock = Clock()
     pace, shown = Pace(clock), 0
-    for _ in range(1000):  # a look each millisecond
+    for _ in range(1000):  # a snapshot each millisecond
         if pace.due():
             with pace.showing():
                 shown += 1
@@ -235,7 +178,7 @@ def test_a_narrow_terminal_cuts_the_bar():
 
 
 def test_a_warning_does_not_meet_the_bar(tmp_path, monkeypatch, capsys):
-    """The bar is taken away first: stderr may be the same terminal."""
+    """The bar is removed first, because stderr may be the same terminal."""
     closed = []
     monkeypatch.setattr(FitBar, "close", lambda self: closed.append(self))
     with Terminal(tmp_path) as terminal:

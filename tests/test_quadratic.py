@@ -5,17 +5,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from cases import MODELS, assert_close, named, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import polynomial
 
 import polyexp as p
 from polyexp.quadratic import hessian_eigenvalues, lowest_loss, quadratic_of
+from tests.helpers.cases import LINEAR, NoPolynomial, assert_close, every_model, named, normal
+from tests.helpers.references import OPTIMA
 
 pytestmark = pytest.mark.numeric
 
-LINEAR = [cls for cls in MODELS if cls.linear]
 every_linear = pytest.mark.parametrize("cls", LINEAR, ids=named)
 
 X = np.sort(np.random.RandomState(7).uniform(-2, 3, 60))
@@ -104,17 +104,9 @@ def test_nothing_is_below_the_lowest_loss(cls, seed, size):
     assert loss_of(cls(degree=4), SAMPLES, params) >= found.lowest
 
 
-# shared/facts/reference_runs.md, section 3: rate, condition and L* to the digits that are printed there.
+# The numbers of tests/data/reference_runs.json, to the digits that are printed there.
 
-TABLE = [
-    (1, "1.52e-4", "3.3", "392.789", "5.0e-4", "3.0"),
-    (3, "3.558e-6", "325", "8.817165410007025", "5.0e-4", "7.0"),
-    (5, "5.754e-8", "5.7e4", "0.0372141", "5.0e-4", "10.9"),
-    (7, "8.05e-10", "1.2e7", "4.943e-5", "5.0e-4", "14.9"),
-    (9, "1.05e-11", "2.8e9", "2.704e-8", "5.0e-4", "18.8"),
-    (11, "1.30e-13", "7.1e11", "7.19e-12", "5.0e-4", "22.8"),
-    (15, "1.84e-17", "5.3e16", "8.9e-20", "5.0e-4", "30.6"),
-]
+BY_DEGREE = OPTIMA["by_degree"]["rows"]
 
 
 def assert_printed(value, text):
@@ -127,7 +119,7 @@ def assert_printed(value, text):
 
 
 @pytest.mark.parametrize("reduced", [False, True], ids=["all", "reduced"])
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"degree-{row[0]}")
+@pytest.mark.parametrize("row", BY_DEGREE, ids=lambda row: f"degree-{row[0]}")
 def test_published_optima_and_limits(row, reduced):
     degree, rate, condition, lowest, legendre_rate, legendre_condition = row
     samples = p.Problem(num_samples=2000, loss="sum").samples()
@@ -143,30 +135,30 @@ def test_published_optima_and_limits(row, reduced):
 
 def test_the_cubic_optimum_is_reached_by_both_forms():
     samples = p.Problem(num_samples=2000, loss="sum").samples()
-    np.testing.assert_allclose(
-        form(p.PowerSeries(degree=3), samples).optimum, [0, 0.856740843, 0, -0.0933303890], rtol=1e-9, atol=1e-13
-    )
-    assert lowest_loss(p.Legendre(), samples) == pytest.approx(8.817165410007025, rel=1e-13)
+    expected = OPTIMA["cubic"]
+    found = form(p.PowerSeries(degree=3), samples).optimum
+    np.testing.assert_allclose(found, expected["parameters"], rtol=1e-9, atol=1e-13)
+    assert lowest_loss(p.Legendre(), samples) == pytest.approx(expected["lowest"], rel=1e-13)
 
 
 def test_the_optimum_of_notebook_a():
     """Of the mean of 4000 squares."""
     found = form(p.PowerSeries(), p.Problem().samples())
-    best = [0, 0.999449154, 0, -0.165837294, 0, 0.00799827634, 0, -0.000147718804]
-    np.testing.assert_allclose(found.optimum, best, rtol=1e-8, atol=1e-11)
-    assert_printed(found.lowest, "2.46e-8")
-    assert_printed(found.largest, "1.237e6")
-    assert_printed(found.smallest, "0.1024")
-    assert_printed(p.GradientDescent().limit(found.largest), "1.616e-6")
+    expected = OPTIMA["notebook/numpy"]
+    np.testing.assert_allclose(found.optimum, expected["parameters"], rtol=1e-8, atol=1e-11)
+    assert_printed(found.lowest, expected["lowest"])
+    assert_printed(found.largest, expected["largest_eigenvalue"])
+    assert_printed(found.smallest, expected["smallest_eigenvalue"])
+    assert_printed(p.GradientDescent().limit(found.largest), expected["max_stable"])
 
 
 def test_exp_on_the_unit_interval():
     samples = p.Problem("exp", domain=[-1, 1], num_samples=2000, loss="sum").samples()
     found = form(p.PowerSeries(degree=3), samples)
-    published = [0.99628649, 0.99795072, 0.53675926, 0.17614876]  # numpy.polynomial has ...647 for the first
-    np.testing.assert_allclose(found.optimum, published, rtol=0, atol=2.5e-8)
+    expected = OPTIMA["cubic_exp"]
+    np.testing.assert_allclose(found.optimum, expected["parameters"], rtol=0, atol=2.5e-8)
     assert_close(found.optimum, polynomial.polyfit(samples.x, samples.y, 3), 1e-13)
-    assert found.lowest == pytest.approx(0.0223803, rel=1e-5)
+    assert found.lowest == pytest.approx(expected["lowest"], rel=1e-5)
 
 
 # The excess
@@ -176,7 +168,7 @@ def test_exp_on_the_unit_interval():
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), size=st.floats(1e-3, 1e3))
 def test_excess_is_loss_less_lowest(cls, seed, size):
-    """Where that difference keeps its digits."""
+    """Compared where the difference of the losses does not cancel."""
     found = form(cls(degree=4))
     params = found.optimum + size * normal(seed, 2, 3, 5)
     loss = loss_of(cls(degree=4), SAMPLES, params)
@@ -188,7 +180,7 @@ def test_excess_is_loss_less_lowest(cls, seed, size):
 
 
 def exact_excess(x, y, params):
-    """Of the mean of squares of a power series, in rational numbers: no rounding at all."""
+    """The excess of a power series with the mean of squares, in rational numbers, so without rounding."""
     x, y, params = ([Fraction(float(value)) for value in values] for values in (x, y, params))
     rows = [[value**k for k in range(len(params))] for value in x]
     gram = [[sum(row[i] * row[j] for row in rows) for j in range(len(params))] for i in range(len(params))]
@@ -246,17 +238,17 @@ def test_an_excess_that_overflows_is_inf():
 
 
 @every_linear
-@pytest.mark.parametrize(("points", "known"), [([0.5], 1), ([-1.0, 2.0], 2), ([-1.0, 2.0, 2.0, -1.0, 0.0], 3)])
-def test_fewer_points_than_parameters(cls, points, known):
+@pytest.mark.parametrize(("points", "determined"), [([0.5], 1), ([-1.0, 2.0], 2), ([-1.0, 2.0, 2.0, -1.0, 0.0], 3)])
+def test_fewer_points_than_parameters(cls, points, determined):
     samples = p.Samples.of(points, np.cos(points), domain=(-2, 3))
     model = cls(degree=4).on(samples.domain)
     found = p.Quadratic.of(model, samples)
     root = np.sqrt(samples.weights)
     best, _, rank, _ = np.linalg.lstsq(root[:, None] * model.features(samples.x), root * samples.y)
-    assert rank == known == (found.eigenvalues > 0).sum()
+    assert rank == determined == (found.eigenvalues > 0).sum()
     assert_close(found.optimum, best, 1e-12)  # of least norm
     assert found.lowest < 1e-30 * np.abs(model.features(samples.x)).max() ** 2
-    assert found.smallest == found.eigenvalues[known - 1] > 0
+    assert found.smallest == found.eigenvalues[determined - 1] > 0
     assert found.condition == found.largest / found.smallest
     params = normal(3, 5)
     assert found.excess(params) == pytest.approx(samples.loss(model(params, samples.x)), rel=1e-12)
@@ -293,14 +285,14 @@ def hessian_by_torch(model, samples, params):
     def loss(at):
         return (weights * (model.forward(at, features) - y) ** 2).sum()
 
-    twice = torch.func.jacrev(torch.func.jacrev(loss))  # torch.func.hessian warns of a deprecation of its own
+    twice = torch.func.jacrev(torch.func.jacrev(loss))  # torch.func.hessian itself uses something deprecated
     return twice(torch.from_numpy(params)).numpy()
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=named)
+@every_model
 @pytest.mark.parametrize("degree", [0, 1, 3, 6])
 def test_the_hessian_is_that_of_torch(cls, degree):
-    """At parameters where it is no quadratic form's for the models that are not linear."""
+    """At parameters where a model that is not linear has another Hessian than a quadratic form."""
     model = cls(degree=degree).on(SAMPLES.domain)
     params = 0.4 * normal(degree, len(model.param_names))
     ours = hessian_eigenvalues(model, SAMPLES, params)
@@ -360,10 +352,7 @@ def test_a_linear_model_reaches_its_bound(cls):
 
 
 def test_what_is_no_polynomial_has_no_bound():
-    class Wave(p.PowerSeries):
-        polynomial_degree = None
-
-    assert lowest_loss(Wave(), SAMPLES) is None
+    assert lowest_loss(NoPolynomial(), SAMPLES) is None
 
 
 def test_the_power_series_of_the_optimum_is_the_same_for_all_bases():
@@ -376,7 +365,7 @@ def test_the_power_series_of_the_optimum_is_the_same_for_all_bases():
 
 @pytest.mark.parametrize("degree", [30, 60])
 def test_the_best_loss_is_known_where_rounding_hides_directions(degree):
-    """Of a power series of degree 60 float64 tells 14 directions from rounding; its best loss is that of any other basis."""
+    """Of a power series of degree 60, float64 resolves 14 directions; its lowest loss is that of any other basis."""
     problem, auto = p.Problem(), p.GradientDescent("auto")
     result = p.fit(problem, p.PowerSeries(degree=degree), optimizer=auto, backend=p.NumPy(), loop=p.Manual(10))
     quadratic, samples = result.quadratic, result.samples

@@ -2,14 +2,13 @@
 
 import re
 import shlex
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.commands import execute, run, run_python, start
+from tests.helpers.servers import answer, find_free_port
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -39,21 +38,20 @@ def test_every_other_command_is_a_target_that_ci_or_a_test_runs():
 
 
 def test_make_format_runs_ruff():
-    listed = subprocess.run(["make", "--dry-run", "format"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "ruff format ." in listed.stdout
+    assert "ruff format ." in _commands_of("format")
 
 
 @pytest.mark.parametrize("block", BLOCKS["python"], ids=lambda block: block.split("\n", 1)[0])
 def test_python_block(block, tmp_path):
     script = tmp_path / "block.py"
     script.write_text(block)
-    done = subprocess.run([sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert bool(done.stdout) == ("print(" in block)
+    done = run_python(script, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert bool(done.out) == ("print(" in block)
 
 
 def test_a_model_of_your_own_as_described(tmp_path):
-    """The class, the YAML and the entry point exactly as the README shows them."""
+    """The class, the YAML and the entry point as the README shows them."""
     (source,) = (block for block in BLOCKS["python"] if "class OddCubic" in block)
     (yaml,) = BLOCKS["yaml"]
     (toml,) = BLOCKS["toml"]
@@ -68,55 +66,33 @@ def test_a_model_of_your_own_as_described(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{group}]\n{entry.replace(chr(34), '')}\n")
     options = ("model=odd_cubic", "loop=custom_function", "loop.steps=1000", "optimizer.learning_rate=1e-3")
-    done = subprocess.run(
-        [sys.executable, "-m", "polyexp", *options, "tracking=none"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path / "site")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"y = 0\.\d+ x \+ -?0\.\d+ x\^3", done.stdout)
+    done = run(*options, "tracking=none", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")})
+    assert done.code == 0, done.err
+    assert re.search(r"y = 0\.\d+ x \+ -?0\.\d+ x\^3", done.out)
 
 
 @pytest.mark.slow
 def test_make_ui_serves_the_store(tmp_path, cli):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        free_port = listener.getsockname()[1]
     assert cli("loop.steps=1", "quiet=true")[0] == 0
-    with subprocess.Popen(
-        [*_recipe("ui", f"OUTPUTS={tmp_path / 'outputs'}", f"PORT={free_port}")],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as server:
-        try:
-            assert _answer(f"http://127.0.0.1:{free_port}/health") == "OK"
-            assert "<title>MLflow</title>" in _answer(f"http://127.0.0.1:{free_port}/")
-        finally:
-            subprocess.run(["kill", "--", f"-{server.pid}"], check=True)
+    port = find_free_port()
+    command = _server_command("ui", f"OUTPUTS={tmp_path / 'outputs'}", f"PORT={port}")
+    with start(command, ROOT, discard=True):
+        assert answer(f"http://127.0.0.1:{port}/health") == "OK"
+        assert "<title>MLflow</title>" in answer(f"http://127.0.0.1:{port}/")
 
 
-def _recipe(target, *variables):
-    """What `make target` would run, with this interpreter's own tools, so that no environment is made for it."""
-    listed = subprocess.run(
-        ["make", "--dry-run", target, *variables], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    (command,) = (line for line in listed.stdout.replace("\\\n", " ").splitlines() if "mlflow server" in line)
+def _commands_of(target, *variables):
+    """What `make target` would run."""
+    listed = execute(["make", "--dry-run", target, *variables], ROOT)
+    assert listed.code == 0, listed.err
+    return listed.out
+
+
+def _server_command(target, *variables):
+    """The server that `make target` would start, of this interpreter, so that no environment is made for it."""
+    commands = _commands_of(target, *variables).replace("\\\n", " ").splitlines()
+    (command,) = (line for line in commands if "mlflow server" in line)
     return ["bash", "-c", f"exec env {command.replace('.venv/bin/', f'{Path(sys.executable).parent}/')}"]
-
-
-def _answer(url, seconds=60):
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                return response.read().decode()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 def _has_cuda():

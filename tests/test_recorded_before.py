@@ -17,8 +17,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from commands import all_runs, run_cli
 from mlflow import MlflowClient
+
+from tests.helpers.commands import run_in_process
+from tests.helpers.stores import all_runs
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
 EXPECTED = json.loads((RECORDED / "expected.json").read_text(encoding="utf-8"))
@@ -61,7 +63,7 @@ def unpack(folder):
 
 def compared(folder, selection):
     """What `action=compare` prints of each run, in its order: the id and the cells of all tables."""
-    done = run_cli("action=compare", *SELECTIONS[selection], cwd=folder)
+    done = run_in_process("action=compare", *SELECTIONS[selection], cwd=folder)
     assert (done.code, done.err) == (0, "")
     rows = {}
     for line in done.out.splitlines():
@@ -75,7 +77,7 @@ def exported(folder, run_id, of):
     """The file that `action=export` writes for a run in a format."""
     where = f"{of}_of_{run_id}"
     options = (f"action.run='{run_id}'", f"action.format={of}", "quiet=true", f"hydra.run.dir={where}")
-    done = run_cli("action=export", *options, cwd=folder)
+    done = run_in_process("action=export", *options, cwd=folder)
     assert (done.code, done.out, done.err) == (0, "", "")
     return (folder / where / FILES[of]).read_bytes()
 
@@ -157,7 +159,7 @@ def test_a_new_run_stands_beside_the_recorded_ones(tmp_path):
     unpack(tmp_path)
     client = MlflowClient(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}")
     old = all_runs(client)
-    done = run_cli("backend=numpy", "model.degree=3", "loop.steps=2", "quiet=true", cwd=tmp_path)
+    done = run_in_process("backend=numpy", "model.degree=3", "loop.steps=2", "quiet=true", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert len(all_runs(client)) == len(old) + 1
     assert views(client).keys() == {"polyexp", "polyexp-sweep-bases"}

@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from cases import PATHS, assert_close, named
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.forecast import forecast
+from tests.helpers.cases import PATHS, assert_close, named
 
 pytestmark = pytest.mark.numeric
 
@@ -33,7 +33,7 @@ def fitted(loop, optimizer, model=None, **options):
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-8, 1e-20])
 def test_the_excess_decides_where_it_is_known(tolerance):
-    """At the parameters that the run has reached, at the first look."""
+    """The run stops at the first snapshot whose parameters are within the tolerance."""
     optimizer = p.GradientDescent("auto")
     every = fitted(p.Manual(300, 1), optimizer)
     excess = np.append(every.history.excess[1:], every.excess)  # after 1 ... 300 updates
@@ -49,7 +49,7 @@ def test_the_excess_decides_where_it_is_known(tolerance):
 
 
 def test_the_excess_decides_far_below_the_loss():
-    """2.5e-8 of L* would hide an excess of 1e-20."""
+    """A difference of losses would hide an excess of 1e-20 beside an L* of 2.5e-8."""
     result = fitted(p.Manual(1000, 10, tolerance=1e-20), p.GradientDescent("auto"))
     assert result.outcome is CONVERGED
     assert result.loss > 2e-8
@@ -103,7 +103,7 @@ def test_a_perfect_start_has_converged_at_the_first_look():
 @pytest.mark.parametrize("loop", [p.Manual, p.Autograd, p.CustomFunction], ids=named)
 @pytest.mark.parametrize("patience", [1, 4])
 def test_a_loss_that_does_not_fall_stalls(loop, patience):
-    """The first look is the one that the others are compared with."""
+    """Patience counts from the first snapshot."""
     result = fitted(loop(1000, 10, patience=patience), p.GradientDescent(NEVER_FALLS), backend=p.Torch())
     assert result.outcome is STALLED
     assert result.steps == 10 * (patience + 1)
@@ -134,7 +134,7 @@ def test_the_rounding_of_the_loss_is_not_progress():
 
 
 def test_momentum_that_swings_is_given_time():
-    """The loss rises and falls; with patience for half a swing it arrives."""
+    """The loss oscillates; with patience for half a period the run reaches the optimum."""
     optimizer = p.Momentum(0.1, 0.99)
     hasty = fitted(p.Manual(10**4, 1, patience=2, tolerance=1e-10), optimizer)
     patient = fitted(p.Manual(10**4, 1, patience=200, tolerance=1e-10), optimizer)
@@ -143,7 +143,7 @@ def test_momentum_that_swings_is_given_time():
     assert hasty.steps < 100 < patient.steps
 
 
-# All of it in one batch
+# Different outcomes in one batch
 
 RATES = np.array([NEVER_FALLS, SLOW, BEST, TOO_LARGE])
 
@@ -165,16 +165,16 @@ def test_four_outcomes_in_one_batch(loop, backend):
     assert result.history.step[-1] == 400
     for run, rate in enumerate(RATES):
         alone = fitted(loop, p.GradientDescent(rate), backend=backend())
-        looks = alone.history.step.size
+        count = alone.history.step.size
         assert (result.outcome[run], result.steps[run]) == (alone.outcome, alone.steps)
         assert_close(result.params[run], alone.params, 1e-12)
         assert result.loss[run] == pytest.approx(alone.loss, rel=1e-11)
-        assert_close(result.history.params[:looks, run], alone.history.params, 1e-12)
-        assert_close(result.history.loss[:looks, run], alone.history.loss, 1e-12)
-        history = result.history  # it stays where it ended
-        np.testing.assert_array_equal(history.params[looks:, run], np.tile(result.params[run], (20 - looks, 1)))
+        assert_close(result.history.params[:count, run], alone.history.params, 1e-12)
+        assert_close(result.history.loss[:count, run], alone.history.loss, 1e-12)
+        history = result.history  # the parameters stay those of its end
+        np.testing.assert_array_equal(history.params[count:, run], np.tile(result.params[run], (20 - count, 1)))
         for series in (history.loss, history.excess, history.grad_norm):
-            np.testing.assert_array_equal(series[looks:, run], np.full(20 - looks, series[looks - 1, run]))
+            np.testing.assert_array_equal(series[count:, run], np.full(20 - count, series[count - 1, run]))
 
 
 def test_a_batch_ends_with_its_last_run():
@@ -200,7 +200,7 @@ def test_a_batch_ends_with_its_last_run():
     seed=st.integers(0, 5),
 )
 def test_each_run_of_a_batch_ends_as_it_would_alone(rates, loop, linear, seed):
-    """Rates far from where rounding decides: at the optimum nothing but rounding is left of the excess."""
+    """With rates at which no run comes to the optimum, where the excess would be rounding alone."""
     model = p.LegendreSeries() if linear else p.Legendre(initial=[0, -1, 0, 0.3])
     scale = 1 if linear else 0.02
     if linear and loop.patience and not loop.tolerance:
@@ -213,12 +213,12 @@ def test_each_run_of_a_batch_ends_as_it_would_alone(rates, loop, linear, seed):
         assert_close(together.params[run], alone.params, 1e-9)
 
 
-# Divergence, and what only looks like it
+# Divergence, and what resembles it
 
 
 @pytest.mark.parametrize("loop", [p.Manual(4000), p.ClosedForm(4000)], ids=named)
 def test_a_transient_is_no_divergence(loop):
-    """Polyak's pair on the power series: the loss grows to a million times the first one before it falls."""
+    """Polyak's parameters with the power series: the loss grows to a million times the first one before it falls."""
     result = fitted(loop, p.Momentum("auto"), p.PowerSeries())
     assert result.outcome is MAX_STEPS
     assert result.steps == 4000
@@ -247,7 +247,7 @@ def test_a_diverged_run_keeps_finite_parameters_and_its_step(log_every):
     np.testing.assert_array_equal(result.history.params[-1], result.params)
 
 
-# Words and refusals
+# Sentences and errors
 
 
 def test_every_outcome_is_a_sentence_of_advice():

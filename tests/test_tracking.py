@@ -1,28 +1,20 @@
-"""What MLflow holds after a run, by the tracking contract, however the run ends; and stores that open for everybody."""
+"""What MLflow holds after a finished run, by the tracking contract."""
 
-import contextlib
 import csv
 import getpass
 import json
 import math
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pytest
-from commands import all_runs, history, only_run, run_cli, serving
-from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
 import polyexp as p
 from polyexp.tracking.store import open_store
+from tests.helpers.commands import execute, run_in_process
+from tests.helpers.stores import all_runs, history, only_run
 
 ARGS = (
     "problem=cos",
@@ -36,11 +28,10 @@ ARGS = (
     "loop.log_every=10",
     "seed=3",
 )
-LOOKS = [10, 20, 25]
+SNAPSHOTS = [10, 20, 25]
 SLOWEST = 136  # steps until a thousandth of every mode is left
-DERIVED = ("momentum.", "samples.", "learning_rate.", "hessian.")  # recorded as params, but nothing to type
+DERIVED = ("momentum.", "samples.", "learning_rate.", "hessian.")  # recorded as params, but no configuration keys
 NAMES = ["w0", "w1", "w2", "w3"]
-SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
 
 
 def the_same_in_python():
@@ -64,7 +55,7 @@ class Recorded:
 
     def __init__(self, folder, store):
         self.folder, self.client = folder, store
-        self.exit = run_cli(*ARGS, cwd=folder)
+        self.exit = run_in_process(*ARGS, cwd=folder)
         self.run = only_run(store)
         self.artifacts = folder / "outputs" / "artifacts" / self.run.info.run_id / "artifacts"
         self.result = the_same_in_python()
@@ -122,7 +113,7 @@ def test_params_are_spelt_as_on_the_command_line(recorded):
 
 
 def test_the_slowest_mode_needs_so_many_steps(recorded):
-    """By the rule itself, mode by mode."""
+    """By the update rule, mode by mode."""
     eigenvalues = recorded.result.quadratic.eigenvalues
     left, velocity, largest = np.ones(4), np.zeros(4), []
     for _ in range(SLOWEST):
@@ -145,12 +136,12 @@ def test_the_params_typed_again_give_the_same_run(recorded, cli, store):
 
 
 def test_metrics_are_the_numbers_of_the_python_api(recorded):
-    look, result = recorded.result.history, recorded.result
+    snapshots, result = recorded.result.history, recorded.result
     expected = {
-        "loss/train": look.loss,
-        "loss/excess": look.excess,
-        "optimizer/grad_norm": look.grad_norm,
-        **{f"weight/{name}": look.params[:, k] for k, name in enumerate(NAMES)},
+        "loss/train": snapshots.loss,
+        "loss/excess": snapshots.excess,
+        "optimizer/grad_norm": snapshots.grad_norm,
+        **{f"weight/{name}": snapshots.params[:, k] for k, name in enumerate(NAMES)},
     }
     exact = {
         "loss/final": result.loss,
@@ -165,7 +156,7 @@ def test_metrics_are_the_numbers_of_the_python_api(recorded):
     recorded_history = partial(history, recorded.client, recorded.run)
     assert recorded.run.data.metrics.keys() == expected.keys() | final.keys() | {"optimizer/steps_per_second"}
     for name, values in expected.items():
-        assert recorded_history(name) == list(zip(LOOKS, values.tolist(), strict=True))
+        assert recorded_history(name) == list(zip(SNAPSHOTS, values.tolist(), strict=True))
     for name, value in final.items():
         assert recorded_history(name) == [(0, value)]
     ((step, rate),) = recorded_history("optimizer/steps_per_second")
@@ -207,11 +198,11 @@ def test_tags_say_who_what_and_how(recorded):
 
 
 def test_the_commit_is_recorded_in_a_checkout(recorded):
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(p.__file__).parent, capture_output=True, text=True)
-    if asked.returncode:
+    asked = execute(["git", "rev-parse", "HEAD"], Path(p.__file__).parent)
+    if asked.code:
         pytest.skip("not a git checkout")
-    assert recorded.run.data.tags["mlflow.source.git.commit"] == asked.stdout.strip()
-    assert recorded.run.data.tags["polyexp.commit"].removesuffix("-dirty") == asked.stdout.strip()
+    assert recorded.run.data.tags["mlflow.source.git.commit"] == asked.out.strip()
+    assert recorded.run.data.tags["polyexp.commit"].removesuffix("-dirty") == asked.out.strip()
 
 
 def test_the_description_has_the_formula_and_a_table(recorded):
@@ -245,7 +236,7 @@ def test_artifacts_are_the_files_of_the_folder_and_never_a_pickle(recorded):
         assert (recorded.artifacts / name).read_bytes() == (folder / name).read_bytes()
     everything = [path for path in recorded.folder.rglob("*") if path.is_file()]
     assert not [path for path in everything if path.suffix in {".pkl", ".pickle", ".pt", ".joblib"}]
-    assert not [path for path in everything if path.read_bytes()[:1] == b"\x80"]  # how every pickle begins
+    assert not [path for path in everything if path.read_bytes()[:1] == b"\x80"]  # the first bytes of every pickle
 
 
 def test_result_json_is_exact(recorded):
@@ -281,10 +272,10 @@ def test_result_json_is_exact(recorded):
 def test_history_csv_is_exact(recorded):
     with (recorded.artifacts / "history.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
-    look = recorded.result.history
+    snapshots = recorded.result.history
     assert head == ["step", "loss", "excess", "grad_norm", *NAMES]
-    numbers = np.column_stack([look.loss, look.excess, look.grad_norm, look.params]).tolist()
-    assert rows == [[str(step), *map(repr, row)] for step, row in zip(LOOKS, numbers, strict=True)]
+    numbers = np.column_stack([snapshots.loss, snapshots.excess, snapshots.grad_norm, snapshots.params]).tolist()
+    assert rows == [[str(step), *map(repr, row)] for step, row in zip(SNAPSHOTS, numbers, strict=True)]
 
 
 def test_config_yaml_is_the_composed_configuration(recorded):
@@ -297,325 +288,3 @@ def test_nothing_beside_outputs_is_written(recorded):
     assert [path.name for path in recorded.folder.iterdir()] == ["outputs"]
     left = {path.name for path in (recorded.folder / "outputs").iterdir()}
     assert left - {"mlflow.db-shm", "mlflow.db-wal"} == {"artifacts", "mlflow.db", "mlflow.db.lock", "runs"}
-
-
-# Other ends
-
-
-def test_a_diverged_run_is_finished_with_its_last_finite_parameters(cli, store):
-    ended = cli(
-        "optimizer.learning_rate=1",
-        "optimizer.allow_divergence=true",
-        "loop.steps=300",
-        "loop.log_every=100",
-        "backend.dtype=float32",
-    )
-    run = only_run(store)
-    assert ended.code == 0
-    assert ended.err.startswith("warning: the run diverged; its parameters are those after ")
-    assert (run.info.status, run.data.tags["polyexp.outcome"]) == ("FINISHED", "DIVERGED")
-    assert "Try a smaller optimizer.learning_rate." in run.data.tags["mlflow.note.content"]
-    assert all(math.isfinite(value) and abs(value) < 1e300 for value in run.data.metrics.values())
-    written = json.loads(next((Path(run.info.artifact_uri)).glob("result.json")).read_text())
-    assert written["outcome"] == "DIVERGED"
-    assert {
-        f"weight/{name}": value for name, value in written["parameters"].items()
-    }.items() <= run.data.metrics.items()
-    assert 0 < written["steps"] < 100 == history(store, run, "weight/w0")[-1][0]
-
-
-def failing_at(step, error, problem, model, *, look, **settings):
-    """polyexp.fit, whose look at `step` fails after it was taken."""
-
-    def broken(state):
-        look(state)
-        if state.step == step:
-            raise error
-
-    return p.fit(problem, model, look=broken, **settings)
-
-
-FIRE = RuntimeError("the disk is on fire")
-
-
-def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
-    ended = cli(*SHORT, "loop.steps=100")
-    run = only_run(store)
-    assert ended.code == 1
-    assert "RuntimeError: the disk is on fire" in ended.err
-    assert run.info.status == "FAILED"
-    assert run.info.end_time
-    assert [step for step, _ in history(store, run, "loss/train")] == [10, 20]
-    assert run.data.params["loop.steps"] == "100"
-
-
-def test_a_failed_job_does_not_stop_a_sweep(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
-    ended = cli("-m", *SHORT, "loop.steps=20,10")
-    assert ended.code == 1
-    assert [run.info.status for run in all_runs(store)] == ["FAILED", "FINISHED"]
-
-
-def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 10, KeyboardInterrupt()))
-    ended = cli("-m", *SHORT, "seed=0,1")
-    assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
-    assert only_run(store).info.status == "KILLED"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("signum", "code", "says"), [(signal.SIGINT, 130, "polyexp: interrupted.\n"), (signal.SIGTERM, 143, "")]
-)
-def test_an_interrupted_run_is_killed_with_what_was_seen(tmp_path, new_store, signum, code, says):
-    uri = new_store(tmp_path / "outputs" / "mlflow.db")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "polyexp", *SHORT, "loop.steps=1000000000"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell ignores it
-    )
-    with process:
-        while not process.stdout.readline().startswith("Loss at    20 "):  # which comes after step 10 is recorded
-            assert process.poll() is None
-        process.send_signal(signum)
-        _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (code, says)
-    client = open_store(uri).client
-    run = only_run(client)
-    assert run.info.status == "KILLED"
-    assert history(client, run, "loss/train")[0][0] == 10
-
-
-def test_a_run_interrupted_while_it_is_written_loses_nothing(cli, store, monkeypatch):
-    log_batch, interrupts = MlflowClient.log_batch, [KeyboardInterrupt]
-
-    def interrupted(self, *args, **kwargs):
-        if interrupts:
-            raise interrupts.pop()
-        return log_batch(self, *args, **kwargs)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", interrupted)
-    assert cli(*SHORT).code == 130
-    run = only_run(store)
-    assert run.info.status == "KILLED"
-    assert [step for step, _ in history(store, run, "weight/w0")] == [10, 20]
-    assert run.data.params["model.degree"] == "3"
-
-
-# Few calls
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """The names of the MlflowClient methods that are called, except look-ups."""
-    seen = []
-
-    def spied(name, method):
-        def spy(self, *args, **kwargs):
-            seen.append(name)
-            return method(self, *args, **kwargs)
-
-        return spy
-
-    for name, method in vars(MlflowClient).items():
-        if callable(method) and not name.startswith(("_", "get_", "search_")):
-            monkeypatch.setattr(MlflowClient, name, spied(name, method))
-    return seen
-
-
-def test_a_run_costs_three_calls_beside_its_dataset_and_artifacts(cli, calls):
-    cli(*SHORT, "loop.steps=200", "loop.log_every=1")
-    assert Counter(calls) == {
-        "create_experiment": 1,
-        "set_experiment_tag": 1,  # the saved view, once for all runs
-        "create_run": 1,
-        "log_batch": 1,
-        "log_inputs": 1,
-        "log_artifact": 3,
-        "set_terminated": 1,
-    }
-
-
-def test_a_long_run_is_written_while_it_runs(cli, store, calls, monkeypatch):
-    monkeypatch.setattr("polyexp.tracking.mlflow.FLUSH_SECONDS", 0)
-    during, log_batch = [], MlflowClient.log_batch
-
-    def watched(self, run_id, *args, **kwargs):
-        log_batch(self, run_id, *args, **kwargs)
-        run = self.get_run(run_id)
-        during.append((run.info.status, [step for step, _ in history(self, run, "loss/train")]))
-
-    monkeypatch.setattr(MlflowClient, "log_batch", watched)
-    cli(*SHORT, "loop.steps=30")
-    assert during == [
-        ("RUNNING", [10]),
-        ("RUNNING", [10, 20]),
-        ("RUNNING", [10, 20, 30]),
-        ("RUNNING", [10, 20, 30]),
-    ]
-    assert Counter(calls)["create_run"] == 1
-    monkeypatch.undo()
-    cli(*SHORT, "loop.steps=30")
-    often, once = all_runs(store)
-    assert often.data.params == once.data.params
-    same = once.data.metrics.keys() - {"optimizer/steps_per_second"}
-    assert often.data.metrics.keys() == once.data.metrics.keys()
-    assert all(history(store, often, name) == history(store, once, name) for name in same)
-
-
-# Stores
-
-STARTED_TOGETHER = """
-import contextlib, os, sys
-from polyexp.tracking.store import open_store
-import mlflow.store.tracking.sqlalchemy_store
-go, start = os.pipe()
-children = []
-for _ in range(8):
-    child = os.fork()
-    if not child:
-        os.close(start)
-        os.read(go, 1)  # until the parent closes the other end
-        with contextlib.suppress(BaseException):
-            store = open_store(sys.argv[1])
-            print(store.experiment_id("polyexp"), store.artifact_root, flush=True)
-            os._exit(0)
-        os._exit(1)
-    children.append(child)
-os.close(start)
-sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
-"""
-
-
-@pytest.mark.slow
-def test_eight_processes_may_create_a_store_at_once(tmp_path):
-    path = tmp_path / "a" / "b" / "mlflow.db"
-    command = [sys.executable, "-c", STARTED_TOGETHER, f"sqlite:///{path}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [f"1 {path.parent / 'artifacts'}"] * 8
-    client = open_store(f"sqlite:///{path}").client
-    assert sorted(found.name for found in client.search_experiments()) == ["Default", "polyexp"]
-    for name in ("Default", "polyexp"):  # beside the database, whichever process came first
-        assert client.get_experiment_by_name(name).artifact_location.startswith(str(path.parent / "artifacts"))
-    assert path.read_bytes()[18:20] == b"\x02\x02"  # SQLite's file format for WAL
-    assert [found.name for found in tmp_path.iterdir()] == ["a"]
-
-
-def test_a_relative_store_is_made_below_the_current_folder(tmp_path, new_store):
-    new_store(tmp_path / "elsewhere" / "mine.db")
-    ended = run_cli(*SHORT, "tracking.uri=sqlite:///elsewhere/mine.db", cwd=tmp_path)
-    run = only_run(open_store(f"sqlite:///{tmp_path / 'elsewhere' / 'mine.db'}").client)
-    assert ended.code == 0
-    assert run.info.artifact_uri == f"{tmp_path / 'elsewhere' / 'artifacts' / run.info.run_id / 'artifacts'}"
-    assert not (tmp_path / "outputs" / "mlflow.db").exists()
-    assert not (tmp_path / "mlruns").exists()
-
-
-def test_a_folder_may_have_any_name(tmp_path, new_store):
-    folder = tmp_path / "is it? #1"
-    new_store(folder / "outputs" / "mlflow.db")
-    ended = run_cli(*SHORT, cwd=folder)
-    assert (ended.code, ended.err) == (0, "")
-    assert f"--backend-store-uri 'sqlite:///{str(folder).replace('?', '%3F')}/outputs/mlflow.db'" in ended.out
-    assert len(list((folder / "outputs" / "artifacts").rglob("result.json"))) == 1
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and folder not in path.parents]
-
-
-def test_the_environment_names_the_store_and_the_command_line_wins(tmp_path, new_store, monkeypatch):
-    mine, other = (new_store(tmp_path / f"{name}.db") for name in ("mine", "other"))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mine)
-    run_cli(*SHORT, cwd=tmp_path)
-    run_cli(*SHORT, f"tracking.uri={other}", "tracking.experiment_name=by hand", cwd=tmp_path)
-    assert [len(all_runs(open_store(uri).client)) for uri in (mine, other)] == [1, 0]
-    assert len(all_runs(open_store(other).client, "by hand")) == 1
-    assert not (tmp_path / "outputs" / "mlflow.db").exists()
-
-
-@pytest.mark.parametrize(("before", "after"), [(None, "true"), ("false", "false")])
-def test_telemetry_is_off_unless_the_user_turns_it_on(tmp_path, new_store, monkeypatch, before, after):
-    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
-    if before:
-        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", before)
-    open_store(new_store(tmp_path / "mlflow.db"))
-    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == after
-
-
-def test_mlflow_itself_sees_that_telemetry_is_off():
-    from mlflow.telemetry import get_telemetry_client
-
-    assert mlflow.__version__
-    assert get_telemetry_client() is None
-
-
-def test_a_deleted_experiment_is_not_written_to(cli, store):
-    number = store.create_experiment("polyexp")
-    store.delete_experiment(number)
-    ended = cli(*SHORT)
-    assert ended == (
-        2,
-        "",
-        "polyexp: `tracking.experiment_name` must not name a deleted experiment, got 'polyexp': choose another name, "
-        f"or restore it with `mlflow experiments restore -x {number}`.\n",
-    )
-
-
-@pytest.mark.slow
-def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store, free_port):
-    with serving(tmp_path, new_store(tmp_path / "server.db"), free_port) as address:
-        uri = address.replace("://", "://somebody:hunter2@")
-        ended = run_cli(*SHORT, f"tracking.uri={uri}", cwd=tmp_path)
-        client = MlflowClient(address)
-        run = only_run(client)
-        artifacts = [one.path for one in client.list_artifacts(run.info.run_id)]
-        steps = [step for step, _ in history(client, run, "loss/train")]
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[-2].startswith(f"{address}/#/experiments/1/runs/{run.info.run_id}?")
-    assert ended.out.splitlines()[-1].startswith(f"Beside other runs: {address}/#/experiments/1/runs?")
-    assert "mlflow server" not in ended.out
-    assert steps == [10, 20]
-    assert artifacts == ["config.yaml", "history.csv", "result.json"]
-    shown = [ended.out, str(run.to_dictionary())]
-    shown += [file.read_text() for file in (tmp_path / "served").rglob("*") if file.is_file()]
-    assert not [text for text in shown if "hunter2" in text]
-
-
-def test_a_store_of_plain_mlflow_is_put_into_wal_mode(tmp_path):
-    uri = f"sqlite:///{tmp_path / 'plain.db'}"
-    MlflowClient(uri).search_experiments()
-    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    open_store(uri)
-    with contextlib.closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_a_file_that_is_no_store_is_left_alone(tmp_path):
-    (tmp_path / "notes.db").write_text("shopping: eggs")
-    with pytest.raises(p.InputError, match="file is not a database"):
-        open_store(f"sqlite:///{tmp_path / 'notes.db'}")
-    assert [one.name for one in tmp_path.iterdir()] == ["notes.db"]
-
-
-def test_an_interrupt_while_a_run_is_created_leaves_one_killed_run(cli, store, monkeypatch):
-    create = MlflowClient.create_run
-
-    def interrupted(*args, **settings):
-        create(*args, **settings)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(MlflowClient, "create_run", interrupted)
-    assert cli(*SHORT).code == 130
-    assert only_run(store).info.status == "KILLED"
-
-
-def test_a_loss_without_a_finite_logarithm_is_no_metric(cli, store):
-    exact = ("problem.num_samples=1", "model.degree=0", "model.initial=[0]", "problem.domain=[0,1]")
-    assert cli(*exact, "loop.steps=1").code == 0
-    metrics = only_run(store).data.metrics
-    assert metrics["loss/final"] == 0
-    assert "loss/log10_final" not in metrics

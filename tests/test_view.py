@@ -1,16 +1,16 @@
-"""The saved view of MLflow's pages: what is written, when, and that it is never in the way. `test_browser.py` looks at it."""
+"""The saved view of MLflow's pages: what is written, when, and that an error there stops no run. `test_browser.py` opens it."""
 
 import json
 import re
 from pathlib import Path
 
 import pytest
-from commands import all_runs, only_run
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from polyexp.tracking import view as views
 from polyexp.tracking.view import PLAIN, TAG, decoded, encoded, links, of_sweep
+from tests.helpers.stores import all_runs, only_run
 
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2")
 RATES = "optimizer.learning_rate=1e-7,1e-6"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from polyexp.base import version
+from tests.helpers.commands import execute
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.wheel
@@ -21,9 +21,10 @@ ENVIRONMENT = {
 
 
 def call(*words, cwd):
-    done = subprocess.run([str(word) for word in words], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    """What a command that succeeds prints."""
+    done = execute(words, cwd, ENVIRONMENT, seconds=None)
+    assert done.code == 0, done.out + done.err
+    return done.out
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +63,10 @@ def test_the_wheel_holds_the_package(built):
 
 
 def test_the_sdist_holds_all_that_git_keeps(unpacked):
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    if listed.returncode:
+    listed = execute(["git", "ls-files"], ROOT)
+    if listed.code:
         pytest.skip("not a git checkout")
-    kept = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    kept = {name for name in listed.out.splitlines() if (ROOT / name).exists()}
     there = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     assert kept - there == set()
 
@@ -80,28 +81,18 @@ def test_both_carry_the_commit(built, unpacked):
 def test_the_tests_run_in_an_unpacked_sdist(unpacked):
     """A part of the tests: those that read files outside of the package, and those that ask git."""
     names = ("architecture", "packaging", "models", "tracking")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *(f"tests/test_{name}.py" for name in names)],
-        cwd=unpacked,
-        env=ENVIRONMENT | {"PYTHONPATH": str(unpacked)},  # rather than an editable install of the checkout
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
+    command = [sys.executable, "-m", "pytest", "-q", *(f"tests/test_{name}.py" for name in names)]
+    environment = ENVIRONMENT | {"PYTHONPATH": str(unpacked)}  # rather than an editable install of the checkout
+    done = execute(command, unpacked, environment, seconds=None)
+    assert done.code == 0, done.out
 
 
 def test_another_program_sees_types(installed, tmp_path):
     """Outside code under `mypy --strict`, in a folder of its own."""
     (tmp_path / "outside.py").write_text(OUTSIDE)
     options = ("--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}")
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, f"--python-executable={installed / 'python'}", "outside.py"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
-    revealed, wrong, summary = done.stdout.splitlines()
+    command = [sys.executable, "-m", "mypy", *options, f"--python-executable={installed / 'python'}", "outside.py"]
+    revealed, wrong, summary = execute(command, tmp_path, ENVIRONMENT, seconds=None).out.splitlines()
     assert re.fullmatch(r'outside.py:3: note: Revealed type is "polyexp\.[\w.]*Result"', revealed)
     assert wrong.startswith('outside.py:4: error: Argument "degree" to "PowerSeries" has incompatible type "str"')
     assert summary == "Found 1 error in 1 file (checked 1 source file)"
@@ -142,15 +133,9 @@ def test_console_script_sweeps_with_the_checked_sweeper(installed, tmp_path):
     options = ("backend=numpy", "tracking=none", "loop.steps=1")
     call(installed / "polyexp", "-m", "seed=0,1", *options, cwd=tmp_path)
     assert len(list(tmp_path.glob("outputs/sweeps/*/*/*/result.json"))) == 2
-    refused = subprocess.run(
-        [installed / "polyexp", "-m", "model.degree=1,-1", *options],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-    )
-    assert refused.returncode == 2
-    assert refused.stderr == "polyexp: `model.degree` must be a whole number from 0 to 1000, got -1.\n"
+    refused = execute([installed / "polyexp", "-m", "model.degree=1,-1", *options], tmp_path, ENVIRONMENT)
+    assert refused.code == 2
+    assert refused.err == "polyexp: `model.degree` must be a whole number from 0 to 1000, got -1.\n"
 
 
 def test_experiments_are_carried(installed, tmp_path):

@@ -1,13 +1,14 @@
 """The files of the workflow: Makefile, pre-commit, GitHub's, and what CONTRIBUTING.md and the other pages say of them."""
 
 import re
-import subprocess
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.helpers.commands import execute
 
 ROOT = Path(__file__).parents[1]
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml"))  # but not config.yml
@@ -37,7 +38,7 @@ def test_phony_targets_are_the_targets():
 
 
 def test_make_help_lists_every_target_with_one_line():
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = execute(["make", "help"], ROOT).out
     lines = re.findall(r"^make ([a-z-]+) +(\S.*)$", listed, re.MULTILINE)
     assert sorted(target for target, _ in lines) == sorted(phony())
     for variable in re.findall(r"^([A-Z]+) \?=", MAKEFILE, re.MULTILINE):

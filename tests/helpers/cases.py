@@ -1,28 +1,32 @@
 """What the numeric tests are parametrised over: every model, loop, optimizer and backend that polyexp registers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 import polyexp as p
 from polyexp.component import Component
-
-torch.set_num_threads(1)
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, and torch sees none here")
 DOMAIN = (-2.0, 3.0)
 RUNS = [(), (3,), (2, 3)]
 
 
-def registered(group):
+def registered(group: str) -> list[type[Any]]:
+    """The classes of a group that polyexp itself registers."""
     return [cls for (of, _), cls in Component.registry.items() if of == group and cls.__module__.startswith("polyexp.")]
 
 
-def named(cls):
-    return cls.name
+def named(cls: type[Any]) -> str:
+    """The id of a class in the name of a test."""
+    return str(cls.name)
 
 
 MODELS = registered("model")
+LINEAR = [cls for cls in MODELS if cls.linear]
 LOOPS = [cls for cls in registered("loop") if not cls.direct]
 OPTIMIZERS = registered("optimizer")
 
@@ -43,17 +47,30 @@ PLACES = [
     if device.kind in backend.offers
 ]
 
+every_model = pytest.mark.parametrize("cls", MODELS, ids=named)
+every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS, ids=named)
+every_path = pytest.mark.parametrize(("backend_class", "device", "loop_class"), PATHS)
+every_place = pytest.mark.parametrize(("backend_class", "device"), PLACES)
+every_runs = pytest.mark.parametrize("runs", RUNS, ids=str)
 
-def bound(cls, degree):
+
+class NoPolynomial(p.PowerSeries):
+    """A model that does not state the degree of a polynomial."""
+
+    polynomial_degree = None
+
+
+def bound(cls: type[Any], degree: int) -> Any:
     """A model for samples on DOMAIN."""
     return cls(degree=degree).on(DOMAIN)
 
 
-def normal(seed, *shape):
+def normal(seed: int, *shape: int) -> NDArray[np.float64]:
+    """Normally distributed numbers."""
     return np.random.RandomState(seed).standard_normal(shape)
 
 
-def assert_close(actual, expected, rtol, scale=None):
+def assert_close(actual: ArrayLike, expected: Any, rtol: float, scale: Any = None) -> None:
     """Equal to rtol of the largest value expected: where half of the numbers are zero, rtol alone fails."""
     scale = np.abs(expected).max(initial=0) if scale is None else scale
     np.testing.assert_array_less(np.abs(np.asarray(actual) - expected), rtol * scale + 1e-300)

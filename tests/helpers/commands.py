@@ -1,0 +1,121 @@
+"""The only way in which tests run polyexp's command line, or any other program.
+
+`run` starts a process of its own: for what only a process shows (environment variables, imports, signals, plugins that
+are found at start). It takes about a second.
+`run_in_process` calls `main()` in the process of the test: for everything else. It takes a few hundredths of a second,
+and a test may replace parts of polyexp beforehand (`monkeypatch`).
+Both return `Finished`. `tests.helpers.terminal` runs the command line on a terminal, and returns `Finished` too.
+`start` yields a process that still runs, for tests that send it signals or close its output.
+`run_python` runs a text as a program in a fresh Python, `execute` any other command.
+"""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+import polyexp.__main__ as entrypoint
+from polyexp.report import Report
+
+Word = str | Path
+POLYEXP = (sys.executable, "-m", "polyexp")
+MAIN = "from polyexp.__main__ import main; assert main() == 0"  # as a program for `loaded_by`
+HEAVY = ("torch", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich", "pyarrow")
+SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
+
+
+class Finished(NamedTuple):
+    """How a command ended: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+def execute(
+    command: Sequence[Word], cwd: Path | None = None, env: Mapping[str, str] | None = None, seconds: float | None = 120
+) -> Finished:
+    """Run a command to its end. env: all of its environment variables; None leaves those of the tests."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds)
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def run(*words: Word, cwd: Path, env: Mapping[str, str] | None = None) -> Finished:
+    """`python -m polyexp *words` in a folder and in a process of its own. env: added to those of the tests."""
+    return execute([*POLYEXP, *words], cwd, os.environ | dict(env or {}))
+
+
+def run_python(program: str | Path, *words: Word, cwd: Path | None = None, strict: bool = True) -> Finished:
+    """A program, as a text or as a file, in a fresh Python. strict: its warnings are errors."""
+    what = [program] if isinstance(program, Path) else ["-c", program]
+    return execute([sys.executable, *(["-W", "error"] if strict else []), *what, *words], cwd)
+
+
+def loaded_by(code: str, *words: Word, cwd: Path | None = None) -> list[str]:
+    """Which heavy libraries a fresh Python has loaded after this code."""
+    done = run_python(f"{code}\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])", *words, cwd=cwd)
+    assert (done.code, done.err) == (0, "")
+    return done.out.splitlines()[-1].split()
+
+
+@contextlib.contextmanager
+def start(
+    command: Sequence[Word], cwd: Path, env: Mapping[str, str] | None = None, discard: bool = False
+) -> Iterator[subprocess.Popen[str]]:
+    """A command while it runs, e.g. `[*POLYEXP, "seed=1"]`; it is terminated where it outlives the block.
+
+    It leads a session of its own, so that termination reaches its children too. env: added to those of the tests.
+    discard: nobody reads what it writes.
+    """
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=os.environ | dict(env or {}),
+        stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
+        stderr=subprocess.DEVNULL if discard else subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A background job of a shell ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(timeout=60)
+
+
+def run_in_process(*words: str, cwd: Path, pictures: bool = False) -> Finished:
+    """`polyexp *words` in a folder, inside the process of the test, which is left as it was found.
+
+    Without pictures, which would take most of the time of a test; `report.pictures=all` draws them anyway.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    environment, argv, on_term = dict(os.environ), sys.argv, signal.getsignal(signal.SIGTERM)
+    sys.argv = [entrypoint.__file__, *words]
+    try:
+        with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                with contextlib.nullcontext() if pictures else patch.object(Report, "draws", _only_if_asked):
+                    code = entrypoint.main()
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+    finally:
+        sys.argv = argv
+        signal.signal(signal.SIGTERM, on_term)
+        os.environ.clear()
+        os.environ.update(environment)
+    return Finished(code, out.getvalue(), err.getvalue())
+
+
+def _only_if_asked(report: Report, *, in_sweep: bool) -> bool:
+    return report.pictures == "all"

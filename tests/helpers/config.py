@@ -1,0 +1,13 @@
+"""The configuration as Hydra composes it."""
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from polyexp.composition import conf_dir, prepare
+
+
+def composed(*overrides: str) -> DictConfig:
+    """The configuration of a command with these words, without running anything."""
+    prepare()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("config", overrides=list(overrides))

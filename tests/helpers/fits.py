@@ -1,0 +1,22 @@
+"""Samples that tests of `fit` share, and the path of a fit, one `step` at a time."""
+
+from typing import Any
+
+import numpy as np
+
+import polyexp as p
+
+X = np.linspace(-1, 2, 40)
+SAMPLES = p.Samples.of(X, np.sin(2 * X))
+
+
+def by_hand(model: Any, loop: Any, optimizer: Any, backend: Any, params: Any, n: int) -> np.ndarray:
+    """The parameters after 0 ... n updates, one `step` at a time."""
+    model, optimizer = model.on(SAMPLES.domain), optimizer.on(backend.put)
+    data, state = p.place(SAMPLES, model, backend), p.start(params, optimizer, backend)
+    path = [backend.get(state.params)]
+    with np.errstate(all="ignore"):
+        for _ in range(n):
+            state = p.step(model, loop, optimizer, data, state)
+            path.append(backend.get(state.params))
+    return np.stack(path)

@@ -1,0 +1,60 @@
+"""The command line on a terminal, and what is left on the screen afterwards."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import termios
+import time
+from pathlib import Path
+
+from tests.helpers.commands import POLYEXP, Finished
+
+
+def run_on_terminal(*words: str, cwd: Path, until: str = "", env: dict[str, str] | None = None) -> Finished:
+    """`python -m polyexp *words` on a pseudo terminal of 100 columns, where stdout and stderr are one (`out`).
+
+    until: Ctrl-C is typed once this has been written. env: added to the environment variables of the tests.
+    """
+    child, terminal = pty.fork()
+    if child == 0:
+        for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+            os.environ.pop(name, None)
+        os.environ.update({"TERM": "xterm-256color"} | (env or {}))
+        os.chdir(cwd)
+        os.execv(POLYEXP[0], [*POLYEXP, *words])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    out, ends = "", time.monotonic() + 60
+    while time.monotonic() < ends and select.select([terminal], [], [], 60)[0]:
+        try:
+            out += os.read(terminal, 65536).decode(errors="replace")
+        except OSError:  # the other side has closed
+            break
+        if until and until in out:
+            os.write(terminal, b"\x03")
+            until = ""
+    os.close(terminal)
+    return Finished(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), out, "")
+
+
+def screen(text: str) -> list[str]:
+    """What is left on a terminal that these characters and control sequences were sent to."""
+    lines: list[list[str]] = [[]]
+    row, column = 0, 0
+    for token in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]", text):
+        if token == "\r":
+            column = 0
+        elif token == "\n":
+            row += 1
+            lines += [[]] * 0 if row < len(lines) else [[]]
+        elif token == "\x1b[1A":
+            row -= 1
+        elif token == "\x1b[2K":
+            lines[row] = []
+        elif not token.startswith("\x1b"):
+            lines[row] = [*lines[row], *" " * (column - len(lines[row]))]
+            lines[row][column : column + 1] = token
+            column += 1
+    return ["".join(line).rstrip() for line in lines]
