@@ -6,27 +6,19 @@ torch nor mlflow.
 
 from importlib.metadata import version
 
-from polyexp.backends import Backend, NumPy, Torch
-from polyexp.checks import InputError
-from polyexp.component import Component
-from polyexp.datafile import DataFile
-from polyexp.devices import CPU, CUDA, Auto, Device
-from polyexp.fit import History, Look, Outcome, Result, State, fit, place, start, step
-from polyexp.loops import Autograd, ClosedForm, CustomFunction, Loop, Manual
-from polyexp.models import (
-    ChebyshevSeries,
-    HermiteSeries,
-    Legendre,
-    LegendreSeries,
-    LegendreSum,
-    Model,
-    PowerSeries,
-)
-from polyexp.optimizers import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
-from polyexp.problem import Problem, Source
-from polyexp.quadratic import Quadratic
-from polyexp.reduction import gauss, merge, reduce_chunks
-from polyexp.samples import Chunk, Data, Samples
+from polyexp.backend import Backend, NumPy, Torch
+from polyexp.base.component import Component
+from polyexp.base.validation import InputError
+from polyexp.device import CPU, CUDA, Auto, Device
+from polyexp.exact.quadratic import Quadratic
+from polyexp.fitting.driver import History, Look, Outcome, Result, State, fit, place, start, step
+from polyexp.loop import Autograd, ClosedForm, CustomFunction, Loop, Manual
+from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, LegendreSum, Model, PowerSeries
+from polyexp.optimizer import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
+from polyexp.problem.files.data_file import DataFile
+from polyexp.problem.reduction import gauss, merge, reduce_chunks
+from polyexp.problem.samples import Chunk, Data, Samples
+from polyexp.problem.sampling import Problem, Source
 
 __version__ = version("polyexp")
 

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from polyexp.comparison import Comparison, best_first, tables
+from polyexp.comparison.figure import figure
 from polyexp.comparison.page import page
-from polyexp.comparison.picture import figure
 from polyexp.comparison.table import DETAILED, Detail
 from polyexp.tracking import RecordedRun, RecordedRuns, Selection
 from polyexp.tracking.store import open_store

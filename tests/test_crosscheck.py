@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import polyexp as p
-from polyexp.component import Component
-from polyexp.crosscheck import MOST, TOLERANCE, ComplexStep, crosscheck, promises, sets
+from polyexp.base.component import Component
+from polyexp.crosscheck.driver import MOST, TOLERANCE, ComplexStep, crosscheck, promises, sets
 from polyexp.report.crosscheck import crosscheck_verdict
 from tests.helpers.cases import DOMAIN, MODELS, every_model, named
 from tests.helpers.stores import all_runs

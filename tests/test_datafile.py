@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from polyexp import InputError, datafile, problem
-from polyexp.datafile import DataFile
+from polyexp import InputError
+from polyexp.problem import sampling as problem
+from polyexp.problem.files import data_file as datafile
+from polyexp.problem.files.data_file import DataFile
 from tests.helpers.config import composed
 from tests.helpers.datafiles import DROP, W, X, Y, assert_bits, columns, refusal, written
 

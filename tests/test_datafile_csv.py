@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyexp import datafile
+from polyexp.problem.files import data_file as datafile
 from tests.helpers.datafiles import DROP, as_csv, assert_bits, columns, refusal, written
 
 pytestmark = pytest.mark.usefixtures("working_folder")

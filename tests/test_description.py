@@ -7,8 +7,8 @@ import pytest
 import sympy
 
 import polyexp as p
-from polyexp.problem import TARGETS
-from polyexp.report.words import description, judgement, learned, taylor_coefficients
+from polyexp.problem.sampling import TARGETS
+from polyexp.report.sentences import description, judgement, learned, taylor_coefficients
 from tests.helpers.figures import AUTO, Run, Wave
 
 pytestmark = pytest.mark.numeric

@@ -9,8 +9,8 @@ import torch
 from omegaconf import OmegaConf
 
 from polyexp import Samples, fit
-from polyexp.composition import choices, conf_dir
-from polyexp.config import GROUPS, build
+from polyexp.cli.composition import choices, conf_dir
+from polyexp.experiment.experiment import GROUPS, build
 from tests.helpers.cases import GPU
 from tests.helpers.config import composed
 from tests.helpers.references import LIMIT_CYCLE_RTOL, REFERENCES, ZERO_BELOW

@@ -17,8 +17,8 @@ from matplotlib.mathtext import MathTextParser
 
 import polyexp as p
 from polyexp.base import version
-from polyexp.export import FORMATS, Exported, formula_of, is_name, stated, up
-from polyexp.export.stated import points_of
+from polyexp.export import FORMATS, Exported, formula_of, is_name, up
+from polyexp.export.accuracy import points_of, stated
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.forecast import alternative, first_step, forecast, require_stable
-from polyexp.report.words import advice, mode_rows, outlook, verdict
+from polyexp.exact.prediction import alternative, first_step, forecast, require_stable
+from polyexp.report.sentences import advice, mode_rows, outlook, verdict
 from tests.helpers.cases import NoPolynomial, assert_close, every_model, named
 
 pytestmark = pytest.mark.numeric

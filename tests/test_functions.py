@@ -7,8 +7,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, jacrev, vmap
 
 import polyexp as p
-from polyexp.loops import functions
-from polyexp.loops.functions import ElementwiseFunction, ModelFunction, lift
+from polyexp.loop import functions
+from polyexp.loop.functions import ElementwiseFunction, ModelFunction, lift
 from tests.helpers.cases import bound, every_model, normal
 
 pytestmark = pytest.mark.numeric

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import polyexp as p
-from polyexp.report.page import film, write_page
+from polyexp.report.film import film, write_page
 from tests.helpers.figures import QUICK, Run
 from tests.helpers.stores import only_run
 

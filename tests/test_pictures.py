@@ -10,17 +10,10 @@ from numpy.polynomial import Legendre
 from PIL import Image
 
 import polyexp as p
-from polyexp.config import SETTINGS
+from polyexp.base.component import SETTINGS
 from polyexp.report import Report
-from polyexp.report.pictures import (
-    coefficients_figure,
-    draw,
-    fit_figure,
-    loss_figure,
-    modes_figure,
-    updates,
-)
-from polyexp.report.style import plain, save, shortened, thinned
+from polyexp.report.axes import plain, save, shortened, thinned
+from polyexp.report.figures.fit import coefficients_figure, draw, fit_figure, loss_figure, modes_figure, updates
 from tests.helpers.commands import MAIN, loaded_by, run_in_process
 from tests.helpers.figures import AUTO, QUICK, Run, Wave
 from tests.helpers.stores import only_run
@@ -389,7 +382,7 @@ def test_a_run_is_recorded_even_where_no_picture_can_be_made(tmp_path, cli, stor
     def full(*args):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("polyexp.report.settings.draw", full)
+    monkeypatch.setattr("polyexp.report.report.draw", full)
     warning = "warning: the pictures of this run could not be made (OSError('No space left on device')).\n"
     assert run_in_process(*QUICK, cwd=tmp_path, pictures=True) == (0, "", warning)
     assert only_run(store).info.status == "FINISHED"

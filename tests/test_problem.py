@@ -5,7 +5,7 @@ import pytest
 from numpy.polynomial import chebyshev
 
 import polyexp as p
-from polyexp.problem import SAMPLING, TARGETS
+from polyexp.problem.sampling import SAMPLING, TARGETS
 from tests.helpers.cases import LOOPS, MODELS, OPTIMIZERS, named
 
 pytestmark = pytest.mark.numeric

@@ -10,7 +10,7 @@ from rich.console import Console
 
 import polyexp as p
 from polyexp.report import Terminal
-from polyexp.report.progress import FitBar, Jobs, Pace, fit_status, has_bars, jobs_line
+from polyexp.report.progress_bar import FitBar, Jobs, Pace, fit_status, has_bars, jobs_line
 from polyexp.report.stream import Stream
 from tests.helpers.terminal import run_on_terminal, screen
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import polyexp as p
-from polyexp.models import degree_in_x
+from polyexp.model import degree_in_x
 from tests.helpers.cases import NoPolynomial, assert_close
 
 pytestmark = [pytest.mark.numeric, pytest.mark.usefixtures("one_blas_thread")]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp import problem
-from polyexp.reduction import samples_for
+from polyexp.problem import sampling as problem
+from polyexp.problem.reduction import samples_for
 from tests.helpers.reduction import (
     LOW,
     any_samples,

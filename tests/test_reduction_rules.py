@@ -5,7 +5,7 @@ import pytest
 from numpy.polynomial import chebyshev, legendre
 
 import polyexp as p
-from polyexp import reduction
+from polyexp.problem import reduction
 from tests.helpers.cases import assert_close
 from tests.helpers.reduction import LOW, MEDIUM, PLACES, UNIT, WEIGHTS, assert_stands_for, at_the_ends, drawn
 

@@ -55,7 +55,7 @@ FIRE = RuntimeError("the disk is on fire")
 
 
 def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
+    monkeypatch.setattr("polyexp.experiment.run.fit", partial(failing_at, 20, FIRE))
     ended = cli(*SHORT, "loop.steps=100")
     run = only_run(store)
     assert ended.code == 1
@@ -67,14 +67,14 @@ def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch)
 
 
 def test_a_failed_job_does_not_stop_a_sweep(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 20, FIRE))
+    monkeypatch.setattr("polyexp.experiment.run.fit", partial(failing_at, 20, FIRE))
     ended = cli("-m", *SHORT, "loop.steps=20,10")
     assert ended.code == 1
     assert [run.info.status for run in all_runs(store)] == ["FAILED", "FINISHED"]
 
 
 def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
-    monkeypatch.setattr("polyexp.run.fit", partial(failing_at, 10, KeyboardInterrupt()))
+    monkeypatch.setattr("polyexp.experiment.run.fit", partial(failing_at, 10, KeyboardInterrupt()))
     ended = cli("-m", *SHORT, "seed=0,1")
     assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
     assert only_run(store).info.status == "KILLED"

@@ -115,7 +115,7 @@ def test_a_sweep_ends_with_the_link_to_its_runs(cli, store):
 
 def test_a_quiet_sweep_says_nothing_and_a_failed_one_says_where_its_runs_are(cli, store, monkeypatch):
     assert "http" not in cli("-m", *SHORT, RATES, "quiet=true").out
-    monkeypatch.setattr("polyexp.run.fit", lambda *args, **settings: 1 / 0)
+    monkeypatch.setattr("polyexp.experiment.run.fit", lambda *args, **settings: 1 / 0)
     ended = cli("-m", *SHORT, RATES)
     assert ended.code == 1
     assert ended.out.splitlines()[-1].startswith("The runs of this sweep: ")

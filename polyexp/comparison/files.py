@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from polyexp.comparison.figure import png
 from polyexp.comparison.page import page
-from polyexp.comparison.picture import png
 from polyexp.comparison.table import Comparison
 
 __all__ = ["write"]

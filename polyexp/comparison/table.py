@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from polyexp.base import version
-from polyexp.checks import InputError
-from polyexp.config import SETTINGS
+from polyexp.base.component import SETTINGS
+from polyexp.base.validation import InputError
 from polyexp.tracking import RecordedRun, fitted
 
 __all__ = ["DETAILED", "Column", "Comparison", "Detail", "best_first", "compared"]

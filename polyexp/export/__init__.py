@@ -1,9 +1,8 @@
 """A fitted polynomial as source code or data that needs nothing of polyexp."""
 
+from polyexp.export.accuracy import Stated, stated, up
 from polyexp.export.formats import FORMATS, Exported, is_name
 from polyexp.export.formula import BASES, PRECISIONS, Formula, formula_of
-from polyexp.export.run import export
-from polyexp.export.stated import Stated, stated, up
 
 __all__ = [
     "BASES",
@@ -12,7 +11,6 @@ __all__ = [
     "Exported",
     "Formula",
     "Stated",
-    "export",
     "formula_of",
     "is_name",
     "stated",

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.export.accuracy import Stated
 from polyexp.export.formula import Formula
-from polyexp.export.stated import Stated
 
 __all__ = ["FORMATS", "Exported", "is_name"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polyexp.checks import InputError
-from polyexp.models import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, Model, PowerSeries
+from polyexp.base.validation import InputError
+from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, Model, PowerSeries
 
 __all__ = ["BASES", "PRECISIONS", "Family", "Formula", "formula_of"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.fit import History, Result
-from polyexp.forecast import Forecast
-from polyexp.quadratic import hessian_eigenvalues
+from polyexp.exact.prediction import Forecast
+from polyexp.exact.quadratic import hessian_eigenvalues
+from polyexp.fitting.driver import History, Result
 
 __all__ = ["write"]
 

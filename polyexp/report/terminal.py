@@ -11,11 +11,11 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment, Segments
 from rich.table import Table
 
-from polyexp.fit import Look, Outcome, Result
-from polyexp.forecast import Forecast
-from polyexp.report.progress import FitBar, Pace, has_bars
+from polyexp.exact.prediction import Forecast
+from polyexp.fitting.driver import Look, Outcome, Result
+from polyexp.report.progress_bar import FitBar, Pace, has_bars
+from polyexp.report.sentences import advice, coefficients, ending, headline, loss_line, mode_rows, outlook, verdict
 from polyexp.report.stream import Stream
-from polyexp.report.words import advice, coefficients, ending, headline, loss_line, mode_rows, outlook, verdict
 
 __all__ = ["Terminal"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from polyexp.checks import InputError, require
-from polyexp.fit import Look, Result
-from polyexp.forecast import Forecast
+from polyexp.base.validation import InputError, require
+from polyexp.exact.prediction import Forecast
+from polyexp.fitting.driver import Look, Result
 from polyexp.report import description
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.store import Store, default_uri, open_store, without_password

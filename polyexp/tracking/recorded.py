@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.checks import InputError, nearest, require
-from polyexp.component import Component
-from polyexp.models import Model
+from polyexp.base.component import Component
+from polyexp.base.validation import InputError, nearest, require
+from polyexp.model import Model
 from polyexp.tracking.store import Store, without_password
 
 __all__ = ["RecordedRun", "RecordedRuns", "Selection", "fitted"]

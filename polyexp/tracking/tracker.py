@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyexp.checks import InputError
-from polyexp.component import Component
-from polyexp.fit import Look, Result
-from polyexp.forecast import Forecast
+from polyexp.base.component import Component
+from polyexp.base.validation import InputError
+from polyexp.exact.prediction import Forecast
+from polyexp.fitting.driver import Look, Result
 from polyexp.tracking.recorded import RecordedRuns
 
 __all__ = ["About", "Record", "Tracker", "derived_params", "final_metrics", "look_metrics"]

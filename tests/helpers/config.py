@@ -3,7 +3,7 @@
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from polyexp.composition import conf_dir, prepare
+from polyexp.cli.composition import conf_dir, prepare
 
 
 def composed(*overrides: str) -> DictConfig:

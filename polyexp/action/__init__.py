@@ -1,0 +1,3 @@
+"""What the entrypoint does with an experiment."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""One problem by every formulation that can run here."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""What is known exactly of a fit."""
+
+__all__: list[str] = []

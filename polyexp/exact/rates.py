@@ -1,0 +1,38 @@
+"""The best learning rate of a linear model, and what a rate or a closed form asks of a model."""
+
+from decimal import ROUND_DOWN, Context
+
+import numpy as np
+
+from polyexp.base.validation import InputError
+from polyexp.exact.quadratic import Quadratic
+from polyexp.model import Model
+from polyexp.optimizer import Optimizer
+
+__all__ = ["at_most", "require_modes", "tuned"]
+
+
+def tuned(optimizer: Optimizer, model: Model, quadratic: Quadratic | None) -> Optimizer:
+    """The optimizer with the best rate where it is asked to find it; InputError where none is known."""
+    if not optimizer.automatic:
+        return optimizer
+    if quadratic is None:
+        needs = "a loss that float64 can hold" if model.linear else "a model that is linear in its parameters"
+        raise InputError(f"`{optimizer.key('learning_rate')}=auto` needs {needs}: type a number.")
+    return optimizer.tuned(quadratic.largest or 1.0, quadratic.smallest or 1.0)
+
+
+def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadratic:
+    """The quadratic form, or InputError where model or optimizer have no closed form."""
+    if quadratic is None or optimizer.damping(np.ones(1), 1) is None:
+        raise InputError(
+            "`loop=closed_form` needs a model that is linear in its parameters, and gradient_descent or momentum: "
+            "type `loop=manual`."
+        )
+    return quadratic
+
+
+def at_most(limit: float) -> str:
+    """A limit in four digits, rounded so that what is shown is allowed."""
+    text = f"{limit:.4g}"
+    return text if float(text) <= limit else f"{float(Context(prec=4, rounding=ROUND_DOWN).create_decimal(limit)):.4g}"

@@ -1,0 +1,17 @@
+"""Formulas with parameters and their analytic gradients, in NumPy-like operations only."""
+
+from polyexp.model.expansion import ChebyshevSeries, HermiteSeries, LegendreSeries, PowerSeries
+from polyexp.model.legendre import Legendre, LegendreSum
+from polyexp.model.model import Elementwise, Model, degree_in_x
+
+__all__ = [
+    "ChebyshevSeries",
+    "Elementwise",
+    "HermiteSeries",
+    "Legendre",
+    "LegendreSeries",
+    "LegendreSum",
+    "Model",
+    "PowerSeries",
+    "degree_in_x",
+]

@@ -1,0 +1,3 @@
+"""What is fitted."""
+
+__all__: list[str] = []

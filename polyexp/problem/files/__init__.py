@@ -1,0 +1,3 @@
+"""Samples from files."""
+
+__all__: list[str] = []

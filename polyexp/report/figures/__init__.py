@@ -1,0 +1,3 @@
+"""Pictures of a run."""
+
+__all__: list[str] = []
