@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from polyexp.__main__ import main as polyexp
+from polyexp.cli.main import main as polyexp
 from polyexp.comparison import Comparison, best_first, tables
 from polyexp.comparison.page import page
 from polyexp.tracking import RecordedRuns, Selection

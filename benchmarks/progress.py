@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import polyexp as p
-from polyexp.exact.prediction import forecast
+from polyexp.exact import forecast
 from polyexp.report import Terminal
 
 FITS = {  # steps, log_every

@@ -14,7 +14,7 @@ import numpy as np
 
 import polyexp as p
 from benchmarks.timing import REPEATS, seconds
-from polyexp.problem.reduction import samples_for
+from polyexp.problem import samples_for
 
 FEW, MANY, VERY_MANY = 4_000, 40_000_000, 100_000_000
 DEGREE = 7

@@ -7,18 +7,14 @@ torch nor mlflow.
 from importlib.metadata import version
 
 from polyexp.backend import Backend, NumPy, Torch
-from polyexp.base.component import Component
-from polyexp.base.validation import InputError
+from polyexp.base import Component, InputError
 from polyexp.device import CPU, CUDA, Auto, Device
-from polyexp.exact.quadratic import Quadratic
-from polyexp.fitting.driver import History, Look, Outcome, Result, State, fit, place, start, step
+from polyexp.exact import Quadratic
+from polyexp.fitting import History, Look, Outcome, Result, State, fit, place, start, step
 from polyexp.loop import Autograd, ClosedForm, CustomFunction, Loop, Manual
 from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, LegendreSum, Model, PowerSeries
 from polyexp.optimizer import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
-from polyexp.problem.files.data_file import DataFile
-from polyexp.problem.reduction import gauss, merge, reduce_chunks
-from polyexp.problem.samples import Chunk, Data, Samples
-from polyexp.problem.sampling import Problem, Source
+from polyexp.problem import Chunk, Data, DataFile, Problem, Samples, Source, gauss, merge, reduce_chunks
 
 __version__ = version("polyexp")
 

@@ -4,8 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from polyexp.base.component import Component
-from polyexp.base.validation import InputError, whole
+from polyexp.base import Component, InputError, whole
 
 __all__ = ["CPU", "CUDA", "Auto", "Device"]
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from polyexp.cli.composition import choices
+from polyexp.cli.configs import choices
 from tests.helpers.references import OPTIMA
 from tests.helpers.stores import all_runs
 

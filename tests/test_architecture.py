@@ -35,6 +35,7 @@ ROWS = (
     "cli",
     "__main__",
 )
+MAX_LINES, MAX_FUNCTION_LINES = 300, 15
 HYDRA = ("experiment", "cli")  # what may import Hydra and OmegaConf
 SOURCES = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 MODULES = {".".join(("polyexp", *path.with_suffix("").parts)).removesuffix(".__init__"): path for path in SOURCES}
@@ -78,10 +79,34 @@ def test_every_module_has_its_row():
     assert {row(path) for path in SOURCES} == set(ROWS)
 
 
-def test_no_public_name_is_also_a_module():
+@pytest.mark.parametrize("folder", [path.parent for path in SOURCES if path.name == "__init__.py"], ids=str)
+def test_no_public_name_is_also_a_module(folder):
     """`import polyexp.fit` must not give a function."""
-    modules = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    assert not modules & set(polyexp.__all__)
+    inside = (ROOT / folder).iterdir()
+    modules = {path.stem for path in inside if path.suffix == ".py" or (path / "__init__.py").exists()}
+    name = ".".join(("polyexp", *folder.parts))
+    assert not modules & set(importlib.import_module(name).__all__ if "_plugins" not in name else ())
+
+
+def test_no_module_is_long():
+    lines = {str(path): len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {path: n for path, n in lines.items() if n > MAX_LINES} == {}
+
+
+def test_nine_of_ten_functions_are_short():
+    """Lines of code, without blank ones, comments and docstrings."""
+    lengths = sorted(length for path in SOURCES for length in lengths_of_functions(path))
+    assert lengths[len(lengths) * 9 // 10] < MAX_FUNCTION_LINES
+
+
+def lengths_of_functions(path):
+    """The number of lines of code of the body of each function of a file."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    for node in ast.walk(SOURCES[path]):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            code = lines[body[0].lineno - 1 : node.end_lineno] if body else []
+            yield sum(1 for line in code if line.strip() and not line.strip().startswith("#"))
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if row(path) != "polyexp"], ids=str)

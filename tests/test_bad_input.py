@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 import torch
 
-from polyexp.cli.composition import choices
+from polyexp.cli.configs import choices
 from tests.helpers.stores import all_runs
 
 

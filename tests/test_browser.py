@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from polyexp.tracking.store import open_store
-from polyexp.tracking.view import PLAIN, decoded, of_sweep
+from polyexp.tracking.view import ALL_RUNS, decoded, of_sweep
 from tests.helpers.commands import run_in_process
 from tests.helpers.servers import serving
 from tests.helpers.stores import all_runs
@@ -239,7 +239,7 @@ def test_the_page_takes_the_view_as_it_is_written(visit, recorded, which):
     key = getattr(recorded, which).partition("viewStateShareKey=")[2]
     written = decoded(tags[f"mlflow.sharedViewState.{key}"])
     view = (
-        PLAIN
+        ALL_RUNS
         if which == "plain"
         else of_sweep(key.removeprefix("polyexp-sweep-"), ["model.degree", "optimizer.learning_rate", "seed"])
     )

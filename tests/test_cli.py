@@ -7,8 +7,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from polyexp.cli.composition import choices
-from polyexp.experiment.experiment import GROUPS
+from polyexp.cli.configs import choices
+from polyexp.experiment import GROUPS
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import MAIN, POLYEXP, loaded_by, run, start
 from tests.helpers.stores import all_runs, only_run
@@ -274,5 +274,5 @@ def test_a_package_adds_a_model_with_one_class_and_one_yaml(tmp_path):
 )
 def test_a_broken_plugin_is_named(bare_cli, monkeypatch, value, error):
     faulty = EntryPoint("mine", value, "polyexp.plugins")
-    monkeypatch.setattr("polyexp.cli.composition.entry_points", lambda group: [faulty])
+    monkeypatch.setattr("polyexp.cli.configs.entry_points", lambda group: [faulty])
     assert bare_cli(*QUICK) == (2, "", f"polyexp: The plugin `mine` ({value}) cannot be imported: {error}.\n")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.exact.prediction import forecast
+from polyexp.exact import forecast
 from tests.helpers.cases import LINEAR, MODELS, OPTIMIZERS, assert_close, named, normal
 from tests.helpers.references import OPTIMA, REFERENCES
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from polyexp.comparison import Comparison, best_first, tables
 from polyexp.comparison.figure import figure
 from polyexp.comparison.page import page
-from polyexp.comparison.table import DETAILED, Detail
+from polyexp.comparison.table import MAX_DETAILED, Detail
 from polyexp.tracking import RecordedRun, RecordedRuns, Selection
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import run_in_process
@@ -221,10 +221,10 @@ def test_the_picture_has_every_curve_and_says_which_is_which(four):
 
 def test_twenty_runs_are_drawn_each_in_its_own_style():
     runs = [run_of(number) for number in range(25)]
-    comparison = Comparison(runs, [detail_of(run) for run in runs[:DETAILED]])
+    comparison = Comparison(runs, [detail_of(run) for run in runs[:MAX_DETAILED]])
     drawn = figure(comparison)
     lines = drawn.axes[0].get_lines()
-    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == DETAILED == 20
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == MAX_DETAILED == 20
     assert drawn.get_suptitle() == "The first 20 of 25 runs"
     sentence = "Coefficients and curves are those of the first 20 of 25 runs."
     assert sentence in page(comparison, b"")
@@ -263,12 +263,12 @@ def test_files_are_read_for_the_first_runs_only(four):
     comparison = Comparison.of(runs)
     assert text_of(comparison)
     assert page(comparison, b"")
-    assert client.read == 2 * DETAILED
+    assert client.read == 2 * MAX_DETAILED
 
 
 def test_the_page_has_all_of_many_runs_and_the_text_says_how_many_are_left():
     runs = best_first([run_of(number) for number in range(300)])
-    comparison = Comparison(runs, [detail_of(run) for run in runs[:DETAILED]])
+    comparison = Comparison(runs, [detail_of(run) for run in runs[:MAX_DETAILED]])
     assert len(Page(page(comparison, b"")).tables[0]) == 301
     text = text_of(comparison)
     assert "... and 250 more runs, which are in compare.html." in text
@@ -292,7 +292,7 @@ def test_runs_that_differ_in_nothing(four):
 
 
 def test_a_search_goes_through_all_pages(four, monkeypatch):
-    monkeypatch.setattr("polyexp.tracking.recorded.PAGE", 1)
+    monkeypatch.setattr("polyexp.tracking.recorded.RUNS_PER_PAGE", 1)
     assert [run.id for run in four.runs.select(Selection())] == four.ids[::-1]
     assert [run.id for run in four.runs.select(Selection(last=3))] == four.ids[:0:-1]
 

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 import polyexp as p
-from polyexp.base.component import Component
-from polyexp.crosscheck.driver import MOST, TOLERANCE, ComplexStep, crosscheck, promises, sets
+from polyexp.base import Component
+from polyexp.crosscheck import TOLERANCE, crosscheck, sets
+from polyexp.crosscheck.driver import MAX_WHOLE_SAMPLES
+from polyexp.crosscheck.model_checks import promises
+from polyexp.crosscheck.reference import ComplexStep
 from polyexp.report.crosscheck import crosscheck_verdict
 from tests.helpers.cases import DOMAIN, MODELS, every_model, named
 from tests.helpers.stores import all_runs
@@ -126,7 +129,7 @@ def test_a_perfect_start_agrees():
 
 
 def test_many_samples_are_only_taken_reduced():
-    problem = p.Problem(num_samples=MOST + 1)
+    problem = p.Problem(num_samples=MAX_WHOLE_SAMPLES + 1)
     few = p.gauss(problem.samples(), 7)
     whole, same = sets(problem, few, 7, 0)
     assert whole is same is few

@@ -5,9 +5,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from polyexp import InputError
-from polyexp.problem import sampling as problem
-from polyexp.problem.files import data_file as datafile
-from polyexp.problem.files.data_file import DataFile
+from polyexp.problem import DataFile
+from polyexp.problem.files import csv as csv_format
+from polyexp.problem.files import data_file
+from polyexp.problem.files import npz as npz_format
+from polyexp.problem.files import parquet as parquet_format
 from tests.helpers.config import composed
 from tests.helpers.datafiles import DROP, W, X, Y, assert_bits, columns, refusal, written
 
@@ -40,8 +42,9 @@ def test_what_was_written_is_read(name):
 def test_size_of_chunks_does_not_matter(name, monkeypatch):
     written(name, {"x": X, "y": Y, "weight": W})
     for size in (1, 2, 3, 5):
-        monkeypatch.setattr(problem, "CHUNK", size)
-        monkeypatch.setattr(datafile, "ROWS", 3)
+        monkeypatch.setattr(data_file, "SAMPLES_PER_CHUNK", size)
+        for module in (npz_format, parquet_format):
+            monkeypatch.setattr(module, "ROWS_PER_PART", 3)
         chunks = list(DataFile(path=name, weight="weight").chunks())
         assert max(chunk.x.size for chunk in chunks) <= size
         for column, expected in zip(zip(*chunks, strict=True), (X, Y, W), strict=True):
@@ -71,11 +74,12 @@ BAD = {"x": [1, np.nan, 2, np.inf, 3, 4], "y": [1, 2, 3, 4, -np.inf, 6], "w": [1
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet", "a.npz"])
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_bad_rows_are_dropped_and_counted(name, size, monkeypatch):
-    monkeypatch.setattr(datafile, "ROWS", size)
+    for module in (npz_format, parquet_format):
+        monkeypatch.setattr(module, "ROWS_PER_PART", size)
     file = DataFile(path=written(name, BAD), weight="w", on_bad_rows="drop")
     for _ in range(2):  # a second reading counts from 0 again
         notices = []
-        x, y, weights = (np.concatenate(column) for column in zip(*file.chunks(notice=notices.append), strict=True))
+        x, y, weights = (np.concatenate(column) for column in zip(*file.chunks(on_dropped=notices.append), strict=True))
         assert (x.tolist(), y.tolist(), weights.tolist()) == ([1, 2], [1, 3], [1, 1])
         (dropped,) = notices
         assert (dropped.rows, dropped.of, dropped.first) == (4, 6, 2)
@@ -85,7 +89,7 @@ def test_bad_rows_are_dropped_and_counted(name, size, monkeypatch):
 
 def test_nothing_dropped_is_not_noticed():
     notices = []
-    list(DataFile(path=written("a.csv", b"x,y\n1,2\n"), on_bad_rows="drop").chunks(notice=notices.append))
+    list(DataFile(path=written("a.csv", b"x,y\n1,2\n"), on_bad_rows="drop").chunks(on_dropped=notices.append))
     assert notices == []
 
 
@@ -141,7 +145,7 @@ def test_file_that_may_not_be_read(monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     written("a.csv", b"x,y\n1,2\n")
-    monkeypatch.setattr(datafile, "_opened", denied)
+    monkeypatch.setattr(csv_format, "open_binary", denied)
     assert refusal("a.csv") == "`problem.path` must be a readable CSV file, got 'a.csv' (Permission denied)."
 
 
@@ -168,12 +172,14 @@ def test_check_reads_the_header_only():
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet", "a.npz"])
 def test_progress_rises_to_one(name, monkeypatch):
-    monkeypatch.setattr(datafile, "BLOCK", 2**12)
-    monkeypatch.setattr(datafile, "ROWS", 100)
+    for module in (csv_format, parquet_format):
+        monkeypatch.setattr(module, "BYTES_PER_BLOCK", 2**12)
+    for module in (npz_format, parquet_format):
+        monkeypatch.setattr(module, "ROWS_PER_PART", 100)
     random = np.random.RandomState(0)
     written(name, {"x": random.rand(1000), "y": random.rand(1000)})
     seen = []
-    for _ in DataFile(path=name).chunks(progress=seen.append):
+    for _ in DataFile(path=name).chunks(on_progress=seen.append):
         pass
     assert len(seen) > 5
     assert seen == sorted(seen)
@@ -186,7 +192,7 @@ def test_errors_of_the_one_who_reads_are_left_alone():
         raise ValueError("mine")
 
     with pytest.raises(ValueError, match=r"^mine$"):
-        list(DataFile(path=written("a.csv", b"x,y\n1,2\n")).chunks(progress=fail))
+        list(DataFile(path=written("a.csv", b"x,y\n1,2\n")).chunks(on_progress=fail))
 
 
 def test_name_and_stamp(working_folder):

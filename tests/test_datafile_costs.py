@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("working_folder")
 
 MEASURE = """
 import resource, sys
-from polyexp.problem.files.data_file import DataFile
+from polyexp.problem import DataFile
 from tests.helpers.commands import loaded_by, run_python
 from tests.helpers.config import composed
 
@@ -62,7 +62,7 @@ def test_memory_is_bounded(ending, megabytes, big_files):
 
 
 def test_only_reading_imports_pyarrow():
-    assert loaded_by("import polyexp.problem.files.data_file") == []
+    assert loaded_by("import polyexp") == []
     written("a.csv", b"x,y\n1,2\n")
-    code = "import sys, polyexp; list(polyexp.problem.files.data_file.DataFile(path=sys.argv[1]).chunks())"
+    code = "import sys, polyexp; list(polyexp.DataFile(path=sys.argv[1]).chunks())"
     assert loaded_by(code, "a.csv") == ["pyarrow"]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyexp.problem.files import data_file as datafile
+from polyexp.problem.files import csv as csv_format
+from polyexp.problem.files import parquet as parquet_format
 from tests.helpers.datafiles import DROP, as_csv, assert_bits, columns, refusal, written
 
 pytestmark = pytest.mark.usefixtures("working_folder")
@@ -40,7 +41,8 @@ def test_rows_are_counted_across_lines_and_blocks(tmp_path_factory, rows, is_tex
     value = "?" if is_text else "inf"
     path.write_text("x,y,note\n" + "".join(rows) + f"1,{value},\n" + "".join(rows), newline="")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datafile, "BLOCK", 40)
+        for module in (csv_format, parquet_format):
+            patch.setattr(module, "BYTES_PER_BLOCK", 40)
         assert f"in row {len(rows) + 1} of column 'y'" in refusal(str(path))
 
 

@@ -7,8 +7,10 @@ import pytest
 import sympy
 
 import polyexp as p
-from polyexp.problem.sampling import TARGETS
-from polyexp.report.sentences import description, judgement, learned, taylor_coefficients
+from polyexp.problem import TARGETS
+from polyexp.report import description
+from polyexp.report.markdown import learned
+from polyexp.report.sentences import judgement
 from tests.helpers.figures import AUTO, Run, Wave
 
 pytestmark = pytest.mark.numeric
@@ -118,12 +120,12 @@ EXPRESSIONS = {"sin": "sin(x)", "cos": "cos(x)", "exp": "exp(x)", "runge": "1/(1
 @pytest.mark.parametrize("name", TARGETS)
 def test_taylor_coefficients(name):
     if name not in EXPRESSIONS:
-        assert taylor_coefficients(name, 5) is None
+        assert TARGETS[name].taylor_coefficients(5) is None
         return
     x = sympy.Symbol("x")
     series = sympy.Poly(sympy.series(sympy.sympify(EXPRESSIONS[name]), x, 0, 9).removeO(), x)
     expected = [float(series.coeff_monomial(x**k)) for k in range(9)]
-    assert taylor_coefficients(name, 8) == pytest.approx(expected, rel=1e-14)
-    near_zero = np.polynomial.Polynomial(taylor_coefficients(name, 20))(0.1)
+    assert TARGETS[name].taylor_coefficients(8) == pytest.approx(expected, rel=1e-14)
+    near_zero = np.polynomial.Polynomial(TARGETS[name].taylor_coefficients(20))(0.1)
     assert near_zero == pytest.approx(float(TARGETS[name](np.array(0.1))), rel=1e-6)
-    assert taylor_coefficients(name, 1000).size == 1001
+    assert TARGETS[name].taylor_coefficients(1000).size == 1001

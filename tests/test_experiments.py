@@ -9,8 +9,8 @@ import torch
 from omegaconf import OmegaConf
 
 from polyexp import Samples, fit
-from polyexp.cli.composition import choices, conf_dir
-from polyexp.experiment.experiment import GROUPS, build
+from polyexp.cli.configs import choices, conf_dir
+from polyexp.experiment import GROUPS, build
 from tests.helpers.cases import GPU
 from tests.helpers.config import composed
 from tests.helpers.references import LIMIT_CYCLE_RTOL, REFERENCES, ZERO_BELOW
@@ -115,18 +115,30 @@ def test_every_option_composes_and_says_its_defaults(group, choice):
     needed = ["problem.path=data.csv"] if choice == "file" else []
     component = getattr(build(composed(f"{group}={choice}", *needed)), group)
     assert component.choice == choice
-    path = conf_dir() / group / f"{choice}.yaml"
-    schema, *values = OmegaConf.load(path).items()
-    assert schema == ("defaults", [f"/schema/{group}/{type(component).name}"])
+    schema, *_ = OmegaConf.load(conf_dir() / group / f"{choice}.yaml").defaults
+    assert schema == f"/schema/{group}/{type(component).name}"
+    values = written(conf_dir() / group / f"{choice}.yaml")
     own = OWN.get(group, set()) | OWN.get(choice, set())
     defaults = {
         one.name: one.default if one.default is not MISSING else one.default_factory() for one in fields(component)
     }
-    assert {k: v for k, v in values if k not in own} == {k: v for k, v in defaults.items() if k not in own}
-    assert dict(values).keys() == defaults.keys()
-    lines = path.read_text().splitlines()
+    assert {k: v for k, v in values.items() if k not in own} == {k: v for k, v in defaults.items() if k not in own}
+    assert values.keys() == defaults.keys()
+
+
+def written(path):
+    """The values that a config file holds, and the files of conf/base/ that it includes; each is explained by a comment."""
+    defaults, values = [], {}
+    for key, value in OmegaConf.load(path).items():
+        defaults, values = (value, values) if key == "defaults" else (defaults, values | {key: value})
+    lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# ")
-    assert all(" # " in line for line in lines if line.split(":")[0] in defaults)
+    assert all(" # " in line for line in lines if line.split(":")[0] in values)
+    for base in (one for one in defaults if not one.startswith("/schema/")):
+        name, here = base.removeprefix("/base/").split("@")
+        assert here == "_here_"
+        values = written(conf_dir() / "base" / f"{name}.yaml") | values
+    return values
 
 
 @pytest.mark.parametrize("choice", choices("experiment"))

@@ -17,8 +17,8 @@ from matplotlib.mathtext import MathTextParser
 
 import polyexp as p
 from polyexp.base import version
-from polyexp.export import FORMATS, Exported, formula_of, is_name, up
-from polyexp.export.accuracy import points_of, stated
+from polyexp.export import FORMATS, Exported, formula_of, is_name, stated, up
+from polyexp.export.accuracy import points_of
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
@@ -291,7 +291,11 @@ def test_every_model_is_exported_to_its_run(model, fitted_runs):
     folder, ids, client = fitted_runs
     where = f"my {model} für x"
     done = run_in_process(
-        "action=export", f"action.run={ids[model][:12]}", f"hydra.run.dir='{where}'", "action.format=python", cwd=folder
+        "action=export",
+        f"action.run='{ids[model][:12]}'",
+        f"hydra.run.dir='{where}'",
+        "action.format=python",
+        cwd=folder,
     )
     assert (done.code, done.err) == (0, "")
     source = (folder / where / "polynomial.py").read_text()
@@ -352,7 +356,7 @@ def test_a_near_miss_is_named(fitted_runs):
     folder, ids, _ = fitted_runs
     word = ids["legendre"][:12]
     typed = word[:-1] + ("0" if word[-1] != "0" else "1")
-    done = run_in_process("action=export", f"action.run={typed}", cwd=folder)
+    done = run_in_process("action=export", f"action.run='{typed}'", cwd=folder)
     assert (done.code, done.err) == (
         2,
         f"polyexp: {ID}the id of a recorded run, got '{typed}'. Did you mean '{word}'?\n",

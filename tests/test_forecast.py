@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.exact.prediction import alternative, first_step, forecast, require_stable
-from polyexp.report.sentences import advice, mode_rows, outlook, verdict
+from polyexp.exact import alternative, first_step, forecast, require_stable
+from polyexp.report import outlook, verdict
+from polyexp.report.sentences import advice, mode_rows
 from tests.helpers.cases import NoPolynomial, assert_close, every_model, named
 
 pytestmark = pytest.mark.numeric

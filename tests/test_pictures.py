@@ -10,10 +10,11 @@ from numpy.polynomial import Legendre
 from PIL import Image
 
 import polyexp as p
-from polyexp.base.component import SETTINGS
+from polyexp.base import SETTINGS
 from polyexp.report import Report
 from polyexp.report.axes import plain, save, shortened, thinned
-from polyexp.report.figures.fit import coefficients_figure, draw, fit_figure, loss_figure, modes_figure, updates
+from polyexp.report.figures import coefficients_figure, draw, fit_figure, loss_figure, modes_figure
+from polyexp.report.figures.curves import updates
 from tests.helpers.commands import MAIN, loaded_by, run_in_process
 from tests.helpers.figures import AUTO, QUICK, Run, Wave
 from tests.helpers.stores import only_run

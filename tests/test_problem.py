@@ -5,7 +5,8 @@ import pytest
 from numpy.polynomial import chebyshev
 
 import polyexp as p
-from polyexp.problem.sampling import SAMPLING, TARGETS
+from polyexp.problem import TARGETS
+from polyexp.problem.sampling import SAMPLING
 from tests.helpers.cases import LOOPS, MODELS, OPTIMIZERS, named
 
 pytestmark = pytest.mark.numeric

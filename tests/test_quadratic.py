@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import polynomial
 
 import polyexp as p
-from polyexp.exact.quadratic import hessian_eigenvalues, lowest_loss, quadratic_of
+from polyexp.exact import hessian_eigenvalues, lowest_loss, quadratic_of
 from tests.helpers.cases import LINEAR, NoPolynomial, assert_close, every_model, named, normal
 from tests.helpers.references import OPTIMA
 

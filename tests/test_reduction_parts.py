@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.problem import sampling as problem
-from polyexp.problem.reduction import samples_for
+from polyexp.problem import samples_for
+from polyexp.problem import sampling as sampled_function
 from tests.helpers.reduction import (
     LOW,
     any_samples,
@@ -91,7 +91,7 @@ def test_a_problem_is_the_same_in_chunks_of_any_size(sampling, monkeypatch):
     one = p.Problem(sampling=sampling, noise=0.1, num_samples=5000)
     whole, few = one.samples(3), samples_for(one, 7, 3)
     assert_stands_for(few, whole, 7)
-    monkeypatch.setattr(problem, "CHUNK", 999)
+    monkeypatch.setattr(sampled_function, "SAMPLES_PER_CHUNK", 999)
     assert len(list(one.chunks(3))) == 6
     np.testing.assert_array_equal(one.samples(3).x, whole.x)
     np.testing.assert_array_equal(one.samples(3).y, whole.y)

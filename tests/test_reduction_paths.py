@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.exact.quadratic import hessian_eigenvalues
+from polyexp.exact import hessian_eigenvalues
 from tests.helpers.cases import LINEAR, OPTIMIZERS, PATHS, assert_close, named, normal
 from tests.helpers.reduction import (
     ORTHOGONAL,

@@ -85,7 +85,7 @@ def test_both_ways_agree(place, weights, degree, monkeypatch):
     samples = drawn(70_000, place, weights)
     assert place == "heavy_tail" or blocks(samples, degree)
     by_blocks = p.gauss(samples, degree)
-    monkeypatch.setattr(reduction, "MANY", np.inf)
+    monkeypatch.setattr(reduction, "MIN_SAMPLES_FOR_BLOCKS", np.inf)
     by_lanczos = p.gauss(samples, degree)
     assert_stands_for(by_blocks, samples, degree)
     assert_stands_for(by_lanczos, samples, degree)
@@ -120,7 +120,7 @@ def test_blocks_decline_what_is_badly_conditioned(degree, width):
 
 def test_blocks_notice_what_the_first_guess_does_not_see():
     """Every ninth sample is spread out, and the first guess takes only these; all the others lie in one place."""
-    n = 9 * reduction.BLOCK
+    n = 9 * reduction.SAMPLES_PER_BLOCK
     x = np.where(np.arange(n) % 9 == 0, np.linspace(-1, 1, n), 1e-7 * np.linspace(-1, 1, n))
     weights = np.where(np.arange(n) % 9 == 0, 1e-9, 1.0)
     samples = p.Samples.of(x, np.cos(x), weights)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.exact.prediction import forecast
+from polyexp.exact import forecast
 from tests.helpers.cases import PATHS, assert_close, named
 
 pytestmark = pytest.mark.numeric

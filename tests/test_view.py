@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from polyexp.tracking import view as views
-from polyexp.tracking.view import PLAIN, TAG, decoded, encoded, links, of_sweep
+from polyexp.tracking.view import ALL_RUNS, TAG, decoded, encoded, links, of_sweep
 from tests.helpers.stores import all_runs, only_run
 
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2")
@@ -27,7 +27,7 @@ def link(text):
     return re.findall(r"#/experiments/(\d+)/runs\?workflowType=machine_learning(?:&viewStateShareKey=(\S+))?", text)[-1]
 
 
-@pytest.mark.parametrize("view", [PLAIN, of_sweep("s", ["model.degree", "seed"])], ids=lambda view: view.key)
+@pytest.mark.parametrize("view", [ALL_RUNS, of_sweep("s", ["model.degree", "seed"])], ids=lambda view: view.key)
 def test_a_tag_reads_back_as_the_state(view):
     assert decoded(encoded(view)) == view.state()
     assert len(encoded(view)) < 5000  # MLflow's limit is 20 000
@@ -63,14 +63,14 @@ def test_the_charts_are_curves_bars_parallel_coordinates_and_differences():
 def test_a_sweep_over_everything_shows_what_fits():
     view = of_sweep("s", [f"model.key{n}" for n in range(50)])
     assert len(view.settings) == views.MAX_SETTINGS
-    assert of_sweep("s", []).settings == PLAIN.settings
+    assert of_sweep("s", []).settings == ALL_RUNS.settings
 
 
 def test_a_run_saves_the_view_once_and_prints_the_link(cli, store):
     first = cli(*SHORT)
     written = saved(store)
-    assert link(first.out) == (only_run(store).info.experiment_id, PLAIN.key)
-    assert decoded(written[PLAIN.key]) == PLAIN.state()
+    assert link(first.out) == (only_run(store).info.experiment_id, ALL_RUNS.key)
+    assert decoded(written[ALL_RUNS.key]) == ALL_RUNS.state()
     second = cli(*SHORT, "seed=1")
     assert link(second.out) == link(first.out)
     assert saved(store) == written  # with its time of writing
@@ -85,9 +85,9 @@ def test_make_ui_knows_the_same_link(cli, store):
 @pytest.mark.parametrize("old", ["not JSON", '{"state": "deflate;AAAA"}', encoded(of_sweep("s", []))])
 def test_another_view_under_the_name_is_replaced(cli, store, tmp_path, old):
     number = store.create_experiment("polyexp", artifact_location=str(tmp_path / "artifacts"))
-    store.set_experiment_tag(number, TAG + PLAIN.key, old)
+    store.set_experiment_tag(number, TAG + ALL_RUNS.key, old)
     assert cli(*SHORT).code == 0
-    assert decoded(saved(store)[PLAIN.key]) == PLAIN.state()
+    assert decoded(saved(store)[ALL_RUNS.key]) == ALL_RUNS.state()
 
 
 def test_a_view_that_cannot_be_written_costs_one_line_and_the_link_does_without(cli, store, monkeypatch):
@@ -132,7 +132,7 @@ def test_a_refused_sweep_and_one_that_records_nothing_have_no_link(cli):
 def test_only_the_latest_sweeps_keep_their_views(cli, store, monkeypatch):
     monkeypatch.setattr(views, "SWEEPS_KEPT", 2)
     keys = [link(cli("-m", *SHORT, "seed=0,1").out)[1] for _ in range(3)]
-    assert saved(store).keys() == {PLAIN.key, *keys[1:]}
+    assert saved(store).keys() == {ALL_RUNS.key, *keys[1:]}
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 
-from polyexp.base.component import Component
-from polyexp.base.validation import InputError, one_of
+from polyexp.base import Component, InputError, one_of
 from polyexp.device import CPU, CUDA, Device
-from polyexp.problem.samples import Array
+from polyexp.problem import Array
 
 __all__ = ["Backend"]
 

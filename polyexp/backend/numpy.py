@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from polyexp.backend.backend import Backend, Carry
 from polyexp.device import CPU
-from polyexp.problem.samples import Array
+from polyexp.problem import Array
 
 __all__ = ["NumPy"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from polyexp.backend.backend import Backend, Carry
 from polyexp.device import CPU, Device
-from polyexp.problem.samples import Array
+from polyexp.problem import Array
 
 __all__ = ["Torch"]
 

@@ -1,3 +1,33 @@
-"""What everything else of polyexp builds on."""
+"""What everything else stands on: components, errors, and the validation of values."""
 
-__all__: list[str] = []
+from polyexp.base.component import SETTINGS, Component
+from polyexp.base.errors import DisagreementError, InputError
+from polyexp.base.validation import (
+    finite,
+    finite_array,
+    fraction,
+    nearest,
+    number_list,
+    one_of,
+    positive,
+    require,
+    seeds,
+    whole,
+)
+
+__all__ = [
+    "SETTINGS",
+    "Component",
+    "DisagreementError",
+    "InputError",
+    "finite",
+    "finite_array",
+    "fraction",
+    "nearest",
+    "number_list",
+    "one_of",
+    "positive",
+    "require",
+    "seeds",
+    "whole",
+]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base.errors import InputError
+
 __all__ = [
-    "DisagreementError",
-    "InputError",
     "finite",
     "finite_array",
     "fraction",
@@ -24,14 +24,6 @@ __all__ = [
     "seeds",
     "whole",
 ]
-
-
-class InputError(ValueError):
-    """The user's input is wrong. Its message is one sentence that says what is allowed."""
-
-
-class DisagreementError(Exception):
-    """What was to be checked has been checked, and is wrong. Its message is one sentence that says what."""
 
 
 def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:

@@ -18,9 +18,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base.validation import DisagreementError, InputError
-from polyexp.cli.composition import USER_ERRORS, checked, conf_dir, explain, prepare
-from polyexp.experiment.run import Job
+from polyexp.base import DisagreementError, InputError
+from polyexp.cli.composition import checked, prepare
+from polyexp.cli.configs import conf_dir
+from polyexp.cli.overrides import USER_ERRORS, explain
+from polyexp.experiment import Job
 from polyexp.tracking.store import without_password
 
 __all__ = ["main", "task"]

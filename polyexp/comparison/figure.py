@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.comparison.table import DETAILED, Comparison, Detail
-from polyexp.problem.sampling import TARGETS
+from polyexp.comparison.table import MAX_DETAILED, Comparison, Detail
+from polyexp.problem import TARGETS
+from polyexp.report.axes import COLOURS, Palette
 
 __all__ = ["figure", "png"]
 
-# Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, which nobody sees on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-LINES = ("-", "--", ":")  # three, against seven colours, so that 21 runs look different
-LETTERS = 42  # of a line in the legend
-ROOM = 0.25  # above and below the target, in parts of its range
+LINES = ("-", "--", ":")  # three, against eight colours, so that 24 runs look different
+MAX_CHARACTERS = 42  # of a line in the legend
+MARGIN_OF_TARGET = 0.25  # above and below the target, in parts of its range
 
 
 def png(comparison: Comparison) -> bytes:
@@ -47,7 +46,7 @@ def figure(comparison: Comparison) -> Any:
 
 def _legend(drawn: Any, losses: Any, comparison: Comparison) -> None:
     short = (
-        label if len(label) <= LETTERS else f"{label[: LETTERS - 3]}..."
+        label if len(label) <= MAX_CHARACTERS else f"{label[: MAX_CHARACTERS - 3]}..."
         for label in comparison.legend[: len(comparison.details)]
     )
     labels = [label.replace("$", r"\$") for label in short]  # which would begin a formula
@@ -69,20 +68,20 @@ def _draw_fits(axes: Any, details: Sequence[Detail]) -> None:
     bounds = _draw_target(axes, details) or _bounds(details)
     if bounds:
         low, high = bounds
-        room = ROOM * ((high - low) or 1.0)
+        room = MARGIN_OF_TARGET * ((high - low) or 1.0)
         axes.set_ylim(low - room, high + room)
     axes.set(xlabel="x", ylabel="y", title="Fitted curves")
 
 
 def _draw_target(axes: Any, details: Sequence[Detail]) -> tuple[float, float] | None:
     """Draw the function that all runs were fitted to, in grey, and return its range; None where it is not one function."""
-    (name, *others) = {detail.result["config"]["problem"] for detail in details}
+    (name, *others) = {detail.result["config"].get("problem.target") for detail in details}
     curves = [detail.curve[0] for detail in details if detail.curve is not None]
     if others or name not in TARGETS or not curves:
         return None
     x = np.linspace(min(one[0] for one in curves), max(one[-1] for one in curves), 400)
     y = TARGETS[name](x)
-    axes.plot(x, y, color="0.6", linewidth=6, alpha=0.5, zorder=0, label=name)
+    axes.plot(x, y, color=Palette.GREY, linewidth=6, alpha=0.5, zorder=0, label=name)
     axes.legend(loc="upper left", frameon=False)
     return float(y.min()), float(y.max())
 
@@ -95,5 +94,5 @@ def _bounds(details: Sequence[Detail]) -> tuple[float, float] | None:
 
 def _styles() -> list[dict[str, Any]]:
     """Both colour and line change from run to run, so that one shows through another that it coincides with."""
-    both = islice(zip(cycle(COLOURS), cycle(LINES), strict=False), DETAILED)
+    both = islice(zip(cycle(COLOURS), cycle(LINES), strict=False), MAX_DETAILED)
     return [{"color": colour, "linestyle": line, "linewidth": 2.0} for colour, line in both]

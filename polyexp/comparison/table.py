@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import version
-from polyexp.base.component import SETTINGS
-from polyexp.base.validation import InputError
+from polyexp.base import SETTINGS, InputError, version
 from polyexp.tracking import RecordedRun, fitted
 
-__all__ = ["DETAILED", "Column", "Comparison", "Detail", "best_first", "compared"]
+__all__ = ["MAX_DETAILED", "Column", "Comparison", "Detail", "best_first", "compared"]
 
-DETAILED = 20  # runs whose files are read
-POINTS = 400  # of a curve
-NONE = "-"
+MAX_DETAILED = 20  # runs whose files are read
+CURVE_POINTS = 400  # of a curve
+MISSING = "-"
 MAX_IDS = 200  # in a tag, which MLflow cuts at 8000 letters
 
 
@@ -44,13 +42,13 @@ class Detail:
     history: Mapping[str, np.ndarray]
 
     @cached_property
-    def curve(self) -> tuple[np.ndarray, np.ndarray] | None:  # shape: (POINTS,), (POINTS,)
+    def curve(self) -> tuple[np.ndarray, np.ndarray] | None:  # shape: (CURVE_POINTS,), (CURVE_POINTS,)
         """x and the fitted values on the domain; None for a run that has no finite curve."""
         try:
             model, params, domain = fitted(self.result)
         except InputError:
             return None
-        x = np.linspace(*domain, POINTS)
+        x = np.linspace(*domain, CURVE_POINTS)
         with np.errstate(all="ignore"):
             y = model(params, x)
         return (x, y) if np.isfinite(y).all() else None
@@ -66,7 +64,7 @@ class Comparison:
     @classmethod
     def of(cls, runs: Sequence[RecordedRun]) -> "Comparison":
         """Read the files of the first runs."""
-        return cls(runs, [Detail(run, run.result(), run.history()) for run in runs[:DETAILED]])
+        return cls(runs, [Detail(run, run.result(), run.history()) for run in runs[:MAX_DETAILED]])
 
     @property
     def title(self) -> str:
@@ -87,7 +85,7 @@ class Comparison:
     def legend(self) -> list[str]:
         """What tells a run from the others, in few letters: its id and the values of the settings that differ."""
         rows = zip(*(column.cells for column in self.settings), strict=True)
-        values = [", ".join(cell for cell in row if cell != NONE) for row in rows] or [run.name for run in self.runs]
+        values = [", ".join(cell for cell in row if cell != MISSING) for row in rows] or [run.name for run in self.runs]
         return [f"{run.label} {words}" for run, words in zip(self.runs, values, strict=True)]
 
     @cached_property
@@ -102,7 +100,7 @@ class Comparison:
     @cached_property
     def numbers(self) -> list[Column]:
         """How the runs ended."""
-        outcome = Column("outcome", [run.outcome or NONE for run in self.runs])
+        outcome = Column("outcome", [run.outcome or MISSING for run in self.runs])
         return [outcome, *(Column(head, [show(run) for run in self.runs], True) for head, show in NUMBERS.items())]
 
     @cached_property
@@ -147,12 +145,12 @@ def _settings(runs: Sequence[RecordedRun]) -> Iterator[tuple[str, list[str]]]:
     own = [key for key in keys if key.partition(".")[0] in (*SETTINGS, "seed")]
     rank = {group: number for number, group in enumerate((*SETTINGS, "seed"))}
     for key in sorted(own, key=lambda key: (rank[key.partition(".")[0]], "." in key)):
-        yield key, [run.params.get(key, NONE) for run in runs]
+        yield key, [run.params.get(key, MISSING) for run in runs]
 
 
 def _differ(cells: Sequence[str]) -> bool:
     """Whether there are two of them; what is left open (null) is the same as what a run does not have."""
-    return len({NONE if cell == "null" else cell for cell in cells}) > 1
+    return len({MISSING if cell == "null" else cell for cell in cells}) > 1
 
 
 def _group(key: str) -> str:
@@ -169,7 +167,7 @@ def _follows(cells: Sequence[str], choices: Sequence[str] | None) -> bool:
 def _metric(name: str, form: str = ".6g") -> Callable[[RecordedRun], str]:
     def show(run: RecordedRun) -> str:
         value = run.metrics.get(name)
-        return NONE if value is None else f"{value:{form}}"
+        return MISSING if value is None else f"{value:{form}}"
 
     return show
 
@@ -177,12 +175,12 @@ def _metric(name: str, form: str = ".6g") -> Callable[[RecordedRun], str]:
 def _seconds(run: RecordedRun) -> str:
     """Of the loop. A run that diverged has taken steps that it does not count, so it does not say."""
     steps, pace = run.metrics.get("optimizer/steps"), run.metrics.get("optimizer/steps_per_second")
-    return f"{steps / pace:.3g}" if steps and pace and run.outcome != "DIVERGED" else NONE
+    return f"{steps / pace:.3g}" if steps and pace and run.outcome != "DIVERGED" else MISSING
 
 
 def _coefficient(row: Sequence[float | None], k: int) -> str:
     value = row[k] if k < len(row) else None
-    return NONE if value is None else f"{value:.6g}"
+    return MISSING if value is None else f"{value:.6g}"
 
 
 NUMBERS: Mapping[str, Callable[[RecordedRun], str]] = {

@@ -10,10 +10,10 @@ from polyexp.comparison.table import Column, Comparison
 
 __all__ = ["tables"]
 
-ROWS = 50
-LETTERS = 36  # of a cell
+MAX_ROWS = 50
+MAX_CHARACTERS = 36  # of a cell
 MAX_POWERS = 24
-PADDING = 3  # between columns
+COLUMN_GAP = 3  # between columns
 
 
 def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
@@ -22,8 +22,8 @@ def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
     if not comparison.settings:
         yield "They do not differ in their settings."
     yield from _blocks(comparison.ids, comparison.columns, width)
-    if len(comparison.runs) > ROWS:
-        yield f"... and {len(comparison.runs) - ROWS} more runs, which are in compare.html.\n"
+    if len(comparison.runs) > MAX_ROWS:
+        yield f"... and {len(comparison.runs) - MAX_ROWS} more runs, which are in compare.html.\n"
     yield "The fitted polynomials in powers of x:"
     yield from _blocks(comparison.ids, comparison.coefficients[:MAX_POWERS], width)
     if len(comparison.coefficients) > MAX_POWERS:
@@ -47,14 +47,14 @@ def _table(columns: Sequence[Column]) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for column in columns:
         table.add_column(Text(_head(column)), justify="right" if column.numeric else "left", no_wrap=True)
-    rows = min(ROWS, *(len(column.cells) for column in columns))
+    rows = min(MAX_ROWS, *(len(column.cells) for column in columns))
     for row in range(rows):
         table.add_row(*(Text(_cut(column.cells[row])) for column in columns))
     return table
 
 
 def _width(column: Column) -> int:
-    return max(map(len, [*_head(column).splitlines(), *map(_cut, column.cells[:ROWS])])) + PADDING
+    return max(map(len, [*_head(column).splitlines(), *map(_cut, column.cells[:MAX_ROWS])])) + COLUMN_GAP
 
 
 def _head(column: Column) -> str:
@@ -62,4 +62,4 @@ def _head(column: Column) -> str:
 
 
 def _cut(cell: str) -> str:
-    return cell if len(cell) <= LETTERS else f"{cell[: LETTERS - 3]}..."
+    return cell if len(cell) <= MAX_CHARACTERS else f"{cell[: MAX_CHARACTERS - 3]}..."

@@ -1,3 +1,21 @@
-"""What is known exactly of a fit."""
+"""What is known exactly of a fit: its optimum, the rates that it allows, and what a run will reach."""
 
-__all__: list[str] = []
+from polyexp.exact.prediction import Alternative, Forecast, alternative, first_step, forecast, require_stable
+from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
+from polyexp.exact.rates import at_most, require_modes, tuned
+
+__all__ = [
+    "Alternative",
+    "Forecast",
+    "Quadratic",
+    "alternative",
+    "at_most",
+    "first_step",
+    "forecast",
+    "hessian_eigenvalues",
+    "lowest_loss",
+    "quadratic_of",
+    "require_modes",
+    "require_stable",
+    "tuned",
+]

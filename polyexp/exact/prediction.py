@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base.validation import InputError
+from polyexp.base import InputError
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.exact.rates import at_most, tuned
 from polyexp.loop import Loop
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import GradientDescent, Limited, Optimizer
-from polyexp.problem.samples import Samples
+from polyexp.problem import Samples
 
 __all__ = ["Alternative", "Forecast", "first_step", "forecast", "require_stable"]
 
-SHRUNK = 1e-3  # a mode counts as done when it has shrunk to this part
-NEVER = 10**18
+SHRUNK_TO = 1e-3  # a mode counts as done when it has shrunk to this part
+MAX_STEPS = 10**18
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ class Forecast:
             return None, None
         if not value[0]:
             return float(left[0]), None
-        return float(left[0]), first_step(lambda step: bool(np.abs(_damping(self.optimizer, value, step))[0] <= SHRUNK))
+        return float(left[0]), first_step(
+            lambda step: bool(np.abs(_damping(self.optimizer, value, step))[0] <= SHRUNK_TO)
+        )
 
     def steps_to(self, excess: float) -> int | None:
         """The first step at which the loss is predicted to be within `excess` of the best possible one."""
@@ -113,7 +115,7 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
         with np.errstate(over="ignore", invalid="ignore"):  # of a rate above the limit
             final_loss = quadratic.lowest + float(quadratic.excess_at(damping * quadratic.coordinates(initial)))
         moving = eigenvalues[eigenvalues > 0]
-        slowest = first_step(lambda step: bool((np.abs(_damping(optimizer, moving, step)) <= SHRUNK).all()))
+        slowest = first_step(lambda step: bool((np.abs(_damping(optimizer, moving, step)) <= SHRUNK_TO).all()))
     return Forecast(
         samples=samples,
         model=model,
@@ -169,9 +171,9 @@ def first_step(reached: Callable[[int], bool]) -> int | None:
     """
     low, high = 0, 1
     while not reached(high):
-        if high == NEVER:
+        if high == MAX_STEPS:
             return None
-        low, high = high, min(2 * high, NEVER)
+        low, high = high, min(2 * high, MAX_STEPS)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)

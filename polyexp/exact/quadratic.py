@@ -12,13 +12,12 @@ from typing import Self
 
 import numpy as np
 
-from polyexp.model import Model
-from polyexp.problem.reduction import gauss
-from polyexp.problem.samples import Samples
+from polyexp.model import Model, complex_step
+from polyexp.problem import Samples, gauss
 
 __all__ = ["Quadratic", "hessian_eigenvalues", "lowest_loss", "quadratic_of"]
 
-ROUNDING = 1e-14  # of the mean of y squared
+ROUNDING_OF_LOSS = 1e-14  # of the mean of y squared
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def quadratic_of(model: Model, samples: Samples) -> Quadratic | None:
     # Such a model can be every polynomial of its degree, in whatever basis; the best one leaves the floor of a reduction.
     lowest = gauss(samples, model.polynomial_degree).floor
     out_of_reach = quadratic.lowest - lowest
-    if out_of_reach <= ROUNDING * float(samples.loss(np.zeros_like(samples.y))):
+    if out_of_reach <= ROUNDING_OF_LOSS * float(samples.loss(np.zeros_like(samples.y))):
         return quadratic
     return replace(quadratic, lowest=lowest, out_of_reach=out_of_reach)
 
@@ -123,7 +122,6 @@ def hessian_eigenvalues(model: Model, samples: Samples, params: np.ndarray) -> n
     Column k is the complex-step derivative of the gradient, Im g(params + i h e_k) / h, which has no cancellation
     (Squire and Trapp 1998).
     """
-    h = 1e-30
     with np.errstate(all="ignore"):
         features = model.features(samples.x)
 
@@ -132,7 +130,7 @@ def hessian_eigenvalues(model: Model, samples: Samples, params: np.ndarray) -> n
         return np.asarray(model.backward(at, features, 2 * samples.weights * residual))
 
     with np.errstate(all="ignore"):
-        hessian = gradient(params + 1j * h * np.eye(params.size)).imag / h
+        hessian = complex_step(gradient, params)
     if not np.isfinite(hessian).all():
         return np.full(params.shape, np.nan)
     return np.linalg.eigvalsh((hessian + hessian.T) / 2)[::-1]

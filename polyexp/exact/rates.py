@@ -4,7 +4,7 @@ from decimal import ROUND_DOWN, Context
 
 import numpy as np
 
-from polyexp.base.validation import InputError
+from polyexp.base import InputError
 from polyexp.exact.quadratic import Quadratic
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer

@@ -1,3 +1,7 @@
 """An experiment from its configuration to its record."""
 
-__all__: list[str] = []
+from polyexp.experiment.experiment import Experiment, build, varying
+from polyexp.experiment.run import Job
+from polyexp.experiment.schema import GROUPS, Config, spell, unknown_key
+
+__all__ = ["GROUPS", "Config", "Experiment", "Job", "build", "spell", "unknown_key", "varying"]

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyexp.base import version
-from polyexp.experiment.experiment import GROUPS, Experiment, spell
-from polyexp.fitting.driver import Look, Result, computed_by, fit
+from polyexp.experiment.experiment import Experiment
+from polyexp.experiment.schema import GROUPS, spell
+from polyexp.fitting import Look, Result, computed_by, fit
 from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
 from polyexp.tracking import About
@@ -57,7 +58,7 @@ def run(experiment: Experiment, job: Job) -> Result:
                 seed=experiment.seed,
                 samples=known.samples,
                 look=tell,
-                progress=after,
+                on_progress=after,
             )
             files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
             terminal.summary(result, known)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base.validation import InputError
+from polyexp.base import InputError
 from polyexp.export.formula import Formula
 from polyexp.model import Model
-from polyexp.problem.sampling import TARGETS
+from polyexp.problem import TARGETS
 
 __all__ = ["Stated", "points_of", "stated", "up"]
 
-POINTS = 10_000
+MEASURED_POINTS = 10_000
 Function = Callable[[np.ndarray], np.ndarray]
 
 
@@ -46,13 +46,14 @@ class Stated:
         ]
         if self.target_error is not None:
             lines.append(
-                f"Maximum error against {self.target} on {POINTS} points of the domain: {up(self.target_error)}."
+                f"Maximum error against {self.target} on {MEASURED_POINTS} points of the domain: {up(self.target_error)}."
             )
         if self.outcome == "DIVERGED":
             lines.append("The run diverged: these are its last finite parameters, and no fit.")
         return [
             *lines,
-            f"Rounding: on {POINTS} points of the domain it differs from the float64 model by at most {up(self.rounding)},",
+            f"Rounding: on {MEASURED_POINTS} points of the domain it differs from the float64 model by at most"
+            f" {up(self.rounding)},",
             f"which is {up(self.ulps_of_largest)} ulps of the largest value there;"
             f" at most {up(self.ulps_of_value)} ulps of the value itself.",
         ]
@@ -81,9 +82,9 @@ def stated(formula: Formula, model: Model, params: np.ndarray, result: Mapping[s
     )
 
 
-def points_of(domain: tuple[float, float], formula: Formula) -> np.ndarray:  # shape: (POINTS,)
+def points_of(domain: tuple[float, float], formula: Formula) -> np.ndarray:  # shape: (MEASURED_POINTS,)
     """The points on which a formula is measured, as float64 that its precision holds exactly."""
-    return np.linspace(*domain, POINTS).astype(formula.coefficients.dtype).astype(float)
+    return np.linspace(*domain, MEASURED_POINTS).astype(formula.coefficients.dtype).astype(float)
 
 
 def up(value: float) -> str:
@@ -98,7 +99,7 @@ def _ulp(values: Any, kind: Any) -> np.ndarray:
 def _target(config: Mapping[str, Any]) -> tuple[str, Function | None]:
     """What was fitted: its name, and the function where it is one of ours."""
     name = " ".join(str(config.get("problem.path", "")).split()) or str(config["problem"])
-    return name, TARGETS.get(name) if "problem.target" in config else None
+    return name, TARGETS.get(str(config.get("problem.target")))
 
 
 def _known(value: float | None) -> float:

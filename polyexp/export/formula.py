@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polyexp.base.validation import InputError
+from polyexp.base import InputError
 from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, Model, PowerSeries
 
 __all__ = ["BASES", "PRECISIONS", "Family", "Formula", "formula_of"]

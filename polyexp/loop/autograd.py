@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from polyexp.loop.loop import Loop, ValueAndGradient, squared_loss
 from polyexp.model import Model
-from polyexp.problem.samples import Array, Data
+from polyexp.problem import Array, Data
 
 __all__ = ["Autograd"]
 

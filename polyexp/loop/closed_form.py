@@ -7,11 +7,11 @@ import numpy as np
 
 from polyexp.loop.loop import Loop, ValueAndGradient
 from polyexp.model import Model
-from polyexp.problem.samples import Data
+from polyexp.problem import Data
 
 __all__ = ["ClosedForm"]
 
-MAX_LOOKS = 200
+MAX_SNAPSHOTS = 200
 
 
 @dataclass
@@ -26,7 +26,7 @@ class ClosedForm(Loop, name="closed_form"):
 
     def looks(self) -> list[int]:
         """At most 200 steps, from 1 to the last."""
-        spread = np.geomspace(1, self.steps, min(MAX_LOOKS, self.steps))
+        spread = np.geomspace(1, self.steps, min(MAX_SNAPSHOTS, self.steps))
         return sorted({*map(round, spread[:-1].tolist()), self.steps})
 
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:

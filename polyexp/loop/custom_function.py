@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from polyexp.loop.autograd import Autograd
 from polyexp.model import Model
-from polyexp.problem.samples import Array
+from polyexp.problem import Array
 
 __all__ = ["CustomFunction"]
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import ClassVar
 
-from polyexp.base.component import Component
-from polyexp.base.validation import positive, whole
+from polyexp.base import Component, positive, whole
 from polyexp.model import Model
-from polyexp.problem.samples import Array, Data
+from polyexp.problem import Array, Data
 
 __all__ = ["Gradient", "Loop", "ValueAndGradient", "squared_loss"]
 

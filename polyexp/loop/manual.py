@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from polyexp.loop.loop import Gradient, Loop, ValueAndGradient
 from polyexp.model import Model
-from polyexp.problem.samples import Array, Data
+from polyexp.problem import Array, Data
 
 __all__ = ["Manual"]
 

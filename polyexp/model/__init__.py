@@ -1,5 +1,6 @@
 """Formulas with parameters and their analytic gradients, in NumPy-like operations only."""
 
+from polyexp.model.derivatives import complex_step, jacobian
 from polyexp.model.expansion import ChebyshevSeries, HermiteSeries, LegendreSeries, PowerSeries
 from polyexp.model.legendre import Legendre, LegendreSum
 from polyexp.model.model import Elementwise, Model, degree_in_x
@@ -13,5 +14,7 @@ __all__ = [
     "LegendreSum",
     "Model",
     "PowerSeries",
+    "complex_step",
     "degree_in_x",
+    "jacobian",
 ]

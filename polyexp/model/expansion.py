@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.polynomial import chebyshev, hermite, legendre, polynomial
 
-from polyexp.base.validation import number_list, require, whole
+from polyexp.base import number_list, require, whole
 from polyexp.model.model import MAX_DEGREE, Model, linear_formula
-from polyexp.problem.samples import Array
+from polyexp.problem import Array
 
 __all__ = ["ChebyshevSeries", "HermiteSeries", "LegendreSeries", "PowerSeries"]
 

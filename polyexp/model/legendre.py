@@ -10,9 +10,9 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.polynomial import Polynomial, legendre
 
-from polyexp.base.validation import whole
+from polyexp.base import whole
 from polyexp.model.model import MAX_DEGREE, Elementwise, Model, linear_formula
-from polyexp.problem.samples import Array
+from polyexp.problem import Array
 
 __all__ = ["Legendre", "LegendreSum"]
 

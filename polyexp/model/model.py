@@ -9,14 +9,13 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.polynomial.chebyshev import chebinterpolate
 
-from polyexp.base.component import Component
-from polyexp.base.validation import InputError, finite, finite_array, number_list, one_of, seeds
-from polyexp.problem.samples import Array
+from polyexp.base import Component, InputError, finite, finite_array, number_list, one_of, seeds
+from polyexp.problem import Array
 
 __all__ = ["Elementwise", "Model", "degree_in_x", "linear_formula"]
 
 MAX_DEGREE = 1000
-FURTHER = 8  # degrees above its own in which a model is looked for
+TRIED_BEYOND_DEGREE = 8  # degrees above its own in which a model is looked for
 BEYOND_ROUNDING = 1e-10  # of the largest coefficient
 INITIAL: dict[str, Callable[[np.random.RandomState, int], np.ndarray]] = {
     "zeros": lambda rng, size: np.zeros(size),
@@ -149,7 +148,7 @@ def degree_in_x(model: Model) -> int | None:
     params = np.random.RandomState(0).standard_normal(len(model.param_names))
     tried = model.on((-1.0, 1.0))
     with np.errstate(all="ignore"):
-        found = np.abs(chebinterpolate(partial(tried, params), degree + FURTHER))  # type: ignore[type-var]
+        found = np.abs(chebinterpolate(partial(tried, params), degree + TRIED_BEYOND_DEGREE))  # type: ignore[type-var]
     if np.isfinite(found).all() and found[degree + 1 :].max() > BEYOND_ROUNDING * found.max():
         raise InputError(
             f"`model={model.choice}` is not the polynomial of degree {degree} in x that its class says: give the class a "

@@ -1,3 +1,27 @@
-"""What is fitted."""
+"""What is fitted: samples, where they come from, and the few that they are reduced to."""
 
-__all__: list[str] = []
+from polyexp.problem.files.data_file import DataFile
+from polyexp.problem.reduction import gauss, merge, reduce_chunks, samples_for
+from polyexp.problem.samples import Array, Chunk, Data, Samples
+from polyexp.problem.sampling import Problem
+from polyexp.problem.source import Dropped, OnDropped, OnProgress, Source
+from polyexp.problem.targets import TARGETS, Target
+
+__all__ = [
+    "TARGETS",
+    "Array",
+    "Chunk",
+    "Data",
+    "DataFile",
+    "Dropped",
+    "OnDropped",
+    "OnProgress",
+    "Problem",
+    "Samples",
+    "Source",
+    "Target",
+    "gauss",
+    "merge",
+    "reduce_chunks",
+    "samples_for",
+]

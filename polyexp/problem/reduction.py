@@ -21,17 +21,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polyexp.base.validation import InputError
+from polyexp.base import InputError
 from polyexp.problem.samples import Chunk, Samples
-from polyexp.problem.sampling import Dropped, Progress, Source
+from polyexp.problem.source import Dropped, OnProgress, Source
 
 __all__ = ["gauss", "merge", "reduce_chunks", "samples_for"]
 
-BLOCK = 8192  # samples whose basis functions stay in the processor's cache
-MANY = 8 * BLOCK  # samples from which blocks are faster than Lanczos
-SPANNED = 8 * np.finfo(float).eps  # what rounding leaves of a vector, once its part in a span is subtracted
-ORTHOGONAL_ENOUGH = 10  # condition number of a basis that may be squared: 100 units of rounding
-WELL_CONDITIONED = 1e3  # condition number up to which a factor in the Chebyshev basis costs no accuracy that matters
+SAMPLES_PER_BLOCK = 8192  # samples whose basis functions stay in the processor's cache
+MIN_SAMPLES_FOR_BLOCKS = 8 * SAMPLES_PER_BLOCK  # samples from which blocks are faster than Lanczos
+ROUNDING_OF_PROJECTION = (
+    8 * np.finfo(float).eps
+)  # what rounding leaves of a vector, once its part in a span is subtracted
+MAX_CONDITION_TO_SQUARE = 10  # condition number of a basis that may be squared: 100 units of rounding
+MAX_CONDITION_OF_FACTOR = (
+    1e3  # condition number up to which a factor in the Chebyshev basis costs no accuracy that matters
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,13 @@ def gauss(samples: Samples, degree: int) -> Samples:
     if not samples.weights.min() > 0:  # what has no weight says nothing
         samples = _part(samples, samples.weights > 0, samples.floor)
     window = middle, half = _to_window(samples.x)
-    projection = _by_blocks(samples, window, degree) if samples.size >= MANY else None
-    if projection is None and samples.size > BLOCK:
+    projection = _by_blocks(samples, window, degree) if samples.size >= MIN_SAMPLES_FOR_BLOCKS else None
+    if projection is None and samples.size > SAMPLES_PER_BLOCK:
         # Part by part, so that rounding does not add up over long sums.
-        begins = range(0, samples.size, BLOCK)
-        parts = [_part(samples, slice(begin, begin + BLOCK), 0.0 if begin else samples.floor) for begin in begins]
+        begins = range(0, samples.size, SAMPLES_PER_BLOCK)
+        parts = [
+            _part(samples, slice(begin, begin + SAMPLES_PER_BLOCK), 0.0 if begin else samples.floor) for begin in begins
+        ]
         whole = replace(_union([gauss(part, degree) for part in parts]), total=samples.total, domain=samples.domain)
         return gauss(whole, degree)
     if projection is None:
@@ -72,7 +78,7 @@ def gauss(samples: Samples, degree: int) -> Samples:
     nodes = np.clip(nodes, -1, 1)  # rounding must not put them outside the samples, where T_k grows fast
     values, roots = projection.coefficients @ vectors, vectors[0]
     # A node whose weight is below rounding says nothing about a polynomial, but its part of y's norm belongs in the floor.
-    seen = np.abs(roots) > SPANNED
+    seen = np.abs(roots) > ROUNDING_OF_PROJECTION
     return replace(
         samples,
         x=middle + half * nodes[seen],
@@ -114,10 +120,10 @@ def _sum_of(chunk: Chunk, name: str) -> Samples:
     return Samples(x, y, weights, (float(x.min()), float(x.max())), name=name)
 
 
-def samples_for(source: Source, degree: int | None, seed: int = 0, progress: Progress | None = None) -> Samples:
+def samples_for(source: Source, degree: int | None, seed: int = 0, on_progress: OnProgress | None = None) -> Samples:
     """The samples of a source as `source.reduction` wants them for polynomials of this degree (None: no polynomial).
 
-    "auto" keeps the samples where a reduction would not make them fewer. `progress` is called with the fraction done.
+    "auto" keeps the samples where a reduction would not make them fewer. `on_progress` is called with the fraction done.
     """
     if degree is None and source.reduction == "gauss":
         raise InputError(
@@ -125,14 +131,14 @@ def samples_for(source: Source, degree: int | None, seed: int = 0, progress: Pro
         )
     notes: list[Dropped] = []
     if degree is None or source.reduction == "none":
-        samples = source.samples(seed, progress, notes.append)
+        samples = source.samples(seed, on_progress, notes.append)
     else:
-        chunks = source.chunks(seed, progress, notes.append)
+        chunks = source.chunks(seed, on_progress, notes.append)
         samples = reduce_chunks(chunks, degree, loss=source.loss, name=source.label)
         if source.reduction == "auto" and samples.total <= degree + 1:
             samples = source.samples(seed)
     domain = source.interval or samples.domain
-    return replace(samples, domain=domain, note=" ".join(map(str, notes)))
+    return replace(samples, domain=domain, note=" ".join(map(str, notes)), target=source.function)
 
 
 def _gathered(samples: Samples, points: np.ndarray) -> Samples:
@@ -181,7 +187,7 @@ def _by_lanczos(z: np.ndarray, y: np.ndarray, weights: np.ndarray, degree: int) 
         if k == degree:
             break
         beta = _orthogonalise(vector, basis[: k + 1])
-        if beta <= SPANNED:  # no direction is left: the measure has k + 1 points
+        if beta <= ROUNDING_OF_PROJECTION:  # no direction is left: the measure has k + 1 points
             rank = k + 1
             break
         jacobi[k, k + 1] = jacobi[k + 1, k] = beta
@@ -200,7 +206,7 @@ def _orthogonalise(vector: np.ndarray, basis: np.ndarray) -> float:
     (Kahan's criterion, Parlett 1980); return the norm of what is left.
     """
     before, left = np.inf, _norm(vector)
-    while SPANNED < left < 0.7 * before:
+    while ROUNDING_OF_PROJECTION < left < 0.7 * before:
         vector -= (basis @ vector) @ basis
         before, left = left, _norm(vector)
     return left
@@ -216,25 +222,27 @@ def _by_blocks(samples: Samples, window: tuple[float, float], degree: int) -> _P
 
     With T = Q R, "times z" is R X R^-1 in the orthonormal basis Q, X being the recurrence z T_j = (T_{j+1} + T_{|j-1|}) / 2.
     """
-    few = slice(None, None, -(-samples.size // BLOCK))
-    first_guess = _factor(_columns(samples, few, window, np.empty((degree + 3, BLOCK))))
+    few = slice(None, None, -(-samples.size // SAMPLES_PER_BLOCK))
+    first_guess = _factor(_columns(samples, few, window, np.empty((degree + 3, SAMPLES_PER_BLOCK))))
     if first_guess is None:
         return None
-    if np.linalg.cond(first_guess[:-1, :-1]) < ORTHOGONAL_ENOUGH:  # then only y has to be freed of what T explains
+    if (
+        np.linalg.cond(first_guess[:-1, :-1]) < MAX_CONDITION_TO_SQUARE
+    ):  # then only y has to be freed of what T explains
         explained = np.linalg.solve(first_guess[:-1, :-1], first_guess[:-1, -1])
         first_guess[:-1] = np.column_stack([np.eye(degree + 2), explained])
         unmix = np.linalg.inv(first_guess).T[-1:]
     else:
         unmix = np.linalg.inv(first_guess).T
     gram = np.zeros_like(first_guess)
-    room = np.empty((degree + 3, BLOCK))
-    for begin in range(0, samples.size, BLOCK):
-        columns = _columns(samples, slice(begin, begin + BLOCK), window, room)
+    room = np.empty((degree + 3, SAMPLES_PER_BLOCK))
+    for begin in range(0, samples.size, SAMPLES_PER_BLOCK):
+        columns = _columns(samples, slice(begin, begin + SAMPLES_PER_BLOCK), window, room)
         columns[-len(unmix) :] = unmix @ columns
         # The lower triangle is enough; and BLAS is slower at A A^T than at A B^T for matrices so flat.
         gram[:, :-1] += columns @ columns[:-1].T
         gram[-1, -1] += columns[-1] @ columns[-1]
-    if not np.linalg.cond(gram[:-1, :-1]) < WELL_CONDITIONED:
+    if not np.linalg.cond(gram[:-1, :-1]) < MAX_CONDITION_OF_FACTOR:
         return None
     try:
         factor = np.linalg.cholesky(gram).T @ first_guess
@@ -278,7 +286,7 @@ def _factor(columns: np.ndarray) -> np.ndarray | None:
     A y that is itself a polynomial of the degree leaves no residual; its place gets the size of rounding instead of zero.
     """
     factor = np.asarray(np.linalg.qr(columns.T, mode="r"))
-    if factor.shape[0] < columns.shape[0] or not np.linalg.cond(factor[:-1, :-1]) < WELL_CONDITIONED:
+    if factor.shape[0] < columns.shape[0] or not np.linalg.cond(factor[:-1, :-1]) < MAX_CONDITION_OF_FACTOR:
         return None
     rounding = np.finfo(float).eps * np.linalg.norm(columns, axis=1).max()
     factor[-1, -1] = max(abs(factor[-1, -1]), rounding)

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyexp.base.validation import InputError, finite_array, one_of, require
+from polyexp.base import InputError, finite_array, one_of, require
+from polyexp.problem.targets import Target
 
 __all__ = ["Array", "Chunk", "Data", "Samples"]
 
@@ -31,6 +32,7 @@ class Samples:
     x, y, weights: shape (N,). domain: the interval (low, high) that the samples stand for.
     total: how many samples these stand for; more than N where they have been reduced.
     note: what is to be said of them, such as rows that were left out.
+    target: the function that they are samples of, where it is known.
     """
 
     x: np.ndarray  # shape: (N,)
@@ -41,6 +43,7 @@ class Samples:
     name: str = "samples"
     total: int = 0
     note: str = ""
+    target: Target | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", self.total or self.x.size)

@@ -1,107 +1,19 @@
-"""What to approximate: a named function on a domain, and how it is sampled."""
+"""Samples of a function on an interval, drawn chunk by chunk."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from polyexp.base.component import Component
-from polyexp.base.validation import InputError, finite, number_list, one_of, require, whole
-from polyexp.problem.samples import Chunk, Samples
+from polyexp.base import finite, number_list, one_of, require, whole
+from polyexp.problem.samples import Chunk
+from polyexp.problem.source import SAMPLES_PER_CHUNK, OnDropped, OnProgress, Source
+from polyexp.problem.targets import TARGETS, Target
 
-__all__ = ["TARGETS", "Dropped", "Notice", "Problem", "Progress", "Source"]
+__all__ = ["SAMPLING", "Problem"]
 
 MAX_SAMPLES = 10**12  # a day at ten million samples a second
-CHUNK = 2**20  # samples drawn or read at a time: 24 MiB of x, y and weights
-
-TARGETS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "sin": np.sin,
-    "cos": np.cos,
-    "exp": np.exp,
-    "runge": lambda x: 1 / (1 + 25 * x * x),  # Runge (1901)
-    "gaussian": lambda x: np.exp(-x * x),
-    "abs": np.abs,
-}
-
-
-class Dropped(NamedTuple):
-    """Rows that were left out because a number was missing or of no use; as text, one sentence."""
-
-    name: str  # of the file
-    rows: int
-    of: int
-    first: int  # its row, counting from 1
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.rows} of {self.of} rows of {self.name} were dropped, the first is row {self.first} ({self.why})."
-
-
-Progress = Callable[[float], None]
-"""Called after each chunk with the fraction of all samples that is done."""
-Notice = Callable[[Dropped], None]
-"""Called after the last chunk if rows were left out."""
-
-
-@dataclass
-class Source(Component):
-    """Where samples come from, chunk by chunk, so that there may be more of them than memory holds.
-
-    loss: "mean" or "sum" of the squared residuals (each times its weight; the mean divides by the sum of weights).
-    reduction: "gauss" replaces the samples by the few weighted ones that give every polynomial of the model's degree the
-    same loss, "none" keeps them, "auto" reduces where that is exact and makes them fewer.
-    """
-
-    group: ClassVar[str] = "problem"
-
-    loss: str = field(default="mean", kw_only=True)
-    reduction: str = field(default="auto", kw_only=True)
-
-    def __post_init__(self) -> None:
-        one_of(self.key("loss"), self.loss, ("mean", "sum"))
-        one_of(self.key("reduction"), self.reduction, ("auto", "none", "gauss"))
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The domain where it is known beforehand; None means from the least to the greatest x."""
-        return None
-
-    @property
-    def label(self) -> str:
-        """What the samples are called where they are shown or recorded."""
-        return self.choice
-
-    @property
-    def at_least(self) -> int:
-        """A number of samples that is known without reading them."""
-        return 0
-
-    @property
-    def stamp(self) -> object:
-        """Something that changes when the samples do though the settings do not: a file's size and time."""
-        return None
-
-    def check(self) -> None:
-        """InputError where it is plain, without reading them all, that there are no samples."""
-
-    @abstractmethod
-    def chunks(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Iterator[Chunk]:
-        """All samples in chunks of bounded size; may be called again and then gives the same."""
-
-    def samples(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Samples:
-        """All samples at once; InputError where memory does not hold them."""
-        whole("seed", seed, 0, 2**32 - 1)
-        self.check()
-        try:
-            np.empty((3, self.at_least))  # fails at once where collecting them would fail after a long time
-            x, y, weights = (np.concatenate(one) for one in zip(*self.chunks(seed, progress, notice), strict=True))
-            return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
-        except MemoryError as error:
-            raise InputError(
-                f"{self.label} has more samples than memory holds: type `problem.reduction=auto`."
-            ) from error
 
 
 def _linspace(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
@@ -161,6 +73,11 @@ class Problem(Source, name="target"):
         return getattr(self.target, "__name__", "function") if callable(self.target) else str(self.target)
 
     @property
+    def function(self) -> Target:
+        """The target with its name; a function of the user's has no Taylor series that is known."""
+        return Target(self.choice, self.target) if callable(self.target) else TARGETS[self.target]
+
+    @property
     def at_least(self) -> int:
         """All of them."""
         return self.num_samples
@@ -175,15 +92,16 @@ class Problem(Source, name="target"):
         """The domain."""
         return self.domain[0], self.domain[1]
 
-    def chunks(self, seed: int = 0, progress: Progress | None = None, notice: Notice | None = None) -> Iterator[Chunk]:
+    def chunks(
+        self, seed: int = 0, on_progress: OnProgress | None = None, on_dropped: OnDropped | None = None
+    ) -> Iterator[Chunk]:
         """Draw the samples. Random ones come from streams of their own, so that they never move the initial values."""
         places, noises = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
-        function = self.target if callable(self.target) else TARGETS[self.target]
-        for begin in range(0, self.num_samples, CHUNK):
-            index = np.arange(begin, min(begin + CHUNK, self.num_samples), dtype=float)
+        for begin in range(0, self.num_samples, SAMPLES_PER_CHUNK):
+            index = np.arange(begin, min(begin + SAMPLES_PER_CHUNK, self.num_samples), dtype=float)
             with np.errstate(all="ignore"):  # what is not finite is refused below
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
-                y = np.broadcast_to(np.asarray(function(x.copy() if callable(self.target) else x), float), x.shape)
+                y = np.broadcast_to(np.asarray(self.function(x.copy() if callable(self.target) else x), float), x.shape)
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
             if self.noise:
@@ -191,5 +109,5 @@ class Problem(Source, name="target"):
                 wanted = "a number whose multiples are finite"
                 require(bool(np.isfinite(y).all()), self.key("noise"), wanted, self.noise)
             yield Chunk(x, y, np.broadcast_to(1.0, x.shape))
-            if progress:
-                progress((begin + x.size) / self.num_samples)
+            if on_progress:
+                on_progress((begin + x.size) / self.num_samples)

@@ -11,8 +11,8 @@ import numpy as np
 
 __all__ = [
     "COLOURS",
-    "HIGHEST",
-    "LOWEST",
+    "HIGHEST_ON_LOG",
+    "LOWEST_ON_LOG",
     "Figure",
     "Palette",
     "figure",
@@ -33,7 +33,7 @@ LABEL = 0.62  # inches from the y axis to its name: wide enough for 6 x 10^-1, a
 WIDTH = 6.0  # inches, of 100 pixels each in a pane of 600
 DPI = 150
 MAX_TITLE = 60  # letters
-LOWEST, HIGHEST = 1e-200, 1e200  # on a logarithmic axis; its ticks reach further, and must not overflow
+LOWEST_ON_LOG, HIGHEST_ON_LOG = 1e-200, 1e200  # on a logarithmic axis; its ticks reach further, and must not overflow
 
 
 class Palette:
@@ -101,7 +101,7 @@ def legend(ax: Any, columns: int = 4) -> None:
 def log_axis(ax: Any, *curves: np.ndarray, otherwise: str) -> bool:
     """A logarithmic y axis around what these curves have above zero; where there are none, a sentence instead, and False."""
     shown = np.concatenate([np.ravel(curve) for curve in curves])
-    shown = shown[(shown > LOWEST) & (shown < HIGHEST)]
+    shown = shown[(shown > LOWEST_ON_LOG) & (shown < HIGHEST_ON_LOG)]
     if not shown.size:
         ax.text(0.5, 0.5, otherwise, transform=ax.transAxes, ha="center", fontsize=10)
         ax.set_yticks([])

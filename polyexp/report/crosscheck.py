@@ -9,7 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from polyexp.crosscheck.driver import TOLERANCE, Crosscheck, Formulation, Promise
+from polyexp.crosscheck import TOLERANCE, Crosscheck, Formulation, Promise
 
 __all__ = ["crosscheck_lines", "crosscheck_table", "crosscheck_verdict", "write_crosscheck"]
 

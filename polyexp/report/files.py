@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.exact.prediction import Forecast
-from polyexp.exact.quadratic import hessian_eigenvalues
-from polyexp.fitting.driver import History, Result
+from polyexp.exact import Forecast, hessian_eigenvalues
+from polyexp.fitting import History, Result
 
 __all__ = ["write"]
 

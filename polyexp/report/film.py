@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.exact.prediction import Forecast
-from polyexp.fitting.driver import Outcome, Result
+from polyexp.exact import Forecast
+from polyexp.fitting import Outcome, Result
 from polyexp.report.axes import Palette, thinned
-from polyexp.report.figures.fit import Scene, grid, logarithmic, subject
+from polyexp.report.figures import Scene
+from polyexp.report.figures.curves import grid, logarithmic, subject
 from polyexp.report.sentences import rate
 
 __all__ = ["film", "write_page"]
 
-FRAMES = 60
-CURVE = 240  # points of a curve; fewer than in a picture, as there is one for each frame
-WITHIN = 3.0  # the axis reaches so many heights of the target beyond it
-MILLISECONDS = 120  # a frame
+MAX_FRAMES = 60
+CURVE_POINTS = 240  # points of a curve; fewer than in a picture, as there is one for each frame
+MAX_HEIGHTS = 3.0  # the axis reaches so many heights of the target beyond it
+FRAME_MILLISECONDS = 120  # a frame
 
-FRAME = """<!DOCTYPE html>
+PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -48,7 +49,7 @@ def write_page(folder: Path, result: Result, known: Forecast, shown: Scene) -> P
         config={"displaylogo": False, "responsive": True},
         div_id="film",
     )
-    path.write_text(FRAME.format(title=html.escape(f"polyexp: {subject(result)}"), film=inside), encoding="utf-8")
+    path.write_text(PAGE.format(title=html.escape(f"polyexp: {subject(result)}"), film=inside), encoding="utf-8")
     return path
 
 
@@ -57,7 +58,7 @@ def film(result: Result, known: Forecast, shown: Scene) -> Any:
     from plotly.graph_objects import Figure, Frame
 
     steps, params, losses = _moments(result)
-    x = grid(result)[thinned(grid(result).size, CURVE)]
+    x = grid(result)[thinned(grid(result).size, CURVE_POINTS)]
     with np.errstate(all="ignore"):
         curves = _shown(result.model(params, x))
     still = _still(result, shown, x)
@@ -76,12 +77,12 @@ def film(result: Result, known: Forecast, shown: Scene) -> Any:
 
 
 def _moments(result: Result) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Updates taken, parameters after them and their loss, at no more than `FRAMES` moments from the start to the end.
+    """Updates taken, parameters after them and their loss, at no more than `MAX_FRAMES` moments from the start to the end.
 
     # shape: (F,), (F, K), (F,)
     """
     history = result.history
-    some = thinned(history.step.size, FRAMES - 1)
+    some = thinned(history.step.size, MAX_FRAMES - 1)
     steps = np.concatenate([[0], history.step[some]])
     params = np.vstack([result.initial, history.params[some]])
     with np.errstate(all="ignore"):
@@ -183,7 +184,7 @@ def _range(result: Result, shown: Scene) -> list[float]:
     low, high = float(y.min()), float(y.max())
     height = (high - low) or max(1.0, abs(high))
     curve = _shown(result(grid(result)))
-    near = curve[np.isfinite(curve) & (curve > low - WITHIN * height) & (curve < high + WITHIN * height)]
+    near = curve[np.isfinite(curve) & (curve > low - MAX_HEIGHTS * height) & (curve < high + MAX_HEIGHTS * height)]
     low, high = min(low, near.min(initial=low)), max(high, near.max(initial=high))
     margin = 0.25 * ((high - low) or 1.0)
     return [float(low - margin), float(high + margin)]
@@ -196,7 +197,11 @@ def _slider(steps: np.ndarray) -> dict[str, Any]:
 
 
 def _buttons() -> dict[str, Any]:
-    on = {"frame": {"duration": MILLISECONDS, "redraw": False}, "transition": {"duration": 0}, "fromcurrent": True}
+    on = {
+        "frame": {"duration": FRAME_MILLISECONDS, "redraw": False},
+        "transition": {"duration": 0},
+        "fromcurrent": True,
+    }
     off = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
     buttons = [
         {"label": "Play", "method": "animate", "args": [None, on]},

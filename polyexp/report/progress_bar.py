@@ -24,11 +24,11 @@ from polyexp.report.stream import Stream
 
 __all__ = ["FitBar", "Jobs", "Pace", "bar", "fit_status", "has_bars", "jobs_line"]
 
-OFTEN = 0.1  # seconds between two renewals
-SHARE = 0.01  # of the time, at most, for showing
-PATIENCE = 0.5  # seconds that a fit takes before there is a bar
-WIDE = 80  # columns of a terminal that has room
-NEVER_SEEN = timedelta(days=99)
+MIN_SECONDS_BETWEEN = 0.1  # seconds between two renewals
+MAX_SHARE_OF_TIME = 0.01  # of the time, at most, for showing
+SECONDS_BEFORE_BAR = 0.5  # seconds that a fit takes before there is a bar
+WIDE_COLUMNS = 80  # columns of a terminal that has room
+MAX_TIME_LEFT = timedelta(days=99)
 
 
 def has_bars(console: Console) -> bool:
@@ -73,7 +73,7 @@ class Pace:
             yield
         finally:
             ended = self._clock()
-            self._next = ended + max(OFTEN, (ended - began) / SHARE)
+            self._next = ended + max(MIN_SECONDS_BETWEEN, (ended - began) / MAX_SHARE_OF_TIME)
 
 
 class FitBar:
@@ -87,7 +87,7 @@ class FitBar:
     def show(self, step: int, loss: float) -> None:
         """Renew the bar; it appears once a fit has taken half a second."""
         seconds = self._clock() - self._began
-        if seconds < PATIENCE:
+        if seconds < SECONDS_BEFORE_BAR:
             return
         if self._live is None:
             # Nothing is refreshed behind our back: a thread would take its time from the fit.
@@ -95,7 +95,7 @@ class FitBar:
                 console=self._console, auto_refresh=False, transient=True, redirect_stderr=sys.stderr.isatty()
             )
             self._live.start()
-        status, width = fit_status(step, self._steps, loss, seconds), 20 if self._console.width >= WIDE else 6
+        status, width = fit_status(step, self._steps, loss, seconds), 20 if self._console.width >= WIDE_COLUMNS else 6
         self._live.update(_row(step, self._steps, status, width), refresh=True)
 
     def close(self) -> None:
@@ -108,9 +108,9 @@ class FitBar:
 def fit_status(step: int, steps: int, loss: float, seconds: float) -> str:
     """`loss 84.37  21000 steps/s  0:00:12 left`, after so many seconds."""
     rate = step / seconds
-    left = timedelta(seconds=round(min((steps - step) / rate, NEVER_SEEN.total_seconds())))
+    left = timedelta(seconds=round(min((steps - step) / rate, MAX_TIME_LEFT.total_seconds())))
     shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
-    return f"loss {loss:.4g}  {shown} steps/s  {left if left < NEVER_SEEN else 'very long'} left"
+    return f"loss {loss:.4g}  {shown} steps/s  {left if left < MAX_TIME_LEFT else 'very long'} left"
 
 
 def _row(step: int, steps: int, status: str, width: int) -> Table:

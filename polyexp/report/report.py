@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from polyexp.base.component import Component
-from polyexp.base.validation import one_of
-from polyexp.exact.prediction import Forecast
-from polyexp.fitting.driver import Result
-from polyexp.problem.sampling import Source
-from polyexp.report.figures.fit import draw, scene
+from polyexp.base import Component, one_of
+from polyexp.exact import Forecast
+from polyexp.fitting import Result
+from polyexp.problem import Source
+from polyexp.report.figures import draw, scene
 from polyexp.report.film import write_page
 
 __all__ = ["Report"]

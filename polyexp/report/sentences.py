@@ -1,51 +1,25 @@
 """A run in words and numbers, as plain text or Markdown."""
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import numpy as np
 
-from polyexp.exact.prediction import Forecast, alternative
-from polyexp.exact.quadratic import quadratic_of
-from polyexp.exact.rates import at_most
-from polyexp.fitting.driver import Look, Outcome, Result
-from polyexp.model import LegendreSeries
+from polyexp.exact import Forecast, alternative, at_most
+from polyexp.fitting import Look, Outcome, Result
 from polyexp.optimizer import Momentum
 
 __all__ = [
     "advice",
-    "best_power_series",
     "coefficients",
-    "description",
     "ending",
     "headline",
     "judgement",
-    "learned",
     "loss_line",
     "mode_rows",
     "outlook",
     "rate",
-    "taylor_coefficients",
     "verdict",
 ]
 
-CLOSE = 1e-2  # a loss this part above the best possible one is as good as the best
-
-MAX_ROWS, MAX_FORMULA = 40, 3000  # of a description, which MLflow cuts at 8000 letters
-
-
-def _inverse_factorial(k: int) -> float:
-    return math.exp(-math.lgamma(k + 1)) if k > 170 else 1 / math.factorial(k)
-
-
-TAYLOR: Mapping[str, Callable[[int], float]] = {
-    "sin": lambda k: (0, 1, 0, -1)[k % 4] * _inverse_factorial(k),
-    "cos": lambda k: (1, 0, -1, 0)[k % 4] * _inverse_factorial(k),
-    "exp": _inverse_factorial,
-    "runge": lambda k: 0.0 if k % 2 else (-25.0) ** (k // 2) if k < 400 else math.nan,
-    "gaussian": lambda k: 0.0 if k % 2 else (-1) ** (k // 2) * _inverse_factorial(k // 2),
-}
+CLOSE_TO_BEST = 1e-2  # a loss this part above the best possible one is as good as the best
 
 
 def headline(result: Result) -> str:
@@ -164,17 +138,7 @@ def advice(known: Forecast, *, rate_alone: bool = False) -> list[str]:
 
 def _close(known: Forecast) -> float:
     scale = float(known.samples.loss(np.zeros_like(known.samples.y)))
-    return max(CLOSE * (known.lowest or 0), float(np.finfo(float).eps) * scale)
-
-
-def description(result: Result, known: Forecast) -> str:
-    """The run's page in MLflow, in Markdown: the formula, a paragraph on how good it is, and what was learned beside what
-    is best.
-    """
-    formula = headline(result)
-    if len(formula) > MAX_FORMULA:
-        formula = f"{formula[:MAX_FORMULA]} ..."
-    return "\n\n".join([f"`{formula}`", judgement(result, known), *learned(result)])
+    return max(CLOSE_TO_BEST * (known.lowest or 0), float(np.finfo(float).eps) * scale)
 
 
 def judgement(result: Result, known: Forecast) -> str:
@@ -183,64 +147,3 @@ def judgement(result: Result, known: Forecast) -> str:
     if known.final_loss is not None and float(result.excess) > _close(known):
         sentences.insert(2, f"The slowest mode needs {_slowest(known)} steps.")
     return " ".join([*sentences, f"{result.outcome.name}: {ending(result, known)}"])
-
-
-def learned(result: Result) -> list[str]:
-    """Markdown tables: the parameters beside their optimum, and the coefficients in x beside the best polynomial's and the
-    target's Taylor series about 0. They are one table for a power series, whose parameters are those coefficients.
-    """
-    degree = result.model.polynomial_degree
-    series = np.empty(0) if degree is None else result.power_series
-    best = best_power_series(result)
-    taylor = None if degree is None else taylor_coefficients(result.samples.name, degree)
-    names = [f"x^{k}" for k in range(series.size)]
-    optimum = None if result.quadratic is None else result.quadratic.optimum
-    if np.array_equal(series, result.params):
-        table = {"learned": result.params, "optimum": best if optimum is None else optimum}
-        return [_table("parameter", list(result.model.param_names), table | {_about_zero(result): taylor}, MAX_ROWS)]
-    half = MAX_ROWS // 2
-    tables = [_table("parameter", list(result.model.param_names), {"learned": result.params, "optimum": optimum}, half)]
-    if names:
-        table = {"learned": series, "best": best, _about_zero(result): taylor}
-        tables.append(_table("power of x", names, table, half))
-    return tables
-
-
-def _about_zero(result: Result) -> str:
-    return f"Taylor series of {result.samples.name}"
-
-
-def _table(head: str, names: list[str], columns: Mapping[str, Any], most: int) -> str:
-    """A Markdown table of numbers, of no more rows than `most`; without the columns that are None."""
-    known = {name: values for name, values in columns.items() if values is not None}
-    heads = [head, *known]
-    rows = [
-        [name, *(f"{value:.10g}" for value in row)]
-        for name, row in zip(names, zip(*known.values(), strict=True), strict=True)
-    ]
-    if len(rows) > most:
-        rows[most:] = [["...", *("" for _ in known)]]
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def best_power_series(result: Result) -> np.ndarray | None:  # shape: (degree + 1,)
-    """The coefficients in x of the best polynomial of the model's degree; None where there is none, or none is known."""
-    degree = result.model.polynomial_degree
-    if degree is None:
-        return None
-    linear = result.quadratic is not None
-    best = result.model if linear else LegendreSeries(degree=degree).on(result.samples.domain)
-    quadratic = result.quadratic if linear else quadratic_of(best, result.samples)
-    with np.errstate(all="ignore"):
-        return None if quadratic is None else best.power_series(quadratic.optimum)
-
-
-def taylor_coefficients(name: str, degree: int) -> np.ndarray | None:  # shape: (degree + 1,)
-    """Those of a named target's Taylor series about 0, by ascending power; None for a target without one.
-
-    sin x = x - x^3/3! + ..., cos x = 1 - x^2/2! + ..., e^x = 1 + x + x^2/2! + ..., 1/(1 + 25 x^2) = 1 - 25 x^2 + ...,
-    e^(-x^2) = 1 - x^2 + x^4/2! - ...
-    """
-    coefficient = TAYLOR.get(name)
-    return None if coefficient is None else np.array([coefficient(k) for k in range(degree + 1)])

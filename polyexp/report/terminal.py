@@ -11,15 +11,15 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment, Segments
 from rich.table import Table
 
-from polyexp.exact.prediction import Forecast
-from polyexp.fitting.driver import Look, Outcome, Result
+from polyexp.exact import Forecast
+from polyexp.fitting import Look, Outcome, Result
 from polyexp.report.progress_bar import FitBar, Pace, has_bars
 from polyexp.report.sentences import advice, coefficients, ending, headline, loss_line, mode_rows, outlook, verdict
 from polyexp.report.stream import Stream
 
 __all__ = ["Terminal"]
 
-PIPE = 120  # letters of a line
+PIPE_COLUMNS = 120  # letters of a line
 
 
 class Terminal:
@@ -28,7 +28,7 @@ class Terminal:
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
         self._log = (folder / "polyexp.log").open("a")
         self._errors = Stream(stderr=True)
-        self._outputs = [Stream(quiet=quiet, width=_pipe()), Console(file=self._log, width=PIPE)]
+        self._outputs = [Stream(quiet=quiet, width=_pipe()), Console(file=self._log, width=PIPE_COLUMNS)]
         self._bar: FitBar | None = None
         self._pace, self._held = Pace(), list[str]()
 
@@ -131,7 +131,7 @@ class Terminal:
 
 def _pipe() -> int | None:
     """The width of what is read by a program; None where a terminal, or the user, knows better."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
 
 
 def _count(number: int, noun: str) -> str:

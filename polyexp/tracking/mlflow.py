@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from polyexp.base.validation import InputError, require
-from polyexp.exact.prediction import Forecast
-from polyexp.fitting.driver import Look, Result
+from polyexp.base import InputError, require
+from polyexp.exact import Forecast
+from polyexp.fitting import Look, Result
 from polyexp.report import description
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.store import Store, default_uri, open_store, without_password
 from polyexp.tracking.tracker import About, Record, Tracker, derived_params, final_metrics, look_metrics
-from polyexp.tracking.view import PLAIN, arrange, of_sweep
+from polyexp.tracking.view import ALL_RUNS, arrange, of_sweep
 
 __all__ = ["MLflow"]
 
@@ -105,7 +105,7 @@ class MLflowRecord(Record):
         self._client.log_inputs(run_id, [_dataset(result)])
         for file in files:
             self._client.log_artifact(run_id, str(file))
-        self._pages = arrange(self._client, self._store.ui, self._experiment, PLAIN)
+        self._pages = arrange(self._client, self._store.ui, self._experiment, ALL_RUNS)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

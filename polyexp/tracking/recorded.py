@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base.component import Component
-from polyexp.base.validation import InputError, nearest, require
+from polyexp.base import Component, InputError, nearest, require
 from polyexp.model import Model
 from polyexp.tracking.store import Store, without_password
 
 __all__ = ["RecordedRun", "RecordedRuns", "Selection", "fitted"]
 
-LEAST_LETTERS = 6  # of an id
-NUMBER = re.compile(r"\d+(e\d+)?e?")  # 8e511057 on a command line is infinity
-PAGE = 1000  # runs asked for at a time
+MIN_CHARACTERS = 6  # of an id
+READS_AS_NUMBER = re.compile(r"\d+(e\d+)?e?")  # 8e511057 on a command line is infinity
+RUNS_PER_PAGE = 1000  # runs asked for at a time
 HAS_RESULT = "tags.`polyexp.outcome` != ''"  # this tag is written with the result, and by nothing else
-COMPARISON = "comparison"  # polyexp.kind of a record that is no fit
+KIND_COMPARISON = "comparison"  # polyexp.kind of a record that is no fit
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class RecordedRun:
     @property
     def label(self) -> str:
         """The first letters of the id, enough to type it again: eight, or more where these would be read as a number."""
-        return next((self.id[:n] for n in range(8, 33) if not NUMBER.fullmatch(self.id[:n])), self.id)
+        return next((self.id[:n] for n in range(8, 33) if not READS_AS_NUMBER.fullmatch(self.id[:n])), self.id)
 
     @property
     def outcome(self) -> str | None:
@@ -66,7 +65,7 @@ class RecordedRun:
         return self
 
     def _why_not(self) -> str:
-        if self.tags.get("polyexp.kind") == COMPARISON:
+        if self.tags.get("polyexp.kind") == KIND_COMPARISON:
             return ": it is a comparison"
         return f" yet: it is {self.status}" if self.status in ("RUNNING", "SCHEDULED") else f": it is {self.status}"
 
@@ -103,8 +102,8 @@ class RecordedRuns:
 
     def by_id(self, word: str, key: str) -> RecordedRun:
         """The run whose id begins with `word`; InputError, about `key`, where there is none, or more than one."""
-        wanted = f"a run's id, or its first {LEAST_LETTERS} or more letters"
-        if not re.fullmatch(f"[0-9a-f]{{{LEAST_LETTERS},32}}", word):
+        wanted = f"a run's id, or its first {MIN_CHARACTERS} or more letters"
+        if not re.fullmatch(f"[0-9a-f]{{{MIN_CHARACTERS},32}}", word):
             hint = f""" An id that reads as a number needs quotes of its own: "{key}='...'".""" if _reads(word) else ""
             raise InputError(f"`{key}` must be {wanted}, got {word!r}.{hint}")
         found = self._client.search_runs(self._all_experiments(), f"attributes.run_id LIKE '{word}%'", max_results=2)
@@ -127,7 +126,7 @@ class RecordedRuns:
         shows it.
         """
         experiment_id = self.store.experiment_id(f"{self.experiment_name} comparisons")
-        run = self._client.create_run(experiment_id, tags={"polyexp.kind": COMPARISON, **tags}, run_name=name)
+        run = self._client.create_run(experiment_id, tags={"polyexp.kind": KIND_COMPARISON, **tags}, run_name=name)
         self.attach(run.info.run_id, files)
         self._client.set_terminated(run.info.run_id)
         return [f"Recorded as {name} ({run.info.run_id})", *self.store.pages(experiment_id, run.info.run_id)]
@@ -154,7 +153,7 @@ class RecordedRuns:
         from mlflow.exceptions import MlflowException
 
         experiment = self._client.get_experiment_by_name(self.experiment_name)
-        token, page = None, min(PAGE, selection.last or PAGE)
+        token, page = None, min(RUNS_PER_PAGE, selection.last or RUNS_PER_PAGE)
         try:
             while experiment and token != "":
                 found = self._client.search_runs(

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from polyexp.base.validation import InputError
+from polyexp.base import InputError
 
 __all__ = ["Store", "default_uri", "open_store", "without_password"]
 

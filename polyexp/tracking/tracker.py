@@ -11,10 +11,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyexp.base.component import Component
-from polyexp.base.validation import InputError
-from polyexp.exact.prediction import Forecast
-from polyexp.fitting.driver import Look, Result
+from polyexp.base import Component, InputError
+from polyexp.exact import Forecast
+from polyexp.fitting import Look, Result
 from polyexp.tracking.recorded import RecordedRuns
 
 __all__ = ["About", "Record", "Tracker", "derived_params", "final_metrics", "look_metrics"]

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["PLAIN", "View", "arrange", "decoded", "encoded", "links", "of_sweep"]
+__all__ = ["ALL_RUNS", "View", "arrange", "decoded", "encoded", "links", "of_sweep"]
 
 TAG = "mlflow.sharedViewState."
-PLAIN_KEY, SWEEP_KEY = "polyexp", "polyexp-sweep-"
+ALL_RUNS_KEY, SWEEP_KEY = "polyexp", "polyexp-sweep-"
 SWEEPS_KEPT = 20  # every reader of an experiment reads all of its tags
 MAX_SETTINGS = 8  # columns that fit beside the losses
-RUNS = 30  # that a chart draws
-LOSSES = ("metrics.`loss/final`", "metrics.`loss/final_excess`", "tags.`polyexp.outcome`")
+RUNS_PER_CHART = 30  # that a chart draws
+LOSS_COLUMNS = ("metrics.`loss/final`", "metrics.`loss/final_excess`", "tags.`polyexp.outcome`")
 CHOICE_WIDTHS = {"problem": 85, "model": 130, "loop": 125, "optimizer": 130}
 NAME_WIDTH, LOSS_WIDTH, EXCESS_WIDTH, OUTCOME_WIDTH, DATE_WIDTH = 210, 90, 120, 115, 140  # pixels
-USUAL = (
+USUAL_SETTINGS = (
     "problem",
     "model",
     "model.degree",
@@ -57,7 +57,7 @@ class View:
         widths = _widths(self.settings, settings_first=self.by_loss)
         return {
             "searchFilter": self.search,
-            "orderByKey": LOSSES[0] if self.by_loss else "attributes.start_time",
+            "orderByKey": LOSS_COLUMNS[0] if self.by_loss else "attributes.start_time",
             "orderByAsc": self.by_loss,
             "startTime": "ALL",
             "lifecycleFilter": "Active",
@@ -80,12 +80,12 @@ class View:
         }
 
 
-PLAIN = View(PLAIN_KEY, "polyexp: all runs", "Beside other runs", USUAL)
+ALL_RUNS = View(ALL_RUNS_KEY, "polyexp: all runs", "Beside other runs", USUAL_SETTINGS)
 
 
 def of_sweep(sweep: str, varying: Sequence[str]) -> View:
     """The view of one sweep's runs with the settings that vary in it, the best runs first."""
-    settings = tuple(varying[:MAX_SETTINGS]) or USUAL
+    settings = tuple(varying[:MAX_SETTINGS]) or USUAL_SETTINGS
     search = f'tags.`polyexp.sweep` = "{sweep}"'
     name = f"polyexp: sweep {sweep}"
     return View(f"{SWEEP_KEY}{sweep}", name, "The runs of this sweep", settings, search, by_loss=True)
@@ -108,7 +108,9 @@ def links(client: Any, ui: str) -> list[str]:
     """A line for each experiment that has a view of all runs; none where the store has no such experiment yet."""
     found = client.search_experiments()
     return [
-        f"{one.name}: {_page(ui, one)}&viewStateShareKey={PLAIN.key}" for one in found if TAG + PLAIN.key in one.tags
+        f"{one.name}: {_page(ui, one)}&viewStateShareKey={ALL_RUNS.key}"
+        for one in found
+        if TAG + ALL_RUNS.key in one.tags
     ]
 
 
@@ -117,7 +119,7 @@ def _page(ui: str, experiment: Any) -> str:
 
 
 def _save(client: Any, experiment: Any, view: View) -> None:
-    tags = {key: value for key, value in experiment.tags.items() if key.startswith(TAG + PLAIN_KEY)}
+    tags = {key: value for key, value in experiment.tags.items() if key.startswith(TAG + ALL_RUNS_KEY)}
     if not _same(tags.get(TAG + view.key), view):
         client.set_experiment_tag(experiment.experiment_id, TAG + view.key, encoded(view))
         for key in _outdated(tags):
@@ -153,7 +155,7 @@ def _outdated(tags: dict[str, str]) -> list[str]:
 
 def _widths(settings: Sequence[str], *, settings_first: bool) -> dict[str, int]:
     """The columns from left to right, with their widths in pixels; of a sweep, what differs comes right after the loss."""
-    loss, excess, outcome = LOSSES
+    loss, excess, outcome = LOSS_COLUMNS
     params = {f"params.`{key}`": _width(key) for key in settings}
     ends = {excess: EXCESS_WIDTH, outcome: OUTCOME_WIDTH}
     middle = params | ends if settings_first else ends | params
@@ -193,7 +195,7 @@ def _charts(settings: Sequence[str]) -> list[dict[str, Any]]:
 def _chart(kind: str, metric: str | None, **more: Any) -> dict[str, Any]:
     name = f"polyexp-{kind}-{metric}"
     common = {"uuid": name, "type": kind, "metricSectionId": "polyexp", "deleted": False, "isGenerated": False}
-    return {**common, "runsCountToCompare": RUNS, **({"metricKey": metric} if metric else {}), **more}
+    return {**common, "runsCountToCompare": RUNS_PER_CHART, **({"metricKey": metric} if metric else {}), **more}
 
 
 def _line(metric: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 import polyexp as p
-from polyexp.base.component import Component
+from polyexp.base import Component
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, and torch sees none here")
 DOMAIN = (-2.0, 3.0)

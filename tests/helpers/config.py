@@ -3,7 +3,8 @@
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from polyexp.cli.composition import conf_dir, prepare
+from polyexp.cli.composition import prepare
+from polyexp.cli.configs import conf_dir
 
 
 def composed(*overrides: str) -> DictConfig:

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from polyexp import InputError
-from polyexp.problem.files.data_file import DataFile
+from polyexp.problem import DataFile
 
 X = np.array([0.1, -2.5e-308, 1e300, 5e-324, -0.0])
 Y = np.array([1 / 3, 2.0, 3.0, -1e-5, 1.7976931348623157e308])

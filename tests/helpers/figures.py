@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 import polyexp as p
-from polyexp.exact.prediction import forecast
+from polyexp.exact import forecast
 from polyexp.model import degree_in_x
-from polyexp.problem.reduction import samples_for
-from polyexp.report.figures.fit import scene
+from polyexp.problem import samples_for
+from polyexp.report.figures import scene
 
 AUTO = p.GradientDescent("auto")
 QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2", "quiet=true")

@@ -1,3 +1,5 @@
-"""Samples from files."""
+"""Samples from files, a module for each format."""
 
-__all__: list[str] = []
+from polyexp.problem.files.data_file import DataFile
+
+__all__ = ["DataFile"]

@@ -11,9 +11,10 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
-from polyexp.base.validation import InputError
+from polyexp.base import InputError
 from polyexp.cli import composition
-from polyexp.experiment.experiment import varying
+from polyexp.cli.configs import outside_configs
+from polyexp.experiment import varying
 from polyexp.report.progress_bar import Jobs
 
 SILENT = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
@@ -64,5 +65,5 @@ class OutsideConfigs(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Append them, so that polyexp's own options come first."""
-        for name, folder in composition.outside_configs().items():
+        for name, folder in outside_configs().items():
             search_path.append(provider=name, path=f"file://{folder}")

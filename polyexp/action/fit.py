@@ -1,0 +1,21 @@
+"""Fit the model, report and record the run."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from polyexp.action.action import Action
+from polyexp.experiment import Experiment, Job
+from polyexp.experiment.run import run
+
+__all__ = ["Fit"]
+
+
+@dataclass
+class Fit(Action, name="fit"):
+    """Fit the model, report and record the run."""
+
+    records: ClassVar[bool] = True
+
+    def __call__(self, experiment: Experiment, job: Job) -> float:
+        """The final loss."""
+        return float(run(experiment, job).loss)

@@ -1,0 +1,45 @@
+"""The page that `--help` prints."""
+
+import textwrap
+from functools import partial
+
+import polyexp.action.action  # noqa: F401  (defining a component registers it)
+from polyexp.cli.configs import choices
+from polyexp.experiment import GROUPS
+
+__all__ = ["help_page"]
+
+
+def help_page() -> str:
+    """What `--help` prints."""
+    hanging = partial(textwrap.fill, width=118, subsequent_indent=" " * 13, break_on_hyphens=False)
+    groups = "\n".join(hanging(f"  {group:<11}{', '.join(choices(group))}") for group in (*GROUPS, "experiment"))
+    return f"""polyexp fits polynomial expansions by gradient descent and records every run in MLflow.
+
+  python -m polyexp [group=choice ...] [group.setting=value ...]
+
+Groups and their choices:
+{groups}
+
+Each choice has settings of its own (`python -m polyexp model=legendre --cfg job` shows them all with their values),
+and there are two more: seed (0) and quiet (false).
+
+Examples:
+  python -m polyexp                                          the default: a power series of degree 7 fitted to sin(x)
+  python -m polyexp model=legendre loop=autograd             another model, another source of the gradient
+  python -m polyexp backend=numpy loop.steps=10000           NumPy, more steps
+  python -m polyexp experiment=notebook/numpy                a named experiment; its values can be changed as well
+  python -m polyexp model.initial=[0,0,0,0] model.degree=3   initial values of your own
+  python -m polyexp -m loop=manual,autograd seed=0,1,2       a sweep: all six combinations
+  python -m polyexp tracking=none                            without MLflow
+  python -m polyexp action=compare                           the last ten runs side by side
+  python -m polyexp action=export action.run=1a2b3c4d        the polynomial of a run as C (or action.format=python, ...)
+
+Results go to outputs/: a folder for each run, and the MLflow store (`make ui` opens it).
+
+  -m, --multirun           sweep over comma-separated values
+  -c job, --cfg job        print the configuration and stop
+  --info defaults          print how it was composed
+  -sc install=bash         print the shell completion: eval "$$(polyexp -sc install=bash)"
+  --hydra-help             Hydra's own options
+"""

@@ -1,0 +1,93 @@
+"""What is wrong with what the user typed, in one sentence."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import fields
+from types import UnionType
+from typing import Any, get_args
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+import polyexp.action.action  # noqa: F401  (defining a component registers it)
+from polyexp.base import Component, InputError, nearest
+from polyexp.cli.configs import choices
+from polyexp.experiment import Config, unknown_key
+
+__all__ = ["USER_ERRORS", "explain"]
+
+USER_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)  # an InputError is a ValueError
+KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    list[float]: "a list of numbers",
+    list[str]: "a list: [a,b]",
+}
+# What Hydra and OmegaConf say, and what is said instead.
+REPHRASED = {
+    r"Config group override must be|Merge error": "A group takes one choice, by its name; `python -m polyexp --help` "
+    "lists them.",
+    r"Ambiguous value for argument '(.*)'": r"`\1` lists several values: type -m in front for a sweep, or [...] around "
+    "them for a list.",
+    r"Key 'experiment' not in 'Config'": "The file must begin with the line `# @package _global_`.",
+}
+
+
+def explain(error: Exception) -> str:
+    """One sentence for anything that can be wrong with what the user typed, or wrote into a config of their own."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+        return _unknown_choice(str(error.missing_cfg_file), error.options or ())
+    if isinstance(error, OverrideParseException):
+        reasons = [line for line in error.message.splitlines() if line.startswith(("missing", "mismatched"))]
+        why = "".join(f" ({reason})" for reason in reasons[:1])
+        hint = "" if str(error.override).isascii() else """ Put quotes of its own around the value: key="'...'"."""
+        return f"`{error.override}` cannot be read as key=value{why}.{hint}"
+    if isinstance(error, YAMLError):
+        return f"A config file is not YAML: {' '.join(str(error).split())}."
+    text = f"{error}\n{error.__cause__ or ''}"
+    file = re.match(r"In '(?!schema/)(\S+)': \w+ raised", text)
+    return (f"In {file[1]}.yaml: " if file else "") + _rephrased(text)
+
+
+def _rephrased(text: str) -> str:
+    """Hydra's text, which names the override in its first line, followed by OmegaConf's, which may name the key."""
+    for pattern, words in REPHRASED.items():
+        if found := re.search(pattern, text):
+            return found.expand(words)
+    key = re.search(r"full_key: (\w[\w.]*)", text)
+    unknown = re.search(r"Could not override '(\S+)'", text)
+    if key and (unknown or re.search(r"Key '.*' (is )?not in ", text)):
+        return str(unknown_key(key[1]))
+    if unknown:
+        group, moved, _ = unknown[1].partition("@")
+        return f"A group stays where it is: type `{group}=...`." if moved else str(unknown_key(unknown[1]))
+    if key and "support deletion" in text:
+        return f"`{key[1]}` cannot be removed."
+    if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):
+        return _wrong_type(key[1], value[1] if value[1] is not None else value[2])
+    return next(line for line in text.splitlines() if line).rstrip(".:") + "."
+
+
+def _unknown_choice(path: str, options: Sequence[str]) -> str:
+    """For a config file `group/choice` that does not exist; a choice may have slashes, and so have these groups."""
+    nested = path.startswith(("hydra/", "schema/"))
+    group, _, word = path.rpartition("/") if nested else path.partition("/")
+    registered = [name for of, name in Component.registry if f"schema/{of}" == group]
+    allowed = choices(group) or list(options) or registered
+    if not allowed:
+        return str(unknown_key(group))
+    return f"`{group}` must be one of {', '.join(allowed)}, got {word!r}.{nearest(word, allowed)}"
+
+
+def _wrong_type(key: str, value: str) -> str:
+    group, _, name = key.rpartition(".")
+    owners: list[type[Any]] = [Config, *(cls for cls in Component.registry.values() if cls.group == group)]
+    types = [one.type for owner in owners for one in fields(owner) if one.name == name]
+    kinds = {kind for one in types for kind in (get_args(one) if isinstance(one, UnionType) else (one,))}
+    wanted = [words for kind, words in KINDS.items() if kind in kinds]
+    return f"`{key}` must be {wanted[0] if wanted else 'of another kind'}, got {value!r}."

@@ -1,0 +1,118 @@
+"""Every formulation that can run here, each held against the reference."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from polyexp.backend import Backend, NumPy
+from polyexp.base import Component
+from polyexp.crosscheck.differences import TOLERANCE, largest_difference, one_line
+from polyexp.crosscheck.reference import Reference
+from polyexp.device import CPU, CUDA, Device
+from polyexp.exact import quadratic_of
+from polyexp.fitting import History, fit, place
+from polyexp.loop import ClosedForm, Loop
+from polyexp.model import Model
+from polyexp.optimizer import Optimizer
+from polyexp.problem import Samples
+
+__all__ = ["Formulation", "formulations", "paths"]
+
+
+@dataclass(frozen=True)
+class Formulation:
+    """One way to solve the problem, and how far it is from the reference.
+
+    params, loss: largest differences over the steps looked at. gradient: at the first and at the last of the parameters.
+    All are relative: to the largest parameter (of the closed form: or the optimum's), to the loss (or the loss of y = 0, if
+    that is more), and to the gradient's largest terms. inf where it failed, and `note` says how; nan where rounding decides.
+    """
+
+    name: str
+    samples: int
+    params: float
+    loss: float
+    gradient: float
+    agrees: bool
+    note: str = ""
+
+
+def formulations(
+    model: Model, samples: Samples, optimizer: Optimizer, initial: np.ndarray, steps: int, reference: Reference
+) -> Iterator[Formulation]:
+    """Every formulation on these samples, each with its differences from the reference."""
+    quadratic = quadratic_of(model, samples)
+    for backend, device, loop in paths(steps, reference.every):
+
+        def run(backend: Backend = backend, device: Device = device, loop: Loop = loop) -> tuple[History, float]:
+            found = fit(samples, model, loop=loop, optimizer=optimizer, backend=backend, device=device, params=initial)
+            return found.history, _gradient_difference(model, samples, backend.on(device), loop, reference)
+
+        yield _formulation(f"{backend.choice} {loop.choice} {device}", samples, reference, run)
+    if quadratic and optimizer.damping(quadratic.eigenvalues, 1) is not None:
+
+        def jump() -> tuple[History, float]:
+            found = fit(samples, model, loop=ClosedForm(steps), optimizer=optimizer, backend=NumPy(), params=initial)
+            grad = (quadratic.eigenvalues * quadratic.coordinates(reference.at)) @ quadratic.modes.T
+            return found.history, largest_difference(grad - reference.gradient, reference.size[:, None])
+
+        optimum = float(np.abs(quadratic.optimum).max())  # what this one adds and subtracts
+        yield _formulation("closed_form", samples, reference, jump, optimum)
+
+
+def paths(steps: int, every: int) -> Iterator[tuple[Backend, CPU | CUDA, Loop]]:
+    """Every registered loop on every backend and device that offer what it needs and are here, in float64."""
+    backends = [cls(dtype="float64") for cls in _registered(Backend)]
+    loops = [cls(steps, every) for cls in _registered(Loop) if not cls.direct]
+    for backend in backends:
+        for device in (CPU(), CUDA()):
+            for loop in loops:
+                if {device.kind, *loop.needs} <= backend.offers and _is_here(device):
+                    yield backend, device, loop
+
+
+def _registered(base: Any) -> list[Any]:
+    return [cls for (group, _), cls in sorted(Component.registry.items()) if group == base.group]
+
+
+def _is_here(device: CPU | CUDA) -> bool:
+    if isinstance(device, CPU):
+        return True
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _formulation(
+    name: str, samples: Samples, reference: Reference, run: Callable[[], tuple[History, float]], known_to: float = 0.0
+) -> Formulation:
+    try:
+        with np.errstate(all="ignore"):
+            history, gradient = run()
+    except Exception as error:  # of a model or a plugin that is not ours; what is wrong with it is the result
+        return Formulation(name, samples.size, np.inf, np.inf, np.inf, False, one_line(error))
+    if not reference.step.size:
+        return Formulation(name, samples.size, np.nan, np.nan, gradient, gradient <= TOLERANCE)
+    _, here, there = np.intersect1d(reference.step, history.step, return_indices=True)
+    if not here.size or here[-1] != reference.step.size - 1:
+        return Formulation(name, samples.size, np.inf, np.inf, gradient, False, "It ended before the reference did.")
+    seen = replace(reference, step=reference.step[here], params=reference.params[here], loss=reference.loss[here])
+    params, loss = seen.params_difference(history.params[there], known_to), seen.loss_difference(history.loss[there])
+    agrees = max(params, loss) <= reference.tolerance and gradient <= TOLERANCE
+    return Formulation(name, samples.size, params, loss, gradient, agrees)
+
+
+def _gradient_difference(model: Model, samples: Samples, backend: Backend, loop: Loop, reference: Reference) -> float:
+    """Of both functions that a loop offers, at each of the two parameters and at both together."""
+    data = place(samples, model, backend)
+    functions = [lambda params: loop.value_and_gradient(model, data)(params)[1], loop.gradient(model, data)]
+    size = reference.size[:, None]
+    return max(
+        largest_difference(
+            backend.get(function(backend.put(reference.at[which]))) - reference.gradient[which], size[which]
+        )
+        for function in functions
+        for which in (0, 1, slice(None))
+    )
