@@ -40,14 +40,14 @@ def seconds(steps, log_every, term, quiet, folder):
     def look(seen):
         nonlocal showing
         entered = time.process_time()
-        terminal.look(seen)
+        terminal.snapshot(seen)
         showing += time.process_time() - entered
 
     began = time.process_time(), time.perf_counter()
     with Terminal(folder, quiet=quiet) as terminal:
         terminal.begin(known, backend.describe())
-        p.fit(samples, model, loop=loop, optimizer=RATE, backend=backend, look=look)
-        terminal.settle()
+        p.fit(samples, model, loop=loop, optimizer=RATE, backend=backend, observe=look)
+        terminal.close_bar()
     return time.process_time() - began[0], time.perf_counter() - began[1], showing
 
 

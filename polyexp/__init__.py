@@ -1,16 +1,34 @@
 """Polynomial expansions fitted by gradient descent: the same problem in several formulations, side by side.
 
-The names here do everything the command line does, without Hydra and without MLflow. Importing them imports neither
-torch nor mlflow.
+The names here do everything that `action=fit` does on the command line, without Hydra and without MLflow. Importing them
+imports neither torch nor mlflow. The parts of a fit are
+
+    problem     `Problem` and `DataFile` are sources (`Source`) of `Samples`; `gauss`, `merge` and `reduce_chunks` reduce them,
+    model       `PowerSeries`, `LegendreSeries`, `ChebyshevSeries`, `HermiteSeries`, `Legendre`: a `Model` each,
+    loop        `Manual`, `Autograd`, `CustomFunction`, `ClosedForm`: a `Loop` each,
+    optimizer   `GradientDescent`, `Momentum`, `Nesterov`, `RMSprop`, `Adam`: an `Optimizer` each,
+    backend     `NumPy` and `Torch`: a `Backend` each, and
+    device      `CPU`, `CUDA` and `Auto`: a `Device` each.
+
+`fit` makes a `Result` of them; `place`, `start` and `step` take single steps by hand.
+
+Example:
+    >>> import polyexp as p
+    >>> result = p.fit(p.Problem("exp", domain=[-1, 1]), p.PowerSeries(degree=1), loop=p.ClosedForm(), backend=p.NumPy(),
+    ...                optimizer=p.GradientDescent("auto"))
+    >>> result.params.round(3).tolist()  # of infinitely many samples: sinh(1) and 3/e
+    [1.175, 1.104]
 """
 
+import warnings
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from polyexp.backend import Backend, NumPy, Torch
 from polyexp.base import Component, InputError
 from polyexp.device import CPU, CUDA, Auto, Device
 from polyexp.exact import Quadratic
-from polyexp.fitting import History, Look, Outcome, Result, State, fit, place, start, step
+from polyexp.fitting import History, Outcome, Result, Snapshot, State, fit, place, start, step
 from polyexp.loop import Autograd, ClosedForm, CustomFunction, Loop, Manual
 from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, LegendreSum, Model, PowerSeries
 from polyexp.optimizer import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
@@ -40,7 +58,6 @@ __all__ = [
     "Legendre",
     "LegendreSeries",
     "LegendreSum",
-    "Look",
     "Loop",
     "Manual",
     "Model",
@@ -55,6 +72,7 @@ __all__ = [
     "RMSprop",
     "Result",
     "Samples",
+    "Snapshot",
     "Source",
     "State",
     "Torch",
@@ -67,3 +85,14 @@ __all__ = [
     "start",
     "step",
 ]
+
+RENAMED = {"Look": "Snapshot"}  # public names by their former ones, which are still accepted
+
+if not TYPE_CHECKING:  # a type checker would accept every misspelt name
+
+    def __getattr__(name: str) -> Any:
+        """A public name by its former one, with a warning; only called for names that do not exist."""
+        if name not in RENAMED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        warnings.warn(f"`polyexp.{name}` is now called `polyexp.{RENAMED[name]}`.", DeprecationWarning, stacklevel=2)
+        return globals()[RENAMED[name]]

@@ -1,4 +1,4 @@
-"""`python -m polyexp`."""
+"""The module that `python -m polyexp` runs."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Where arrays live: the processor with its threads, or a CUDA GPU with its index."""
+"""Devices: the processor with its threads, or a CUDA GPU with its index."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -11,21 +11,46 @@ __all__ = ["CPU", "CUDA", "Auto", "Device"]
 
 @dataclass
 class Device(Component):
-    """A device; `kind` is what a backend must offer to use it."""
+    """What the arrays of a backend are computed on.
+
+    `kind` is what a backend must offer in order to use the device. The devices are `CPU`, `CUDA` and `Auto`.
+
+    Example:
+        >>> import polyexp as p
+        >>> [(device.choice, device.kind) for device in (p.CPU(), p.CUDA(), p.Auto())]
+        [('cpu', 'cpu'), ('cuda', 'cuda'), ('auto', 'cpu')]
+    """
 
     group: ClassVar[str] = "device"
     kind: ClassVar[str] = "cpu"
 
     @abstractmethod
     def resolve(self, offers: frozenset[str]) -> "CPU | CUDA":
-        """The concrete device, on a backend that offers these kinds; InputError where there is none."""
+        """The device itself, for a backend that offers these kinds.
+
+        Raises:
+            InputError: There is no such device.
+        """
 
 
 @dataclass
 class CPU(Device, name="cpu"):
     """The processor.
 
-    threads: how many the array library may use. One is fastest for the small arrays of most runs.
+    Args:
+        threads: The number of threads that the array library may use, from 1 to 1024. One is fastest for the small arrays
+            of most runs.
+
+    Raises:
+        InputError: `threads` is not such a number.
+
+    Example:
+        >>> import polyexp as p
+        >>> str(p.CPU(threads=2))
+        'cpu'
+        >>> backend = p.NumPy().on_device(p.CPU(threads=2))
+        >>> backend.device
+        CPU(threads=2)
     """
 
     threads: int = 1
@@ -34,7 +59,7 @@ class CPU(Device, name="cpu"):
         whole(self.key("threads"), self.threads, 1, 1024)
 
     def resolve(self, offers: frozenset[str]) -> "CPU":
-        """Always there."""
+        """The processor, which every backend can use."""
         return self
 
     def __str__(self) -> str:
@@ -43,7 +68,19 @@ class CPU(Device, name="cpu"):
 
 @dataclass
 class CUDA(Device, name="cuda"):
-    """A CUDA GPU, chosen by its index."""
+    """A CUDA GPU.
+
+    Args:
+        index: The number of the GPU, counted from 0.
+
+    Raises:
+        InputError: `index` is not a number from 0. That the GPU exists is checked when a backend is put on it.
+
+    Example:
+        >>> import polyexp as p
+        >>> str(p.CUDA(index=1))
+        'cuda:1'
+    """
 
     kind: ClassVar[str] = "cuda"
 
@@ -53,7 +90,7 @@ class CUDA(Device, name="cuda"):
         whole(self.key("index"), self.index, 0)
 
     def resolve(self, offers: frozenset[str]) -> "CUDA":
-        """This GPU, if torch sees it."""
+        """This GPU; InputError where torch finds none of this index."""
         import torch
 
         if not torch.cuda.is_available():
@@ -73,7 +110,20 @@ class CUDA(Device, name="cuda"):
 
 @dataclass
 class Auto(Device, name="auto"):
-    """A GPU where there is one and the backend can use it, the processor elsewhere."""
+    """The GPU where there is one and the backend can use it, otherwise the processor.
+
+    Args:
+        index: The number of the GPU, counted from 0.
+        threads: The number of threads on the processor.
+
+    Raises:
+        InputError: `index` or `threads` is not as for `CUDA` and `CPU`.
+
+    Example:
+        >>> import polyexp as p
+        >>> p.NumPy().on_device(p.Auto(threads=2)).device
+        CPU(threads=2)
+    """
 
     index: int = 0
     threads: int = 1
@@ -83,7 +133,7 @@ class Auto(Device, name="auto"):
         CPU(self.threads)
 
     def resolve(self, offers: frozenset[str]) -> CPU | CUDA:
-        """The GPU of this index, or else the processor."""
+        """The GPU of this index where there is one, otherwise the processor."""
         if "cuda" in offers:
             import torch
 

@@ -12,32 +12,32 @@ from tests.helpers.stores import all_runs
 
 QUICK = ("backend=numpy", "tracking=none")
 OUTLOOK = (
-    "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45, the best possible is "
-    "2.461e-08; the slowest mode needs 6.7e+07 steps."
+    "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45 (best possible: "
+    "2.461e-08); the slowest mode needs 6.7e+07 steps."
 )
 PAGE = f"""\
-Fitting power_series to 4000 samples of sin (as 8 weighted ones) on numpy VERSION, float64, cpu
+Fitting power_series to 4000 samples of sin (reduced to 8 weighted samples) on numpy VERSION, float64, cpu
 {OUTLOOK}
 
-  mode   eigenvalue   left of it after 4000 steps   steps to a thousandth
- ─────────────────────────────────────────────────────────────────────────
-  0      1.237e+06    0                             5
-  1      1.447e+05    3e-272                        45
-  2      434.9        0.176                         1.59e+04
-  3      76.47        0.736                         9.03e+04
-  4      2.457        0.99                          2.81e+06
-  5      1.292        0.995                         5.35e+06
-  6      0.1832       0.999                         3.77e+07
-  7      0.1024       1                             6.75e+07
+  mode   eigenvalue   remaining after 4000 steps   steps to a thousandth
+ ────────────────────────────────────────────────────────────────────────
+  0      1.237e+06    0                            5
+  1      1.447e+05    3e-272                       45
+  2      434.9        0.176                        1.59e+04
+  3      76.47        0.736                        9.03e+04
+  4      2.457        0.99                         2.81e+06
+  5      1.292        0.995                        5.35e+06
+  6      0.1832       0.999                        3.77e+07
+  7      0.1024       1                            6.75e+07
 
-At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best.
+At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.
 Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.
 """
 LIMIT = (
     "polyexp: `optimizer.learning_rate` must be at most {}, above which the loss of this model grows, got {}: "
-    "{}`optimizer.allow_divergence=true` runs it all the same.\n"
+    "{}`optimizer.allow_divergence=true` runs it anyway.\n"
 )
-AUTO = "`optimizer.learning_rate=auto` finds one, "
+AUTO = "`optimizer.learning_rate=auto` finds a stable one, "
 
 
 def files(folder):
@@ -92,7 +92,7 @@ def test_predict_costs_no_steps(bare_cli):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["optimizer=adam"], "has no limit that is known beforehand; the best possible is 2.461e-08."),
+        (["optimizer=adam"], "has no known stability limit; the best possible loss is 2.461e-08."),
         (["model=legendre"], "no polynomial of its degree has a loss below 0.004399; at the start the Hessian's"),
         (["optimizer=momentum", "optimizer.learning_rate=auto"], " is stable (limit 3.23e-06); after"),
         (["optimizer.learning_rate=2e-6", "optimizer.allow_divergence=true"], "is NOT stable (limit 1.616e-06);"),
@@ -111,7 +111,7 @@ def test_predict_for_other_parts(bare_cli, words, line):
 def test_a_sweep_of_predictions(bare_cli, tmp_path):
     ended = bare_cli("-m", "action=predict", "optimizer.learning_rate=auto", "model.degree=3,5", *QUICK)
     assert (ended.code, ended.err) == (0, "")
-    assert re.findall(r"the best possible is (\S+);", ended.out) == ["0.004399", "1.855e-05"]
+    assert re.findall(r"best possible: (\S+)\);", ended.out) == ["0.004399", "1.855e-05"]
     assert results(tmp_path) == []
 
 

@@ -63,7 +63,7 @@ EIGHT = "zeros, uniform, normal or a list of 8 finite numbers (w0 ... w7)"
 FOUR = "zeros, uniform, normal or a list of 4 finite numbers (a, b, c, d)"
 ONE_NUMBER = "one number (a sweep, -m, takes several)"
 ANOTHER = " It belongs to another choice of "
-ONE_CHOICE = "A group takes one choice, by its name; `python -m polyexp --help` lists them."
+ONE_CHOICE = "A config group takes the name of one choice; `python -m polyexp --help` lists them."
 MAINTENANCE = (
     "The filesystem tracking backend (e.g., './mlruns') is in maintenance mode and will not receive further updates"
 )
@@ -103,7 +103,7 @@ WRONG = {
     "optimizer.momentum=0.9": unknown("optimizer.momentum", f"{ANOTHER}`optimizer`."),
     "tracking=none tracking.uri=x": unknown("tracking.uri", f"{ANOTHER}`tracking`."),
     "device.index=0": unknown("device.index", f"{ANOTHER}`device`."),
-    "model@here=legendre": "A group stays where it is: type `model=...`.",
+    "model@here=legendre": "A config group cannot be moved: type `model=...`.",
     "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic"]),
     "model=null": ONE_CHOICE,
     "model=3": ONE_CHOICE,
@@ -172,7 +172,7 @@ WRONG = {
     "model=hermite_series model.domain=[1]": must("model.domain", OPTIONAL_INTERVAL, "[1.0]"),
     "problem.noise=-1": must("problem.noise", "a finite number of at least 0", "-1.0"),
     "problem.noise=inf": must("problem.noise", "a finite number of at least 0", "inf"),
-    "problem.noise=1e308": must("problem.noise", "a number whose multiples are finite", "1e+308"),
+    "problem.noise=1e308": must("problem.noise", "a number with which y stays finite", "1e+308"),
     "problem.sampling=random": one_of("problem.sampling", "random", allowed=["linspace", "uniform", "chebyshev"]),
     "problem.loss=max": one_of("problem.loss", "max", meant("mean"), ["mean", "sum"]),
     "backend.dtype=float16": one_of("backend.dtype", "float16", meant("float64"), ["float64", "float32"]),
@@ -185,12 +185,12 @@ WRONG = {
     "model.initial=null": must("model.initial", EIGHT, "None"),
     "model=legendre model.initial=[1]": must("model.initial", FOUR, "[1]"),
     "model.initial_scale=inf": must("model.initial_scale", "a finite number", "inf"),
-    "tracking.experiment_name=' '": must("tracking.experiment_name", "a name of 1 to 250 letters", "' '"),
+    "tracking.experiment_name=' '": must("tracking.experiment_name", "a name of 1 to 250 characters", "' '"),
     # combinations
     "backend=numpy loop=autograd": NO_AUTOGRAD.format("autograd"),
     "backend=numpy loop=custom_function": NO_AUTOGRAD.format("custom_function"),
     "experiment=tutorial/numpy loop=autograd": NO_AUTOGRAD.format("autograd"),
-    "backend=numpy device=cuda": "`device=cuda` is not for `backend=numpy`, which offers cpu: type `backend=torch`, or "
+    "backend=numpy device=cuda": "`device=cuda` does not work with `backend=numpy`, which offers cpu: type `backend=torch`, or "
     "`device=cpu`.",
     # stores that are refused by their address alone
     "tracking.uri=nowhere://x": not_opened(
@@ -214,7 +214,7 @@ WRONG_ALONE = {
     "--stepz": f"unrecognized arguments: --stepz.{USAGE}",
     "--cfg everything": f"argument --cfg/-c: invalid choice: 'everything' (choose from 'job', 'hydra', 'all').{USAGE}",
     "--config-dir /no/such/folder": "Additional config directory '/no/such/folder' not found.",
-    "hydra.mode=TWICE": must("hydra.mode", "of another kind", "'TWICE'"),
+    "hydra.mode=TWICE": must("hydra.mode", "of another type", "'TWICE'"),
 }
 # Sweeps of which only a part is wrong.
 WRONG_SWEEPS = {
@@ -361,7 +361,7 @@ def test_a_store_that_cannot_be_opened(bare_cli, tmp_path, new_store, break_it, 
 def test_a_driver_that_is_not_installed_is_named(bare_cli, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "psycopg2", None)
     sentence = (
-        "`tracking=mlflow` needs what cannot be imported (import of psycopg2 halted; None in sys.modules): type "
+        "`tracking=mlflow` needs a package that cannot be imported (import of psycopg2 halted; None in sys.modules): type "
         "`tracking=none`."
     )
     refused(bare_cli("tracking.uri='postgresql+psycopg2://u:secret@127.0.0.1:9/x'"), tmp_path, sentence)

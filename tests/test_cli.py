@@ -19,9 +19,9 @@ QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.step
 # What a run prints
 
 PRINTED = """\
-Fitting power_series to 4000 samples of sin (as 8 weighted ones) on numpy VERSION, float64, cpu
-learning_rate=1e-06 is stable (limit 1.616e-06); after 400 steps the loss will be 84.31, \
-the best possible is 2.461e-08; the slowest mode needs 6.7e+07 steps.
+Fitting power_series to 4000 samples of sin (reduced to 8 weighted samples) on numpy VERSION, float64, cpu
+learning_rate=1e-06 is stable (limit 1.616e-06); after 400 steps the loss will be 84.31 \
+(best possible: 2.461e-08); the slowest mode needs 6.7e+07 steps.
 Loss at   200 iteration: 98.422
 Loss at   400 iteration: 84.372
 
@@ -38,16 +38,16 @@ y = 0.5461 + 0.706 x + 0.59 x^2 + 0.5004 x^3 + 0.3485 x^4 + 0.4296 x^5 - 0.05154
   w6          -0.05154020794
   w7          -0.0582464908
 
-MAX_STEPS after 400 steps, loss 84.3081. All steps were taken. Add loop.steps if the loss is still falling.
+MAX_STEPS after 400 steps, loss 84.3081. All steps were taken. Increase loop.steps if the loss is still falling.
 That is 84.31 above the best possible loss of this model, 2.461e-08.
-At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best.
+At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.
 Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.
 
 Files in FOLDER
 Recorded in URI as numpy steps=400 (RUN)
 Open it with: MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1 --backend-store-uri URI
 http://127.0.0.1:5000/#/experiments/1/runs/RUN?workflowType=machine_learning
-Beside other runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=polyexp
+All runs side by side: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=polyexp
 """
 
 

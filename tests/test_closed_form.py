@@ -26,7 +26,7 @@ def fitted(samples, model, loop, optimizer, **options):
 
 
 def largest(model, samples):
-    return p.Quadratic.of(model.on(samples.domain), samples).largest
+    return p.Quadratic.of(model.on_domain(samples.domain), samples).largest
 
 
 # Step by step
@@ -80,7 +80,7 @@ def test_the_published_run():
 @pytest.mark.parametrize("cls", LINEAR, ids=named)
 @pytest.mark.parametrize("steps", [1, 2, 700])
 def test_the_predicted_loss_is_the_measured_one(cls, samples, optimizer, steps):
-    model = cls(degree=5).on(samples.domain)
+    model = cls(degree=5).on_domain(samples.domain)
     rule, loop = optimizer(0.8 / largest(model, samples)), p.Manual(steps)
     prediction = forecast(model, loop, rule, samples, model.initial_params(3))
     result = fitted(samples, model, loop, rule, seed=3)
@@ -93,7 +93,7 @@ def test_the_predicted_loss_is_the_measured_one(cls, samples, optimizer, steps):
 @pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("auto")], ids=named)
 def test_the_predicted_loss_at_the_optimum_is_the_measured_one(optimizer):
     """Where the loss is L* alone, 1e-16 of the mean of y squared."""
-    model = p.LegendreSeries(degree=11).on(SIN.domain)
+    model = p.LegendreSeries(degree=11).on_domain(SIN.domain)
     prediction = forecast(model, p.Manual(2000), optimizer, SIN, model.initial_params(0))
     assert prediction.final_loss == pytest.approx(fitted(SIN, model, p.Manual(2000), optimizer).loss, rel=1e-8)
 
@@ -169,7 +169,7 @@ def test_of_200_rates_exactly_those_above_the_limit_diverge(rule, loop):
 def test_a_million_million_steps():
     snapshots = []
     direct = fitted(
-        p.Problem(), p.PowerSeries(), p.ClosedForm(10**12, 200), p.GradientDescent(1e-6), look=snapshots.append
+        p.Problem(), p.PowerSeries(), p.ClosedForm(10**12, 200), p.GradientDescent(1e-6), observe=snapshots.append
     )
     steps = direct.history.step
     assert len(snapshots) == steps.size <= 200
@@ -187,7 +187,7 @@ def test_a_million_million_steps():
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 199, 200, 201, 1000, 10**6, 10**15, 10**18])
 @pytest.mark.parametrize("log_every", [1, 200, 10**9])
 def test_looks_are_few_and_end_at_the_last_step(steps, log_every):
-    snapshots = p.ClosedForm(steps, log_every).looks()
+    snapshots = p.ClosedForm(steps, log_every).snapshot_steps()
     assert all(isinstance(step, int) for step in snapshots)
     assert len(snapshots) <= min(steps, 200)
     assert (snapshots[0], snapshots[-1]) == (1, steps)

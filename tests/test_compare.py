@@ -74,9 +74,10 @@ def test_only_what_differs_is_printed(compared, four):
     assert {"model", "learning_rate", "outcome", "loss"} <= set(heads)
     assert not {"backend", "seed", "loop", "num_samples", "hessian.", "samples."} & set(heads)
     for run in four.fits:
-        (line,) = [one for one in compared.out.splitlines() if one.split()[:1] == [label(run.info.run_id)]][:1]
-        assert run.data.params["model"] in line
-        assert run.data.params["optimizer.learning_rate"] in line
+        # Columns that do not fit beside the others are in a further table.
+        shown = " ".join(one for one in compared.out.splitlines() if one.split()[:1] == [label(run.info.run_id)])
+        assert run.data.params["model"] in shown
+        assert run.data.params["optimizer.learning_rate"] in shown
 
 
 def test_numbers_and_coefficients_are_the_recorded_ones(compared, four):
@@ -353,7 +354,7 @@ def test_a_sweep_and_quiet_from_the_command_line(four):
     assert len(Page((four.folder / "three" / "compare.html").read_text()).tables[0]) == 4
 
 
-WITH_RESULTS = "must give at least two runs with results to compare, got"
+WITH_RESULTS = "must select at least two runs with results to compare, got"
 FILTER = (
     "`action.filter` must be an MLflow filter such as metrics.`loss/final` < 1 and params.model = 'legendre', got 'loss < "
     "1' (Invalid"
@@ -386,7 +387,7 @@ BAD = {
 
 @pytest.mark.parametrize(("words", "sentence"), BAD.values(), ids=BAD)
 def test_bad_input(words, sentence, four):
-    ids = {"ID0": four.ids[0], "UNFINISHED": four.unfinished, "SHORT": four.unfinished[:8]}
+    ids = {"ID0": four.ids[0], "UNFINISHED": four.unfinished, "SHORT": label(four.unfinished)}
     before = len(all_runs(four.client, "polyexp comparisons"))
 
     def fill(text):
@@ -416,5 +417,5 @@ def test_an_id_is_shown_so_far_that_it_is_no_number(run_id, shown):
 def test_an_id_that_reads_as_a_number_is_told_of_quotes(four, word):
     done = four.cli("action=compare", f"action.runs=[{word},{four.ids[0]}]")
     assert done.code == 2
-    quoted = """ An id that reads as a number needs quotes of its own: "action.runs='...'".\n"""
+    quoted = """ An id that could be read as a number needs its own quotes: "action.runs='...'".\n"""
     assert done.err.endswith(quoted) or (word == "1234567" and "got '1234567'." in done.err)

@@ -8,9 +8,8 @@ import pytest
 
 import polyexp as p
 from polyexp.base import Component
-from polyexp.crosscheck import TOLERANCE, crosscheck, sets
-from polyexp.crosscheck.driver import MAX_WHOLE_SAMPLES
-from polyexp.crosscheck.model_checks import promises
+from polyexp.crosscheck import TOLERANCE, crosscheck
+from polyexp.crosscheck.driver import MAX_WHOLE_SAMPLES, model_checks, sample_sets
 from polyexp.crosscheck.reference import ComplexStep
 from polyexp.report.crosscheck import crosscheck_verdict
 from tests.helpers.cases import DOMAIN, MODELS, every_model, named
@@ -27,7 +26,7 @@ QUICK = ("action=crosscheck", "problem.num_samples=50", "loop.steps=20", "tracki
 
 def checked(model, optimizer=RATE, *, whole=WHOLE, degree=None, **options):
     few = p.gauss(whole, model.polynomial_degree if degree is None else degree)
-    model = model.on(whole.domain)
+    model = model.on_domain(whole.domain)
     options = {"initial": model.initial_params(0), "steps": 30} | options
     return crosscheck(model, whole, few, optimizer=optimizer, **options)
 
@@ -37,7 +36,7 @@ def on_cpu(found):
 
 
 def failed(found):
-    return [one.part for one in found.broken]
+    return [one.part for one in found.failed_checks]
 
 
 # Correct models
@@ -51,7 +50,7 @@ def test_a_sound_model_agrees_everywhere(cls):
     names = [*FORMULATIONS, *(["closed_form"] if model.linear else [])]
     assert [(one.name, one.samples) for one in on_cpu(found)] == [(name, n) for n in (6, 60) for name in names]
     assert (found.steps, found.notes) == (30, ())
-    assert all(one.kept for one in found.promises)
+    assert all(one.passed for one in found.checks)
     assert max(one.gradient for one in found.formulations) <= TOLERANCE
     assert crosscheck_verdict(found).startswith(f"All {len(found.formulations)} formulations agree with the reference")
 
@@ -66,7 +65,9 @@ def test_every_optimizer(model, optimizer):
     if optimizer.automatic:
         if not model.linear:
             return
-        optimizer = optimizer.tuned((form := p.Quadratic.of(model.on(WHOLE.domain), WHOLE)).largest, form.smallest)
+        optimizer = optimizer.tuned(
+            (form := p.Quadratic.of(model.on_domain(WHOLE.domain), WHOLE)).largest, form.smallest
+        )
     found = checked(model, optimizer)
     assert found.agrees, crosscheck_verdict(found)
 
@@ -76,7 +77,7 @@ def test_every_optimizer(model, optimizer):
 def test_other_degrees(cls, degree):
     """Rounding decides some coefficients here, which must not be reported as an error."""
     model = cls(degree=degree)
-    form = p.Quadratic.of(model.on(WHOLE.domain), WHOLE)
+    form = p.Quadratic.of(model.on_domain(WHOLE.domain), WHOLE)
     found = checked(model, p.GradientDescent("auto").tuned(form.largest, form.smallest))
     assert found.agrees, crosscheck_verdict(found)
 
@@ -98,7 +99,9 @@ def test_what_diverges_is_compared_as_far_as_it_is_finite(model, rate):
     found = checked(model, p.GradientDescent(rate, allow_divergence=True))
     assert found.agrees, crosscheck_verdict(found)
     assert 1 <= found.steps < 30
-    assert found.notes == (f"Compared up to step {found.steps}: beyond it the run diverges, or rounding decides it.",)
+    assert found.notes == (
+        f"Compared up to step {found.steps}: after that the run diverges, or rounding determines it.",
+    )
 
 
 def test_where_rounding_decides_from_the_first_step_on_gradients_are_compared():
@@ -116,7 +119,7 @@ def test_a_loss_that_is_not_finite_is_no_agreement():
     samples = p.Samples.of([1e200, 2e200, 3e200], [1, 2, 3])
     found = checked(p.PowerSeries(degree=1), whole=samples)
     assert not found.agrees
-    assert found.notes == ("The loss is not finite at the first parameters.",)
+    assert found.notes == ("The loss is not finite at the initial parameters.",)
     assert crosscheck_verdict(found) == "nothing could be compared."
 
 
@@ -131,10 +134,12 @@ def test_a_perfect_start_agrees():
 def test_many_samples_are_only_taken_reduced():
     problem = p.Problem(num_samples=MAX_WHOLE_SAMPLES + 1)
     few = p.gauss(problem.samples(), 7)
-    whole, same = sets(problem, few, 7, 0)
+    whole, same = sample_sets(problem, few, 7, 0)
     assert whole is same is few
-    with pytest.raises(p.InputError, match="takes at most 65536 samples of a model that is no polynomial, got 65537"):
-        sets(problem, problem.samples(), None, 0)
+    with pytest.raises(
+        p.InputError, match="takes at most 65536 samples of a model that is not a polynomial, got 65537"
+    ):
+        sample_sets(problem, problem.samples(), None, 0)
 
 
 # Models that are wrong
@@ -202,9 +207,7 @@ def test_a_wrong_backward():
     assert by_hand == [False] * 6
     assert all(one.agrees for one in found.formulations if "autograd" in one.name or one.name == "closed_form")
     verdict = crosscheck_verdict(found)
-    assert verdict.startswith(
-        "`backward` of model=wrong is wrong: not true that it is the derivative of `forward`; 6 of "
-    )
+    assert verdict.startswith("model=wrong fails the check that `backward` is the derivative of `forward`; 6 of ")
 
 
 def test_a_grossly_wrong_backward_fails_gradcheck_too():
@@ -220,7 +223,7 @@ def test_a_wrong_power_series():
     assert failed(found) == ["power_series"]
     assert found.differing == ()
     assert crosscheck_verdict(found) == (
-        "`power_series` of model=wrong is wrong: not true that it has the model's values."
+        "model=wrong fails the check that `power_series` has the same values as the model."
     )
 
 
@@ -251,7 +254,7 @@ def test_a_model_that_is_no_polynomial():
     model = NoPolynomial(degree=1)
     found = crosscheck(model, WHOLE, optimizer=RATE, initial=np.array([0.1, 0.2]), steps=40)
     assert found.agrees, crosscheck_verdict(found)
-    assert [(one.part, one.kept) for one in found.promises if one.kept is not True] == [("power_series", None)]
+    assert [(one.part, one.passed) for one in found.checks if one.passed is not True] == [("power_series", None)]
 
 
 @pytest.mark.parametrize("degree", [0, 3, 20, 120])
@@ -259,8 +262,8 @@ def test_a_model_that_is_no_polynomial():
 def test_promises_are_kept_at_any_degree(cls, degree):
     if cls is p.Legendre and degree == 120:
         return  # whose power series in x is all rounding there, as crosscheck says
-    model = cls(degree=degree).on(DOMAIN)
-    assert [one for one in promises(model, p.gauss(WHOLE, 3)) if one.kept is False] == []
+    model = cls(degree=degree).on_domain(DOMAIN)
+    assert [one for one in model_checks(model, p.gauss(WHOLE, 3)) if one.passed is False] == []
 
 
 # The action
@@ -275,7 +278,7 @@ def test_it_prints_a_table_and_a_verdict_and_records_nothing(cli, store, tmp_pat
         ["torch", loop, "cpu", "4"] for loop in ("autograd", "custom_function", "manual")
     ]
     assert "Reference: NumPy with `forward` differentiated by complex steps, on all 50 samples." in ended.out
-    assert "`backward` is the derivative of `forward`: yes (largest difference " in ended.out
+    assert "`backward` is the derivative of `forward`: passed (largest difference " in ended.out
     assert "formulations agree with the reference to 1e-11 in parameters and loss" in ended.out
     assert all_runs(store) == []
     (folder,) = tmp_path.glob("outputs/runs/*/*")
@@ -283,14 +286,14 @@ def test_it_prints_a_table_and_a_verdict_and_records_nothing(cli, store, tmp_pat
     found = json.loads((folder / "crosscheck.json").read_text())
     assert found["agrees"] is True
     assert found["steps"] == 20
-    assert found["tolerances"] == {"params": 1e-11, "loss": 1e-11, "gradient": 1e-11, "promises": 1e-11}
+    assert found["tolerances"] == {"params": 1e-11, "loss": 1e-11, "gradient": 1e-11, "checks": 1e-11}
     assert {"name", "samples", "params", "loss", "gradient", "agrees", "note"} == set(found["formulations"][0])
 
 
 def test_a_disagreement_is_one_line_and_exit_code_1(bare_cli, tmp_path, monkeypatch):
     monkeypatch.setattr(p.Legendre, "power_series", lambda self, params: np.zeros((*params.shape[:-1], 4)))
     ended = bare_cli(*QUICK, "model=legendre", "quiet=true")
-    message = "polyexp: `power_series` of model=legendre is wrong: not true that it has the model's values.\n"
+    message = "polyexp: model=legendre fails the check that `power_series` has the same values as the model.\n"
     assert ended == (1, "", message)
     (file,) = tmp_path.rglob("crosscheck.json")
     found = json.loads(file.read_text())
@@ -301,14 +304,16 @@ def test_a_degree_that_is_too_small_is_refused_by_name(bare_cli, monkeypatch):
     monkeypatch.setattr(p.Legendre, "polynomial_degree", 2)
     ended = bare_cli(*QUICK, "model=legendre")
     assert ended.code == 2
-    assert ended.err.startswith("polyexp: `model=legendre` is not the polynomial of degree 2 in x that its class says")
+    assert ended.err.startswith(
+        "polyexp: `model=legendre` is not the polynomial of degree 2 in x that its class declares"
+    )
 
 
 def test_in_a_sweep_every_job_is_done_and_the_exit_code_is_1(bare_cli, tmp_path, monkeypatch):
     monkeypatch.setattr(p.Legendre, "backward", lambda self, params, features, grad_y: 0 * params)
     ended = bare_cli("-m", *QUICK, "model=legendre,power_series")
     assert ended.code == 1
-    assert "`backward` of model=legendre is wrong" in ended.err
+    assert "model=legendre fails the check that `backward`" in ended.err
     assert "Traceback" not in ended.err
     files = sorted(tmp_path.glob("outputs/sweeps/*/*/*/crosscheck.json"))
     assert [json.loads(file.read_text())["agrees"] for file in files] == [False, True]

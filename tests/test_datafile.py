@@ -83,8 +83,11 @@ def test_bad_rows_are_dropped_and_counted(name, size, monkeypatch):
         assert (x.tolist(), y.tolist(), weights.tolist()) == ([1, 2], [1, 3], [1, 1])
         (dropped,) = notices
         assert (dropped.rows, dropped.of, dropped.first) == (4, 6, 2)
-        assert str(dropped) == f"4 of 6 rows of {name} were dropped, the first is row 2 (nan or nothing in column 'x')."
-    assert f"nan or nothing in row 2 of column 'x'{DROP}" in refusal(name, weight="w")
+        assert (
+            str(dropped)
+            == f"4 of 6 rows of {name} were dropped, the first is row 2 (nan or an empty cell in column 'x')."
+        )
+    assert f"nan or an empty cell in row 2 of column 'x'{DROP}" in refusal(name, weight="w")
 
 
 def test_nothing_dropped_is_not_noticed():
@@ -102,8 +105,8 @@ def test_text_is_refused_even_if_bad_rows_are_dropped():
 def test_file_without_a_good_row_is_refused(name):
     written(name, {"x": [np.nan, 1.0], "y": [1.0, np.inf]})
     assert refusal(name, on_bad_rows="drop") == (
-        f"`problem.path` must name a file with a good row, got '{name}': "
-        f"2 of 2 rows of {name} were dropped, the first is row 1 (nan or nothing in column 'x')."
+        f"`problem.path` must name a file with at least one valid row, got '{name}': "
+        f"2 of 2 rows of {name} were dropped, the first is row 1 (nan or an empty cell in column 'x')."
     )
 
 
@@ -132,11 +135,11 @@ def test_damaged_file_is_refused(name, working_folder):
 
 def test_file_that_is_not_there(working_folder):
     there = f"(current folder: {working_folder})."
-    assert refusal("a.csv") == f"`problem.path` must name a file, got 'a.csv', which is not there {there}"
+    assert refusal("a.csv") == f"`problem.path` must name a file, got 'a.csv', which does not exist {there}"
     (working_folder / "a.npz").mkdir()
     assert refusal("a.npz") == f"`problem.path` must name a file, got 'a.npz', a folder {there}"
     for read in (DataFile(path="a.csv").check, lambda: DataFile(path="a.csv").stamp):
-        with pytest.raises(InputError, match="which is not there"):
+        with pytest.raises(InputError, match="which does not exist"):
             read()
 
 

@@ -56,14 +56,14 @@ def test_parquet_columns_that_are_refused(kind, values):
 
 def test_parquet_rows_without_a_number():
     written("a.parquet", {"x": [1, 2, None], "y": pa.array([None, None, 1.5])})
-    assert "nan or nothing in row 1 of column 'y'" in refusal("a.parquet")
+    assert "nan or an empty cell in row 1 of column 'y'" in refusal("a.parquet")
     written("a.parquet", {"x": [1, 2, None], "y": pa.nulls(3)})
     assert "3 of 3 rows" in refusal("a.parquet", on_bad_rows="drop")
 
 
 def test_parquet_with_doubled_column():
     parquet.write_table(pa.table([pa.array([1.0])] * 3, names=["x", "x", "y"]), "a.parquet")
-    assert refusal("a.parquet") == "`problem.x` must name one column, got 'x', which 2 columns are called."
+    assert refusal("a.parquet") == "`problem.x` must name one column, got 'x', which is the name of 2 columns."
 
 
 @pytest.mark.parametrize("dtype", ["b1", "i1", "u8", "f2", ">f4", ">i8", "longdouble", "c16", "U3", "M8[s]"])

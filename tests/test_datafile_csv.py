@@ -88,11 +88,11 @@ CSV_REFUSED = {
     ),
     "nan": (
         b"x,y\n1,2\nnan,2\n",
-        f"`problem.x` must be a column of finite numbers, got nan or nothing in row 2 of column 'x'{DROP}",
+        f"`problem.x` must be a column of finite numbers, got nan or an empty cell in row 2 of column 'x'{DROP}",
     ),
     "nothing": (
         b"x,y\n1,2\n1,2\n1,\n",
-        f"`problem.y` must be a column of finite numbers, got nan or nothing in row 3 of column 'y'{DROP}",
+        f"`problem.y` must be a column of finite numbers, got nan or an empty cell in row 3 of column 'y'{DROP}",
     ),
     "infinite": (
         b"x,y\n1,-inf\n",
@@ -116,7 +116,10 @@ CSV_REFUSED = {
         ",".join(f"c{i}" for i in range(100)).encode(),
         f"`problem.x` must be one of the columns {', '.join(f'c{i}' for i in range(20))}, 80 more (its first row), got 'x'.",
     ),
-    "doubled column": (b"x,y,x\n1,2,3\n", "`problem.x` must name one column, got 'x', which 2 columns are called."),
+    "doubled column": (
+        b"x,y,x\n1,2,3\n",
+        "`problem.x` must name one column, got 'x', which is the name of 2 columns.",
+    ),
     "empty": (b"", "`problem.path` must name a file with rows of data, got 'a.csv', which is empty."),
     "blank": (b"\n \n", "`problem.path` must name a file with rows of data, got 'a.csv', which has none."),
     "header only": (b"x,y\n", "`problem.path` must name a file with rows of data, got 'a.csv', which has none."),

@@ -34,9 +34,9 @@ def test_the_description_of_the_default_run():
     assert formula == f"`{run.result.model.formula(run.result.params)}`"
     assert paragraph == (
         "Loss 10.45 after 4000 steps. That is 10.45 above the best possible loss of this model, 2.461e-08. "
-        "The slowest mode needs 6.7e+07 steps. At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best. "
+        "The slowest mode needs 6.7e+07 steps. At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss. "
         "Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps. "
-        "MAX_STEPS: All steps were taken. Add loop.steps if the loss is still falling."
+        "MAX_STEPS: All steps were taken. Increase loop.steps if the loss is still falling."
     )
     heads, rows = table(rows)
     assert heads == ["parameter", "learned", "optimum", "Taylor series of sin"]
@@ -85,7 +85,7 @@ def test_data_have_no_taylor_series():
 
 def test_the_best_rate_is_advised_where_it_alone_helps():
     run = Run(p.Problem(), p.PowerSeries(degree=3))
-    found = re.search(r"`optimizer.learning_rate=auto` alone: (\S+) steps\.", judgement(run.result, run.forecast))
+    found = re.search(r"With `optimizer.learning_rate=auto` alone: (\S+) steps\.", judgement(run.result, run.forecast))
     steps = float(found[1])
     best = Run(p.Problem(), p.PowerSeries(degree=3), p.Manual(steps=int(1.1 * steps)), AUTO)
     assert best.result.excess < 1e-2 * best.result.quadratic.lowest
@@ -95,7 +95,7 @@ def test_the_best_rate_is_advised_where_it_alone_helps():
 def test_a_run_at_its_best_gets_no_advice():
     run = Run(p.Problem(), p.LegendreSeries(), optimizer=AUTO)
     paragraph = judgement(run.result, run.forecast)
-    assert "It is as good as the best" in paragraph
+    assert "This is as good as the best possible loss" in paragraph
     assert "Try" not in paragraph
     assert "slowest" not in paragraph
 

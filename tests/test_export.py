@@ -17,7 +17,7 @@ from matplotlib.mathtext import MathTextParser
 
 import polyexp as p
 from polyexp.base import version
-from polyexp.export import FORMATS, Exported, formula_of, is_name, stated, up
+from polyexp.export import FORMATS, Exported, formula_of, is_name, measured_accuracy, rounded_up
 from polyexp.export.accuracy import points_of
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
@@ -46,9 +46,9 @@ def params_of(model):
 
 
 def exported(model, params, basis, precision, function="polynomial", problem=NAMED, domain=DOMAIN):
-    formula = formula_of(model.on(domain), params, basis).to(precision)
+    formula = formula_of(model.on_domain(domain), params, basis).to(precision)
     result = {"config": problem, "samples": {"total": 50}, "max_error": 0.125}
-    measured = stated(formula, model.on(domain), params, result, domain)
+    measured = measured_accuracy(formula, model.on_domain(domain), params, result, domain)
     return Exported(function, formula, "a fit", "0123abcd", measured)
 
 
@@ -71,14 +71,14 @@ def require_as_stated(case, values):
     export, x = export_of(case), points(case)
     assert x.size == 10_000
     model = MODELS[case[0]]
-    exact = model.on(DOMAIN)(params_of(model), x)
+    exact = model.on_domain(DOMAIN)(params_of(model), x)
     np.testing.assert_array_equal(values, export.formula(x).astype(float))
     apart = np.abs(values - exact)
     ulp = np.spacing(np.abs(exact).astype(case[2])).astype(float)
-    assert apart.max() <= export.stated.rounding
-    assert apart.max() / np.spacing(np.abs(exact).max().astype(case[2])) <= export.stated.ulps_of_largest
-    assert (apart / ulp).max() <= export.stated.ulps_of_value
-    assert export.stated.ulps_of_largest < 100
+    assert apart.max() <= export.accuracy.rounding
+    assert apart.max() / np.spacing(np.abs(exact).max().astype(case[2])) <= export.accuracy.ulps_of_largest
+    assert (apart / ulp).max() <= export.accuracy.ulps_of_value
+    assert export.accuracy.ulps_of_largest < 100
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_json_and_numpy_hold_the_polynomial(case):
     basis = CLASSES.get(data["basis"].split()[0], np.polynomial.Polynomial)
     values = basis(data["coefficients"])(data["offset"] + data["scale"] * points(case))
     model = MODELS[case[0]]
-    exact = model.on(DOMAIN)(params_of(model), points(case))
+    exact = model.on_domain(DOMAIN)(params_of(model), points(case))
     tolerance = 1e-12 if case[2] == "float64" else 1e-4
     np.testing.assert_allclose(values, exact, rtol=0, atol=tolerance * np.abs(exact).max())
 
@@ -165,11 +165,11 @@ def test_the_comment_states_what_was_measured(case):
         text = written(export, of).decode()
         assert "Domain: -2.0 <= x <= 3.0" in text
         assert "Maximum error against the 50 samples of sin: 0.125." in text
-        assert f"at most {up(export.stated.rounding)}," in text
-        assert f"{up(export.stated.ulps_of_largest)} ulps of the largest value" in text
-        assert f"{up(export.stated.ulps_of_value)} ulps of the value itself" in text
+        assert f"at most {rounded_up(export.accuracy.rounding)}," in text
+        assert f"{rounded_up(export.accuracy.ulps_of_largest)} ulps of the largest value" in text
+        assert f"{rounded_up(export.accuracy.ulps_of_value)} ulps of the value itself" in text
     x = points(case)
-    assert export.stated.target_error == np.abs(export.formula(x) - np.sin(x)).max()
+    assert export.accuracy.target_error == np.abs(export.formula(x) - np.sin(x)).max()
 
 
 # Properties
@@ -177,7 +177,7 @@ def test_the_comment_states_what_was_measured(case):
 
 @given(st.floats(0, 1e300))
 def test_what_is_stated_is_a_bound(value):
-    assert value <= float(up(value)) <= value * 1.01 + 1e-307
+    assert value <= float(rounded_up(value)) <= value * 1.01 + 1e-307
 
 
 numbers = st.floats(-1e3, 1e3)
@@ -192,7 +192,7 @@ numbers = st.floats(-1e3, 1e3)
 )
 def test_every_series_is_that_of_numpy(cls, params, low, width):
     domain = (low, low + width)
-    model = cls(degree=len(params) - 1).on(domain)
+    model = cls(degree=len(params) - 1).on_domain(domain)
     formula = formula_of(model, np.array(params), "own")
     x = np.linspace(*domain, 50)
     basis = np.polynomial.Polynomial if cls is p.PowerSeries else cls.basis
@@ -250,9 +250,9 @@ class Sine(p.Model):
 
 
 def test_a_model_that_is_no_polynomial():
-    with pytest.raises(p.InputError, match="sine is no polynomial in x"):
+    with pytest.raises(p.InputError, match="sine is not a polynomial in x"):
         formula_of(Sine(), np.ones(1), "power")
-    with pytest.raises(p.InputError, match=r"`action.basis=own` is not known for sine: type `action.basis=power`"):
+    with pytest.raises(p.InputError, match=r"`action.basis=own` is not available for sine: type `action.basis=power`"):
         formula_of(Sine(), np.ones(1), "own")
 
 
@@ -262,7 +262,7 @@ def test_numbers_that_a_precision_does_not_hold():
     with pytest.raises(p.InputError, match="overflows float32 on its domain"):
         exported(p.PowerSeries(degree=1), np.array([1.0, 1e38]), "own", "float32", domain=(0.0, 100.0))
     with pytest.raises(p.InputError, match="in powers of x are not finite"):
-        formula_of(p.Legendre(degree=9).on(DOMAIN), np.array([1, 1, 1, 1e300]), "power")
+        formula_of(p.Legendre(degree=9).on_domain(DOMAIN), np.array([1, 1, 1, 1e300]), "power")
 
 
 # From the command line
@@ -306,7 +306,7 @@ def test_every_model_is_exported_to_its_run(model, fitted_runs):
     (x,) = np.random.RandomState(0).uniform(-3, 3, (1, 20))
     expected = np.polynomial.Polynomial(result["power_series"])(x)
     np.testing.assert_allclose([space["polynomial"](one) for one in x], expected, rtol=0, atol=1e-9)
-    assert f"the 60 samples of sin: {up(result['max_error'])}." in source
+    assert f"the 60 samples of sin: {rounded_up(result['max_error'])}." in source
     assert f"exported by polyexp {version.described()}, run {ids[model]}." in source
     for line in source.splitlines()[:3]:
         assert line.removeprefix("# ") in done.out
@@ -327,9 +327,9 @@ def test_every_format_has_its_file(fitted_runs):
 
 ID = "`action.run` must be "
 BAD = {
-    "no run": ([], f"{ID}a run's id, or its first 6 or more letters, got ''."),
-    "too short": (["action.run=abcde"], f"{ID}a run's id, or its first 6 or more letters, got 'abcde'."),
-    "no id": (["action.run=../../x"], f"{ID}a run's id, or its first 6 or more letters, got '../../x'."),
+    "no run": ([], f"{ID}a run's id, or its first 6 or more characters, got ''."),
+    "too short": (["action.run=abcde"], f"{ID}a run's id, or its first 6 or more characters, got 'abcde'."),
+    "no id": (["action.run=../../x"], f"{ID}a run's id, or its first 6 or more characters, got '../../x'."),
     "unknown": (["action.run=" + "a1" * 16], f"{ID}the id of a recorded run, got '{'a1' * 16}'."),
     "format": (
         ["action.format=cpp"],
@@ -384,7 +384,7 @@ def test_a_run_without_results(fitted_runs):
     assert (done.code, done.err) == (2, f"polyexp: The run {label} has no results: it is FAILED.\n")
     client.set_tag(run.info.run_id, "polyexp.outcome", "MAX_STEPS")
     done = run_in_process("action=export", f"action.run={run.info.run_id}", cwd=folder)
-    assert (done.code, done.err) == (2, f"polyexp: The run {label} has lost its result.json: it cannot be read.\n")
+    assert (done.code, done.err) == (2, f"polyexp: The result.json of the run {label} cannot be read.\n")
     client.delete_run(run.info.run_id)
     assert (
         "must be the id of a recorded run"
@@ -400,7 +400,7 @@ def test_ids_that_begin_alike(fitted_runs, monkeypatch):
     done = run_in_process("action=export", "action.run=abcdef12", cwd=folder)
     assert (done.code, done.err) == (
         2,
-        f"polyexp: {ID}one run's id, got 'abcdef12', with which several begin: type more letters.\n",
+        f"polyexp: {ID}one run's id, got 'abcdef12', with which several ids begin: type more characters.\n",
     )
 
 

@@ -19,14 +19,14 @@ pytestmark = pytest.mark.numeric
 def test_a_loop_by_hand_equals_fit(cls, backend_class, device, loop_class):
     model, optimizer, loop = p.ChebyshevSeries(degree=4), cls(learning_rate=0.01), loop_class(steps=30, log_every=7)
     result = p.fit(SAMPLES, model, loop=loop, optimizer=optimizer, backend=backend_class(), device=device, seed=5)
-    path = by_hand(model, loop, optimizer, backend_class().on(device), model.initial_params(5), 30)
+    path = by_hand(model, loop, optimizer, backend_class().on_device(device), model.initial_params(5), 30)
     np.testing.assert_array_equal(result.params, path[-1])
 
 
 @every_place
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_start_is_before_the_first_update(backend_class, device, dtype):
-    backend, params = backend_class(dtype).on(device), np.ones((2, 3))
+    backend, params = backend_class(dtype).on_device(device), np.ones((2, 3))
     state = p.start(params, p.Adam(), backend)
     params[:] = 7  # a state is frozen
     assert state.step == 0
@@ -38,7 +38,7 @@ def test_start_is_before_the_first_update(backend_class, device, dtype):
 
 @every_path
 def test_step_is_pure(backend_class, device, loop_class):
-    model, backend, optimizer = p.Legendre(), backend_class().on(device), p.Adam(0.1)
+    model, backend, optimizer = p.Legendre(), backend_class().on_device(device), p.Adam(0.1)
     data, state = p.place(SAMPLES, model, backend), p.start(normal(0, 2, 4), optimizer, backend)
     state = p.step(model, loop_class(), optimizer, data, state)
 
@@ -68,12 +68,12 @@ def test_gradient_descent_may_be_continued(n, m, rate, seed):
 
 @every_place
 def test_one_step_by_hand_with_a_rate_for_each_run(backend_class, device):
-    backend, model, rates = backend_class().on(device), p.PowerSeries(degree=2), np.array([1e-3, 1e-2, 1e-1])
+    backend, model, rates = backend_class().on_device(device), p.PowerSeries(degree=2), np.array([1e-3, 1e-2, 1e-1])
     data, optimizer = p.place(SAMPLES, model, backend), p.GradientDescent(rates)
     state = p.start(np.ones((3, 3)), optimizer, backend)
-    with pytest.raises(p.InputError, match=r"optimizer\.on\(backend\.put\)"):
+    with pytest.raises(p.InputError, match=r"optimizer\.on_device\(backend\.put\)"):
         p.step(model, p.Manual(), optimizer, data, state)
-    stepped = p.step(model, p.Manual(), optimizer.on(backend.put), data, state)
+    stepped = p.step(model, p.Manual(), optimizer.on_device(backend.put), data, state)
     for row, rate in enumerate(rates):
         alone = p.step(model, p.Manual(), p.GradientDescent(rate), data, p.start(np.ones(3), optimizer, backend))
         assert_close(backend.get(stepped.params)[row], backend.get(alone.params), 1e-14)

@@ -21,7 +21,7 @@ NO_AUTOGRAD = (
         ({"backend": p.NumPy(), "loop": p.CustomFunction()}, f"`loop=custom_function` {NO_AUTOGRAD}"),
         (
             {"backend": p.NumPy(), "device": p.CUDA()},
-            "`device=cuda` is not for `backend=numpy`, which offers cpu: type `backend=torch`, or `device=cpu`.",
+            "`device=cuda` does not work with `backend=numpy`, which offers cpu: type `backend=torch`, or `device=cpu`.",
         ),
         ({"params": [1, 2]}, "params must have shape (*runs, 8), got (2,)."),
         ({"params": [[1] * 7]}, "params must have shape (*runs, 8), got (1, 7)."),
@@ -45,7 +45,7 @@ def test_parts_that_do_not_go_together(parts, message):
     ],
 )
 def test_runs_that_do_not_go_together(parts):
-    wanted = "Seeds, params and the optimizer's numbers must be for the same runs: "
+    wanted = "Seeds, params and the optimizer's numbers must describe the same runs: "
     with pytest.raises(p.InputError, match=wanted):
         p.fit(p.Problem(), p.PowerSeries(), **parts)
 
@@ -65,9 +65,9 @@ def test_a_cuda_index_that_there_is_not(monkeypatch, count, there):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     with pytest.raises(p.InputError) as caught:
-        p.Torch().on(p.CUDA(index=7))
+        p.Torch().on_device(p.CUDA(index=7))
     assert str(caught.value) == f"`device.index` must name a GPU that exists ({there} here), got 7."
-    assert str(p.Torch().on(p.CUDA(index=0)).device) == "cuda:0"
+    assert str(p.Torch().on_device(p.CUDA(index=0)).device) == "cuda:0"
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_a_cuda_index_that_there_is_not(monkeypatch, count, there):
 )
 def test_auto_is_a_gpu_where_there_is_one(monkeypatch, backend_class, count, resolved):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-    assert str(backend_class().on(p.Auto(index=1)).device) == resolved
+    assert str(backend_class().on_device(p.Auto(index=1)).device) == resolved

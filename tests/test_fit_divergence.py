@@ -16,7 +16,7 @@ pytestmark = pytest.mark.numeric
 def test_the_last_finite_parameters_are_kept(cls, backend_class, device, loop_class, dtype):
     """Two runs overflow within one block, at different steps."""
     model, optimizer = cls(degree=3), p.GradientDescent([10, 1e9])
-    backend, loop = backend_class(dtype).on(device), loop_class(steps=400, log_every=400)
+    backend, loop = backend_class(dtype).on_device(device), loop_class(steps=400, log_every=400)
     result = p.fit(SAMPLES, model, loop=loop, optimizer=optimizer, backend=backend, seed=[0, 1])
     path = by_hand(model, loop, optimizer, backend, model.initial_params([0, 1]), result.steps.max() + 1)
     assert result.steps[1] < result.steps[0] < 400
@@ -31,7 +31,7 @@ def test_the_last_finite_parameters_are_kept(cls, backend_class, device, loop_cl
 def test_growth_by_a_million_is_divergence(backend_class, device, loop_class):
     """The rate is a little too large, so that everything stays finite."""
     model, optimizer = p.PowerSeries(degree=1), p.GradientDescent(1.1)
-    backend, loop = backend_class().on(device), loop_class(steps=400, log_every=5)
+    backend, loop = backend_class().on_device(device), loop_class(steps=400, log_every=5)
     result = p.fit(SAMPLES, model, loop=loop, optimizer=optimizer, backend=backend)
     path = by_hand(model, loop, optimizer, backend, model.initial_params(0), 400)
     loss = SAMPLES.loss(model(path, X))
@@ -91,7 +91,7 @@ def test_a_diverged_result_can_be_looked_at(rate):
 @every_place
 def test_a_perfect_start_does_not_count_as_diverged(cls, dtype, offset, backend_class, device):
     """Its loss is a rounding error, and the first steps of an adaptive rule are a million times larger."""
-    model, best = p.LegendreSeries(degree=3).on((-1, 2)), np.array([1, 2, -1, 0.5])
+    model, best = p.LegendreSeries(degree=3).on_domain((-1, 2)), np.array([1, 2, -1, 0.5])
     samples = p.Samples.of(X, model(best, X))
     result = p.fit(
         samples,

@@ -26,7 +26,7 @@ def test_looks_are_at_the_multiples_and_at_the_end(backend_class, device, loop_c
         backend=backend_class("float32"),
         device=device,
         seed=[1, 2],
-        look=seen.append,
+        observe=seen.append,
     )
     assert [state.step for state in seen] == at
     assert result.history.step.tolist() == at
@@ -71,7 +71,7 @@ def test_a_look_that_raises_ends_the_fit():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        p.fit(SAMPLES, p.PowerSeries(), look=interrupt)
+        p.fit(SAMPLES, p.PowerSeries(), observe=interrupt)
 
 
 @every_place

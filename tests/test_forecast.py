@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.exact import alternative, first_step, forecast, require_stable
-from polyexp.report import outlook, verdict
-from polyexp.report.sentences import advice, mode_rows
+from polyexp.report import verdict
+from polyexp.report.sentences import advice, forecast_sentences, mode_rows
 from tests.helpers.cases import NoPolynomial, assert_close, every_model, named
 
 pytestmark = pytest.mark.numeric
@@ -20,7 +20,7 @@ NUMPY = p.NumPy()
 
 
 def forecast_of(model, optimizer, samples=SIN, loop=None, seed=0):
-    model = model.on(samples.domain)
+    model = model.on_domain(samples.domain)
     return forecast(model, loop or p.Manual(), optimizer, samples, model.initial_params(seed))
 
 
@@ -90,9 +90,9 @@ def test_models_that_are_not_linear_have_no_limit():
 
 REFUSAL = (
     "`optimizer.learning_rate` must be at most {limit}, above which the loss of this model grows, got {rate}: "
-    "{auto}`optimizer.allow_divergence=true` runs it all the same."
+    "{auto}`optimizer.allow_divergence=true` runs it anyway."
 )
-AUTO = "`optimizer.learning_rate=auto` finds one, "
+AUTO = "`optimizer.learning_rate=auto` finds a stable one, "
 
 
 @pytest.mark.parametrize(
@@ -356,8 +356,8 @@ def test_what_is_no_polynomial_has_no_alternative():
 
 
 DEFAULT = (
-    "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45, the best possible is "
-    "2.461e-08; the slowest mode needs 6.7e+07 steps."
+    "learning_rate=1e-06 is stable (limit 1.616e-06); after 4000 steps the loss will be 10.45 (best possible: "
+    "2.461e-08); the slowest mode needs 6.7e+07 steps."
 )
 
 
@@ -368,31 +368,31 @@ DEFAULT = (
         (
             p.PowerSeries(),
             p.GradientDescent(2e-6, allow_divergence=True),
-            "learning_rate=2e-06 is NOT stable (limit 1.616e-06); after 4000 steps the loss will be inf, the best possible "
-            "is 2.461e-08; the slowest mode needs more than 1e+18 steps.",
+            "learning_rate=2e-06 is NOT stable (limit 1.616e-06); after 4000 steps the loss will be inf (best possible: "
+            "2.461e-08); the slowest mode needs more than 1e+18 steps.",
         ),
         (
             p.LegendreSeries(),
             p.Momentum("auto"),
-            "learning_rate=1.262 momentum=0.3469 is stable (limit 1.346); after 4000 steps the loss will be 2.461e-08, the "
-            "best possible is 2.461e-08; the slowest mode needs 20 steps.",
+            "learning_rate=1.262 momentum=0.3469 is stable (limit 1.346); after 4000 steps the loss will be 2.461e-08 "
+            "(best possible: 2.461e-08); the slowest mode needs 20 steps.",
         ),
         (
             p.PowerSeries(),
             p.Adam(1e-3),
-            "learning_rate=0.001 has no limit that is known beforehand; the best possible is 2.461e-08.",
+            "learning_rate=0.001 has no known stability limit; the best possible loss is 2.461e-08.",
         ),
         (
             p.Legendre(),
             p.GradientDescent(1e-6),
-            "learning_rate=1e-06 has no limit that is known beforehand; no polynomial of its degree has a loss below "
-            "0.004399; at the start the Hessian's eigenvalues lie from -171 to 2685.",
+            "learning_rate=1e-06 has no known stability limit; no polynomial of its degree has a loss below "
+            "0.004399; at the start the Hessian's eigenvalues range from -171 to 2685.",
         ),
     ],
     ids=["default", "unstable", "polyak", "adam", "legendre"],
 )
 def test_the_outlook_in_words(model, optimizer, line):
-    assert outlook(forecast_of(model, optimizer)) == [line]
+    assert forecast_sentences(forecast_of(model, optimizer)) == [line]
 
 
 def test_the_verdict_on_the_default_run_in_words():
@@ -400,7 +400,7 @@ def test_the_verdict_on_the_default_run_in_words():
     result = p.fit(SIN, p.PowerSeries(), optimizer=prediction.optimizer, backend=NUMPY)
     assert verdict(result, prediction) == [
         "That is 10.45 above the best possible loss of this model, 2.461e-08.",
-        "At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best.",
+        "At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.",
         "Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.",
     ]
 
@@ -410,9 +410,8 @@ def test_the_verdict_on_the_best_run_in_words():
     result = p.fit(SIN, p.LegendreSeries(), optimizer=prediction.optimizer, backend=NUMPY)
     distance, praise = verdict(result, prediction)
     assert re.fullmatch(r"That is \S+e-\d\d above the best possible loss of this model, 2\.461e-08\.", distance)
-    assert (
-        praise == "It is as good as the best: only another model can do better, such as one of a higher model.degree."
-    )
+    only = "only another model, such as one of a higher model.degree, can do better."
+    assert praise == f"This is as good as the best possible loss: {only}"
 
 
 def test_the_verdict_on_the_legendre_model_in_words():

@@ -68,7 +68,7 @@ def by_complex_step(model, params):
 @every_path
 @every_runs
 def test_loss_and_gradient_are_the_formula(cls, backend_class, device, loop_class, runs):
-    model, backend, loop = bound(cls, 4), backend_class().on(device), loop_class()
+    model, backend, loop = bound(cls, 4), backend_class().on_device(device), loop_class()
     params = normal(0, *runs, len(model.param_names))
     loss, gradient = by_complex_step(model, params)
     data, at = p.place(WEIGHTED, model, backend), backend.put(params)
@@ -90,7 +90,7 @@ def test_the_loss_of_samples_is_the_formula(cls, runs):
 
 @every_path
 def test_a_run_that_is_nan_spoils_only_its_own_row(backend_class, device, loop_class):
-    model, backend = p.PowerSeries(degree=3), backend_class().on(device)
+    model, backend = p.PowerSeries(degree=3), backend_class().on_device(device)
     params = normal(0, 3, 4)
     both = loop_class().value_and_gradient(model, p.place(WEIGHTED, model, backend))
     expected = [backend.get(array) for array in both(backend.put(params))]
@@ -105,11 +105,11 @@ def test_a_run_that_is_nan_spoils_only_its_own_row(backend_class, device, loop_c
 @pytest.mark.parametrize("rate", [1e-5, np.float64(1e-5), [1e-5, 1e-6]], ids=["float", "np.float64", "per run"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_array_keeps_the_dtype(cls, backend_class, device, loop_class, rate, dtype):
-    model, backend = p.Legendre(), backend_class(dtype).on(device)
+    model, backend = p.Legendre(), backend_class(dtype).on_device(device)
     optimizer = cls(learning_rate=rate)
     data, state = p.place(WEIGHTED, model, backend), p.start(np.ones((*optimizer.runs, 4)), optimizer, backend)
     for _ in range(2):
-        state = p.step(model, loop_class(), optimizer.on(backend.put), data, state)
+        state = p.step(model, loop_class(), optimizer.on_device(backend.put), data, state)
         arrays = [state.params, state.loss, state.grad_norm, *state.opt_state.values(), data.features, data.y]
         assert {str(array.dtype).removeprefix("torch.") for array in arrays} == {dtype}
 
@@ -127,7 +127,7 @@ def test_float32_rounds_and_follows(backend_class, device, loop_class):
 def test_the_device_is_used():
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA GPU, and torch sees none here")
-    backend = p.Torch().on(p.CUDA())
+    backend = p.Torch().on_device(p.CUDA())
     assert backend.put(np.ones(2)).device.type == "cuda"
 
 
@@ -135,7 +135,7 @@ def test_the_device_is_used():
 def test_threads_are_a_setting(threads):
     before = torch.get_num_threads()
     try:
-        p.Torch().on(p.CPU(threads))
+        p.Torch().on_device(p.CPU(threads))
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -87,7 +87,7 @@ def test_the_power_series_is_numpys_conversion(cls, degree):
 
 @every_model
 def test_the_power_series_of_a_high_degree(cls):
-    model = cls(degree=200).on((-1, 1))
+    model = cls(degree=200).on_domain((-1, 1))
     params = np.zeros(len(model.param_names))
     params[0] = 2.0
     assert_close(model.power_series(params), np.eye(201)[0] * 2, 1e-15)
@@ -226,28 +226,28 @@ MAPPED = [cls for cls in SERIES if cls is not p.PowerSeries]
 @pytest.mark.parametrize("cls", MAPPED, ids=named)
 def test_the_problems_domain_is_mapped_to_the_window(cls):
     model = cls(degree=4)
-    here = model.on((10, 30))
+    here = model.on_domain((10, 30))
     assert model.domain is None  # the original is unchanged
     np.testing.assert_allclose(here.features(np.array([10, 20, 30])), model.features(np.array([-1, 0, 1])), atol=1e-15)
 
 
 @pytest.mark.parametrize("cls", MAPPED, ids=named)
 def test_a_domain_of_its_own_wins(cls):
-    model = cls(degree=4, domain=[0, 1]).on((10, 30))
-    np.testing.assert_array_equal(model.features(X), cls(degree=4).on((0, 1)).features(X))
+    model = cls(degree=4, domain=[0, 1]).on_domain((10, 30))
+    np.testing.assert_array_equal(model.features(X), cls(degree=4).on_domain((0, 1)).features(X))
 
 
 @pytest.mark.parametrize("cls", MAPPED, ids=named)
 @pytest.mark.parametrize("at", [0.0, 3.0, -1e17, 1e200])
 def test_a_domain_that_is_a_point_is_the_middle_of_the_window(cls, at):
-    model = cls(degree=4).on((at, at))
+    model = cls(degree=4).on_domain((at, at))
     np.testing.assert_allclose(model.features(np.array([at])), cls(degree=4).features(np.array([0.0])), atol=1e-14)
 
 
 @pytest.mark.parametrize("cls", [p.PowerSeries, p.Legendre], ids=named)
 def test_raw_x_is_not_mapped(cls):
     model = cls()
-    assert model.on((10, 30)) is model
+    assert model.on_domain((10, 30)) is model
 
 
 # Errors

@@ -47,7 +47,7 @@ def test_two_hundred_steps_follow_torch_optim(ours, theirs, backend_class, devic
     weights = torch.nn.Parameter(torch.from_numpy(MODEL.initial_params(0)))
     oracle = theirs([weights])
 
-    backend = backend_class().on(device)
+    backend = backend_class().on_device(device)
     data, state = p.place(SAMPLES, MODEL, backend), p.start(MODEL.initial_params(0), ours, backend)
     for _ in range(200):
         weights.grad = gradient(weights.detach())
@@ -89,7 +89,7 @@ def test_runs_is_the_shape_that_the_numbers_ask_for(cls):
 @every_place
 @pytest.mark.parametrize("runs", RUNS, ids=str)
 def test_update_is_pure(cls, backend_class, device, runs):
-    backend = backend_class().on(device)
+    backend = backend_class().on_device(device)
     optimizer = cls(learning_rate=0.1)
     grad = backend.put(normal(0, *runs, 4))
     _, state = optimizer.update(
@@ -123,7 +123,7 @@ def test_the_first_state_is_zero_and_belongs_to_each_run(cls):
 @every_optimizer
 def test_putting_an_optimizer_on_a_device_leaves_it_alone(cls):
     optimizer = cls(learning_rate=np.array([0.1, 0.2]))
-    placed = optimizer.on(p.Torch("float32").put)
+    placed = optimizer.on_device(p.Torch("float32").put)
     assert placed.learning_rate.shape == (2, 1)
     assert placed.learning_rate.dtype == torch.float32
     assert optimizer.learning_rate.shape == (2,)

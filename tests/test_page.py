@@ -22,7 +22,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def made(run):
-    return film(run.result, run.forecast, run.scene)
+    return film(run.result, run.forecast, run.displayed)
 
 
 class Elements(HTMLParser):
@@ -57,10 +57,10 @@ def test_a_frame_for_each_look_and_one_for_the_start(made, run):
 
 def test_each_frame_moves_the_curve_and_the_marker(made, run):
     names = [trace.name for trace in made.data]
-    assert names == ["samples", "target", "fitted", "this moment", "loss"]
+    assert names == ["samples", "target", "fitted", "current step", "loss"]
     history, samples = run.result.history, run.result.samples
     for frame, params in zip(made.frames, [run.result.initial, *history.params], strict=True):
-        assert [names[k] for k in frame.traces] == ["fitted", "this moment"]
+        assert [names[k] for k in frame.traces] == ["fitted", "current step"]
         curve, marker = frame.data
         assert curve.y == pytest.approx(run.result.model(params, np.asarray(curve.x)))
         assert marker.x == (int(frame.name),)
@@ -69,7 +69,7 @@ def test_each_frame_moves_the_curve_and_the_marker(made, run):
 
 def test_the_marker_is_on_the_loss_below_and_the_curve_above(made):
     drawn = by_name(made.data)
-    assert (drawn["loss"].yaxis, drawn["this moment"].yaxis, drawn["fitted"].yaxis) == ("y2", "y2", None)
+    assert (drawn["loss"].yaxis, drawn["current step"].yaxis, drawn["fitted"].yaxis) == ("y2", "y2", None)
     layout = made.layout
     assert layout.yaxis2.domain[1] < layout.yaxis.domain[0]
     assert (layout.yaxis2.type, layout.xaxis2.title.text, layout.yaxis2.title.text) == ("log", "updates taken", "loss")
@@ -86,21 +86,24 @@ def test_the_target_and_the_samples_stay(made, run):
 
 def test_no_more_than_sixty_frames():
     run = Run(loop=p.Manual(steps=500, log_every=1))
-    frames = film(run.result, run.forecast, run.scene).frames
+    frames = film(run.result, run.forecast, run.displayed).frames
     assert len(frames) == 60
     assert (frames[0].name, frames[-1].name) == ("0", "500")
 
 
 def test_steps_that_are_spread_logarithmically():
     run = Run(loop=p.ClosedForm(steps=10**9))
-    made = film(run.result, run.forecast, run.scene)
+    made = film(run.result, run.forecast, run.displayed)
     assert made.layout.xaxis2.type == "log"
     assert made.frames[0].name == "1"
 
 
 def test_many_samples_are_shown_by_those_they_were_reduced_to():
     run = Run(p.Problem(num_samples=2**20 + 1), loop=p.Manual(steps=1))
-    assert [trace.name for trace in film(run.result, run.forecast, run.scene).data][:2] == ["reduced samples", "target"]
+    assert [trace.name for trace in film(run.result, run.forecast, run.displayed).data][:2] == [
+        "reduced samples",
+        "target",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -117,14 +120,14 @@ def test_many_samples_are_shown_by_those_they_were_reduced_to():
 )
 def test_every_run_has_a_page(hard):
     run = hard()
-    text = film(run.result, run.forecast, run.scene).to_json()
+    text = film(run.result, run.forecast, run.displayed).to_json()
     assert "Infinity" not in text
     assert "NaN" not in text
     json.loads(text)
 
 
 def test_the_page_is_one_file_that_asks_for_no_other(run, tmp_path):
-    text = write_page(tmp_path, run.result, run.forecast, run.scene).read_text(encoding="utf-8")
+    text = write_page(tmp_path, run.result, run.forecast, run.displayed).read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     page = Elements(text)
     assert not [attrs for _, attrs in page.found if "src" in attrs or "href" in attrs]
@@ -142,7 +145,7 @@ def test_a_name_does_not_become_markup(tmp_path):
         run = Run(one, p.PowerSeries(degree=1), p.Manual(steps=2))
         (tmp_path / str(number)).mkdir()
         pages.append(
-            Elements(write_page(tmp_path / str(number), run.result, run.forecast, run.scene).read_text("utf-8"))
+            Elements(write_page(tmp_path / str(number), run.result, run.forecast, run.displayed).read_text("utf-8"))
         )
     assert pages[0].tags() == pages[1].tags()
     # plotly renders a few tags of its titles, so these have to be escaped once more inside the program's text.

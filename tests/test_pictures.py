@@ -50,7 +50,7 @@ def sentences(ax):
 
 
 def test_the_fit_shows_target_samples_nodes_and_curve(plain_run):
-    figure = fit_figure(plain_run.result, plain_run.scene)
+    figure = fit_figure(plain_run.result, plain_run.displayed)
     top, bottom = figure.axes
     assert named(top) == ["target", "400 of 4000 samples", "reduced to 8 nodes", "fitted"]
     assert (top.get_ylabel(), bottom.get_ylabel(), bottom.get_xlabel()) == ("y", "residual", "x")
@@ -67,7 +67,7 @@ def test_the_fit_shows_target_samples_nodes_and_curve(plain_run):
 
 def test_the_residual_has_a_scale_of_its_own():
     run = Run(p.Problem(), p.LegendreSeries(), p.Manual(steps=200), AUTO)
-    top, bottom = fit_figure(run.result, run.scene).axes
+    top, bottom = fit_figure(run.result, run.displayed).axes
     assert np.ptp(top.get_ylim()) > 2
     assert np.ptp(bottom.get_ylim()) < 2e-3
     dots, zero, line = bottom.get_lines()
@@ -78,7 +78,7 @@ def test_the_residual_has_a_scale_of_its_own():
 
 
 def test_title_and_small_print_say_what_was_fitted_and_how_well(plain_run):
-    assert words(fit_figure(plain_run.result, plain_run.scene)) == [
+    assert words(fit_figure(plain_run.result, plain_run.displayed)) == [
         "sin by power_series of degree 7",
         "loss 10.45 after 4000 steps, largest error 11.69",
     ]
@@ -86,7 +86,7 @@ def test_title_and_small_print_say_what_was_fitted_and_how_well(plain_run):
 
 def test_data_without_a_function_have_no_target():
     run = Run(p.Samples.of([0.0, 1, 2, 3], [1.0, 0, 2, 1]), p.PowerSeries(degree=1), optimizer=p.GradientDescent(0.01))
-    top, bottom = fit_figure(run.result, run.scene).axes
+    top, bottom = fit_figure(run.result, run.displayed).axes
     assert named(top) == ["samples", "fitted"]
     assert len(bottom.get_lines()) == 2
     assert list(curves(top)["samples"].get_xdata()) == [0, 1, 2, 3]
@@ -96,26 +96,26 @@ def test_noisy_samples_are_shown_as_they_were_given():
     problem = p.Problem("cos", num_samples=300, noise=0.5, sampling="uniform")
     run = Run(problem, seed=5, optimizer=p.GradientDescent(1e-7))
     given = problem.samples(5)
-    dots = curves(fit_figure(run.result, run.scene).axes[0])["samples"]
+    dots = curves(fit_figure(run.result, run.displayed).axes[0])["samples"]
     assert np.array_equal(dots.get_xdata(), given.x)
     assert np.array_equal(dots.get_ydata(), given.y)
 
 
 def test_too_many_samples_are_not_read_again():
     run = Run(p.Problem(num_samples=2**20 + 1), loop=p.Manual(steps=1))
-    assert named(fit_figure(run.result, run.scene).axes[0]) == ["target", "reduced to 8 nodes", "fitted"]
+    assert named(fit_figure(run.result, run.displayed).axes[0]) == ["target", "reduced to 8 nodes", "fitted"]
 
 
 def test_a_function_of_ones_own_is_the_target():
     run = Run(p.Problem(np.tanh, num_samples=9), loop=p.Manual(steps=1))
-    target = curves(fit_figure(run.result, run.scene).axes[0])["target"]
+    target = curves(fit_figure(run.result, run.displayed).axes[0])["target"]
     assert target.get_ydata() == pytest.approx(np.tanh(target.get_xdata()))
 
 
 def test_a_curve_that_leaves_the_picture_does_not_flatten_it():
     run = Run(optimizer=p.GradientDescent(2e-6, allow_divergence=True), loop=p.Manual(log_every=1000))
     assert run.result.outcome is p.Outcome.DIVERGED
-    figure = fit_figure(run.result, run.scene)
+    figure = fit_figure(run.result, run.displayed)
     low, high = figure.axes[0].get_ylim()
     assert -3 < low < -1 < 1 < high < 3
     assert sentences(figure.axes[0]) == ["the fitted curve is beyond this range"]
@@ -158,7 +158,7 @@ def test_what_is_not_known_is_not_drawn():
     run = Run(model=p.Legendre(), optimizer=p.Adam(1e-3), loop=p.Manual(steps=20, log_every=5))
     figure = loss_figure(run.result, run.forecast)
     assert named(figure.axes[0]) == ["measured", f"no polynomial of its degree is below: {run.forecast.lowest:.4g}"]
-    assert words(figure)[1] == "learning_rate=0.001 has no limit that is known beforehand"
+    assert words(figure)[1] == "learning_rate=0.001 has no known stability limit"
 
 
 def test_a_rate_above_the_limit_is_named():
@@ -183,7 +183,7 @@ def test_a_loss_of_zero_is_said():
     run = Run(
         p.Samples.of([1.0], [2.0]), p.PowerSeries(degree=0), p.Manual(steps=3, log_every=1), p.GradientDescent(0.5)
     )
-    assert sentences(loss_figure(run.result, run.forecast).axes[0]) == ["exactly 0 at 3 of 4 looks"]
+    assert sentences(loss_figure(run.result, run.forecast).axes[0]) == ["exactly 0 at 3 of 4 snapshots"]
 
 
 # coefficients.png
@@ -219,7 +219,7 @@ def test_a_model_that_is_no_polynomial_shows_its_parameters(tmp_path):
     (ax,) = coefficients_figure(run.result).axes
     assert (named(ax), ax.get_ylabel(), ax.get_yscale()) == (["a", "b"], "value", "linear")
     assert curves(ax)["b"].get_ydata()[-1] == run.result.params[1]
-    assert [path.name for path in draw(tmp_path, run.result, run.forecast, run.scene)] == ALL[:3]
+    assert [path.name for path in draw(tmp_path, run.result, run.forecast, run.displayed)] == ALL[:3]
 
 
 def test_many_coefficients_share_a_colour_scale():
@@ -301,7 +301,7 @@ HARD = {
 @pytest.mark.parametrize("name", HARD)
 def test_every_run_has_pictures(name, tmp_path):
     run = HARD[name]()
-    for path in draw(tmp_path, run.result, run.forecast, run.scene):
+    for path in draw(tmp_path, run.result, run.forecast, run.displayed):
         with Image.open(path) as image:
             assert image.width == 900
     assert len(list(tmp_path.iterdir())) == (4 if run.result.quadratic else 3)
@@ -328,7 +328,7 @@ def test_no_run_breaks_a_figure(y, degree, rate, steps):
         p.Samples.of(range(len(y)), y), p.PowerSeries(degree=degree), p.Manual(steps=steps, log_every=7), optimizer
     )
     for figure in (
-        fit_figure(run.result, run.scene),
+        fit_figure(run.result, run.displayed),
         loss_figure(run.result, run.forecast),
         coefficients_figure(run.result),
         modes_figure(run.result, run.forecast),

@@ -121,7 +121,7 @@ def test_random_samples_do_not_move_the_initial_values(sampling):
     problem = p.Problem(num_samples=10, sampling=sampling, noise=0.3)
     seen = []
     loop, rate = p.Manual(steps=1), p.GradientDescent(1e-300)
-    p.fit(problem, p.PowerSeries(), seed=4, loop=loop, optimizer=rate, backend=p.NumPy(), look=seen.append)
+    p.fit(problem, p.PowerSeries(), seed=4, loop=loop, optimizer=rate, backend=p.NumPy(), observe=seen.append)
     np.testing.assert_array_equal(seen[0].params, np.random.RandomState(4).random_sample(8))
     drawn = (problem.samples(4).x + np.pi) / (2 * np.pi)
     assert not np.isin(np.random.RandomState(4).random_sample(10), drawn).any()
@@ -290,7 +290,7 @@ def test_more_samples_than_memory():
 def test_noise_that_is_not_finite():
     with pytest.raises(p.InputError) as caught:
         p.Problem(noise=1e308).samples()
-    assert str(caught.value) == "`problem.noise` must be a number whose multiples are finite, got 1e+308."
+    assert str(caught.value) == "`problem.noise` must be a number with which y stays finite, got 1e+308."
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "1", True, None])

@@ -10,7 +10,7 @@ from rich.console import Console
 
 import polyexp as p
 from polyexp.report import Terminal
-from polyexp.report.progress_bar import FitBar, Jobs, Pace, fit_status, has_bars, jobs_line
+from polyexp.report.progress_bar import DisplayInterval, FitBar, JobCounter, fit_status, has_bars, jobs_line
 from polyexp.report.stream import Stream
 from tests.helpers.terminal import run_on_terminal, screen
 
@@ -101,10 +101,10 @@ class Clock:
 
 def test_the_bar_is_renewed_ten_times_a_second():
     clock = Clock()
-    pace, shown = Pace(clock), 0
+    interval, shown = DisplayInterval(clock), 0
     for _ in range(1000):  # a snapshot each millisecond
-        if pace.due():
-            with pace.showing():
+        if interval.due():
+            with interval.showing():
                 shown += 1
         clock.now += 1e-3
     assert shown == 10
@@ -113,10 +113,10 @@ def test_the_bar_is_renewed_ten_times_a_second():
 @pytest.mark.parametrize("cost", [0.01, 0.5])
 def test_a_slow_terminal_is_shown_less(cost):
     clock = Clock()
-    pace, spent = Pace(clock), 0.0
+    interval, spent = DisplayInterval(clock), 0.0
     while clock.now < 1000:
-        if pace.due():
-            with pace.showing():
+        if interval.due():
+            with interval.showing():
                 clock.now += cost
                 spent += cost
         clock.now += 1e-2
@@ -129,7 +129,7 @@ def test_thousands_of_looks_are_printed_in_few_calls(tmp_path, monkeypatch):
     samples = p.gauss(p.Problem().samples(), 3)
     model, loop, rate = p.PowerSeries(degree=3), p.Manual(2000, 1), p.GradientDescent(1e-4)
     with Terminal(tmp_path) as terminal:
-        p.fit(samples, model, loop=loop, optimizer=rate, backend=p.NumPy(), look=terminal.look)
+        p.fit(samples, model, loop=loop, optimizer=rate, backend=p.NumPy(), observe=terminal.snapshot)
     lines = (tmp_path / "polyexp.log").read_text().splitlines()
     assert [int(line.split()[2]) for line in lines] == [*range(1, 2001)]
     assert 1 <= len(calls) < 100
@@ -222,7 +222,7 @@ def test_a_single_run_has_no_jobs(bare_cli):
 
 
 def test_an_interruption_ends_no_job():
-    jobs, out = Jobs(), io.StringIO()
+    jobs, out = JobCounter(), io.StringIO()
 
     def interrupted(cfg):
         raise KeyboardInterrupt

@@ -23,11 +23,11 @@ SAMPLES = p.Samples.of(X, np.exp(X / 2) + 0.1 * normal(0, 60), 0.1 + np.random.R
 
 
 def form(model, samples=SAMPLES):
-    return p.Quadratic.of(model.on(samples.domain), samples)
+    return p.Quadratic.of(model.on_domain(samples.domain), samples)
 
 
 def loss_of(model, samples, params):
-    return samples.loss(model.on(samples.domain)(params, samples.x))
+    return samples.loss(model.on_domain(samples.domain)(params, samples.x))
 
 
 # The optimum
@@ -64,7 +64,7 @@ def test_the_optimum_is_numpys(cls, degree, samples):
     domain = list(oracle.window) if cls is p.PowerSeries else list(samples.domain)
     best = oracle.fit(X, SAMPLES.y, degree, w=np.sqrt(SAMPLES.weights), domain=domain, window=oracle.window)
     found = form(cls(degree=degree), samples)
-    features = cls(degree=degree).on(SAMPLES.domain).features(X)
+    features = cls(degree=degree).on_domain(SAMPLES.domain).features(X)
     error = np.abs(found.optimum - best.coef)
     np.testing.assert_array_less(error, least_squares_error(features, SAMPLES, best.coef))
     residual = best(X) - SAMPLES.y
@@ -73,7 +73,7 @@ def test_the_optimum_is_numpys(cls, degree, samples):
 
 @every_linear
 def test_the_optimum_is_that_of_lstsq(cls):
-    model = cls(degree=6).on(SAMPLES.domain)
+    model = cls(degree=6).on_domain(SAMPLES.domain)
     root = np.sqrt(SAMPLES.weights)
     best, (residual,), _, singular = np.linalg.lstsq(root[:, None] * model.features(X), root * SAMPLES.y)
     found = p.Quadratic.of(model, SAMPLES)
@@ -89,7 +89,7 @@ def test_a_floor_is_part_of_the_lowest_loss():
 
 @every_linear
 def test_the_gradient_vanishes_at_the_optimum(cls):
-    model = cls(degree=5).on(SAMPLES.domain)
+    model = cls(degree=5).on_domain(SAMPLES.domain)
     features, best = model.features(X), form(model).optimum
     slope = 2 * SAMPLES.weights * (model.forward(best, features) - SAMPLES.y)
     assert_close(model.backward(best, features, slope), np.zeros(6), 1e-13, scale=np.abs(features).max())
@@ -241,7 +241,7 @@ def test_an_excess_that_overflows_is_inf():
 @pytest.mark.parametrize(("points", "determined"), [([0.5], 1), ([-1.0, 2.0], 2), ([-1.0, 2.0, 2.0, -1.0, 0.0], 3)])
 def test_fewer_points_than_parameters(cls, points, determined):
     samples = p.Samples.of(points, np.cos(points), domain=(-2, 3))
-    model = cls(degree=4).on(samples.domain)
+    model = cls(degree=4).on_domain(samples.domain)
     found = p.Quadratic.of(model, samples)
     root = np.sqrt(samples.weights)
     best, _, rank, _ = np.linalg.lstsq(root[:, None] * model.features(samples.x), root * samples.y)
@@ -293,7 +293,7 @@ def hessian_by_torch(model, samples, params):
 @pytest.mark.parametrize("degree", [0, 1, 3, 6])
 def test_the_hessian_is_that_of_torch(cls, degree):
     """At parameters where a model that is not linear has another Hessian than a quadratic form."""
-    model = cls(degree=degree).on(SAMPLES.domain)
+    model = cls(degree=degree).on_domain(SAMPLES.domain)
     params = 0.4 * normal(degree, len(model.param_names))
     ours = hessian_eigenvalues(model, SAMPLES, params)
     theirs = np.linalg.eigvalsh(hessian_by_torch(model, SAMPLES, params))[::-1]
@@ -303,14 +303,14 @@ def test_the_hessian_is_that_of_torch(cls, degree):
 
 @every_linear
 def test_a_linear_models_hessian_is_the_same_everywhere(cls):
-    model = cls(degree=4).on(SAMPLES.domain)
+    model = cls(degree=4).on_domain(SAMPLES.domain)
     for params in (np.zeros(5), normal(0, 5)):
         assert_close(hessian_eigenvalues(model, SAMPLES, params), form(model).eigenvalues, 1e-13)
 
 
 @every_linear
 def test_modes_are_the_hessians_eigenvectors(cls):
-    model = cls(degree=4).on(SAMPLES.domain)
+    model = cls(degree=4).on_domain(SAMPLES.domain)
     found, hessian = form(model), hessian_by_torch(model, SAMPLES, np.zeros(5))
     assert_close(hessian @ found.modes, found.modes * found.eigenvalues, 1e-13, scale=found.largest)
     assert (np.diff(found.eigenvalues) <= 0).all()
@@ -357,7 +357,9 @@ def test_what_is_no_polynomial_has_no_bound():
 
 def test_the_power_series_of_the_optimum_is_the_same_for_all_bases():
     ours = [form(cls(degree=5)) for cls in LINEAR]
-    in_x = [cls(degree=5).on(SAMPLES.domain).power_series(one.optimum) for cls, one in zip(LINEAR, ours, strict=True)]
+    in_x = [
+        cls(degree=5).on_domain(SAMPLES.domain).power_series(one.optimum) for cls, one in zip(LINEAR, ours, strict=True)
+    ]
     expected = polynomial.polyfit(X, SAMPLES.y, 5, w=np.sqrt(SAMPLES.weights))
     for coefficients in in_x:
         assert_close(coefficients, expected, 1e-11)
@@ -379,7 +381,7 @@ def test_the_best_loss_is_known_where_rounding_hides_directions(degree):
 def test_what_the_samples_do_not_determine_is_not_out_of_reach():
     samples = p.Samples.of([-1.0, 0.5, 2.0], [1.0, -2.0, 3.0])
     for cls in (p.PowerSeries, p.LegendreSeries, p.ChebyshevSeries, p.HermiteSeries):
-        quadratic = quadratic_of(cls(degree=9).on(samples.domain), samples)
+        quadratic = quadratic_of(cls(degree=9).on_domain(samples.domain), samples)
         assert (quadratic.eigenvalues > 0).sum() == 3
         assert quadratic.out_of_reach == 0
         assert quadratic.lowest < 1e-25

@@ -51,7 +51,7 @@ def test_the_legendre_model_takes_the_same_path(samples, degree, seed):
 def test_the_default_start_takes_the_same_path(cls, degree, place):
     """Uniform on [0, 1), where the first loss is up to 1e9 times the mean of y squared, and rounding grows with it."""
     samples, model = drawn(2000, place, "exponential"), cls(degree=degree)
-    first = samples.loss(model.on(samples.domain)(model.initial_params(0), samples.x))
+    first = samples.loss(model.on_domain(samples.domain)(model.initial_params(0), samples.x))
     both = both_ways(samples, model, stable_rate(model, samples))
     assert_alike(*both, along_the_path(degree), scale=max(first, mean_square(samples)))
 
@@ -91,7 +91,7 @@ def test_every_loop_backend_and_optimizer_takes_the_same_path(cls, backend, devi
     samples = drawn(60, "uniform", "exponential")
     options = {
         "loop": loop(200, 10),
-        "backend": backend().on(device),
+        "backend": backend().on_device(device),
         "optimizer": optimizer(2e-3),
         "params": [[0.3, -0.8, 0.1, 0.7], [0.5, 0.9, -0.2, 0.6]],
     }

@@ -5,7 +5,7 @@ import pytest
 from numpy.polynomial import chebyshev, legendre
 
 import polyexp as p
-from polyexp.problem import reduction
+from polyexp.problem import projection, reduction
 from tests.helpers.cases import assert_close
 from tests.helpers.reduction import LOW, MEDIUM, PLACES, UNIT, WEIGHTS, assert_stands_for, at_the_ends, drawn
 
@@ -75,7 +75,7 @@ def test_many_equidistant_points_come_near_gauss_legendre():
 
 def blocks(samples, degree):
     middle, half = (samples.x.min() + samples.x.max()) / 2, np.ptp(samples.x) / 2 or 1.0
-    return reduction._by_blocks(samples, (middle, half), degree)
+    return projection.by_blocks(samples, (middle, half), degree)
 
 
 @pytest.mark.parametrize("degree", MEDIUM)
@@ -97,8 +97,8 @@ def test_blocks_and_lanczos_find_the_same_recurrence():
     samples = drawn(70_000, weights="exponential")
     half = np.abs(samples.x).max()
     ours = [
-        reduction._by_blocks(samples, (0.0, half), 12),
-        reduction._by_lanczos(samples.x / half, samples.y, samples.weights, 12),
+        projection.by_blocks(samples, (0.0, half), 12),
+        projection.by_lanczos(samples.x / half, samples.y, samples.weights, 12),
     ]
     one, other = (np.abs(way.jacobi) * np.where(np.eye(13), np.sign(way.jacobi), 1) for way in ours)
     assert_close(one, other, 1e-13)
@@ -120,7 +120,7 @@ def test_blocks_decline_what_is_badly_conditioned(degree, width):
 
 def test_blocks_notice_what_the_first_guess_does_not_see():
     """Every ninth sample is spread out, and the first guess takes only these; all the others lie in one place."""
-    n = 9 * reduction.SAMPLES_PER_BLOCK
+    n = 9 * projection.SAMPLES_PER_BLOCK
     x = np.where(np.arange(n) % 9 == 0, np.linspace(-1, 1, n), 1e-7 * np.linspace(-1, 1, n))
     weights = np.where(np.arange(n) % 9 == 0, 1e-9, 1.0)
     samples = p.Samples.of(x, np.cos(x), weights)

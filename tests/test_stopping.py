@@ -38,7 +38,7 @@ def test_the_excess_decides_where_it_is_known(tolerance):
     every = fitted(p.Manual(300, 1), optimizer)
     excess = np.append(every.history.excess[1:], every.excess)  # after 1 ... 300 updates
     first = 1 + int(np.argmax(excess <= tolerance))
-    model = p.LegendreSeries().on(SIN.domain)
+    model = p.LegendreSeries().on_domain(SIN.domain)
     assert first == forecast(model, p.Manual(), optimizer, SIN, model.initial_params(0)).steps_to(tolerance)
     for log_every in (1, 7, 50):
         result = fitted(p.Manual(1000, log_every, tolerance=tolerance), optimizer)
@@ -180,7 +180,7 @@ def test_four_outcomes_in_one_batch(loop, backend):
 def test_a_batch_ends_with_its_last_run():
     loop = p.Manual(10**6, 20, tolerance=1e-10)
     seen = []
-    result = fitted(loop, p.GradientDescent([0.1, BEST]), look=seen.append)
+    result = fitted(loop, p.GradientDescent([0.1, BEST]), observe=seen.append)
     assert list(result.outcome) == [CONVERGED, CONVERGED]
     assert result.steps[1] < result.steps[0] == result.history.step[-1] == seen[-1].step < 2000
     assert len(seen) == result.history.step.size

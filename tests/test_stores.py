@@ -119,7 +119,7 @@ def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store):
         steps = [step for step, _ in history(client, run, "loss/train")]
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[-2].startswith(f"{address}/#/experiments/1/runs/{run.info.run_id}?")
-    assert ended.out.splitlines()[-1].startswith(f"Beside other runs: {address}/#/experiments/1/runs?")
+    assert ended.out.splitlines()[-1].startswith(f"All runs side by side: {address}/#/experiments/1/runs?")
     assert "mlflow server" not in ended.out
     assert steps == [10, 20]
     assert artifacts == ["config.yaml", "history.csv", "result.json"]

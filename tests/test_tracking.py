@@ -170,7 +170,7 @@ def test_losses_belong_to_the_parameters_before_the_update_and_weights_to_those_
     weights = np.array([[value for _, value in history(store, run, f"weight/{name}")] for name in NAMES]).T
     losses = [value for _, value in history(store, run, "loss/train")]
     problem = p.Problem("cos", num_samples=50, noise=0.1).samples(3)
-    model = p.LegendreSeries(degree=3).on(problem.domain)
+    model = p.LegendreSeries(degree=3).on_domain(problem.domain)
     before = [model.initial_params(3), *weights[:-1]]
     assert losses == pytest.approx([float(problem.loss(model(w, problem.x))) for w in before], rel=1e-13)
     assert result_json(run)["loss"] == pytest.approx(float(problem.loss(model(weights[-1], problem.x))), rel=1e-13)

@@ -40,15 +40,15 @@ def test_a_diverged_run_is_finished_with_its_last_finite_parameters(cli, store):
     assert 0 < written["steps"] < 100 == history(store, run, "weight/w0")[-1][0]
 
 
-def failing_at(step, error, problem, model, *, look, **settings):
+def failing_at(step, error, problem, model, *, observe, **settings):
     """polyexp.fit, whose callback raises after the snapshot of `step` was recorded."""
 
-    def failing(state):
-        look(state)
-        if state.step == step:
+    def failing(snapshot):
+        observe(snapshot)
+        if snapshot.step == step:
             raise error
 
-    return p.fit(problem, model, look=failing, **settings)
+    return p.fit(problem, model, observe=failing, **settings)
 
 
 FIRE = RuntimeError("the disk is on fire")

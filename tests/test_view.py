@@ -62,7 +62,7 @@ def test_the_charts_are_curves_bars_parallel_coordinates_and_differences():
 
 def test_a_sweep_over_everything_shows_what_fits():
     view = of_sweep("s", [f"model.key{n}" for n in range(50)])
-    assert len(view.settings) == views.MAX_SETTINGS
+    assert len(view.settings) == views.MAX_SETTING_COLUMNS
     assert of_sweep("s", []).settings == ALL_RUNS.settings
 
 
@@ -79,7 +79,7 @@ def test_a_run_saves_the_view_once_and_prints_the_link(cli, store):
 def test_make_ui_knows_the_same_link(cli, store):
     assert links(store, "http://127.0.0.1:5000") == []
     last = cli(*SHORT).out.splitlines()[-1]
-    assert links(store, "http://127.0.0.1:5000") == [last.replace("Beside other runs", "polyexp")]
+    assert links(store, "http://127.0.0.1:5000") == [last.replace("All runs side by side", "polyexp")]
 
 
 @pytest.mark.parametrize("old", ["not JSON", '{"state": "deflate;AAAA"}', encoded(of_sweep("s", []))])

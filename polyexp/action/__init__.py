@@ -1,4 +1,4 @@
-"""What the entrypoint does with an experiment, an action each."""
+"""The actions, one of which the entrypoint carries out with an experiment."""
 
 from polyexp.action.action import Action
 from polyexp.action.compare import Compare

@@ -1,4 +1,4 @@
-"""What an action is: something that the entrypoint does with an experiment."""
+"""The interface of an action, which the entrypoint carries out with an experiment."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -12,23 +12,32 @@ __all__ = ["Action"]
 
 @dataclass
 class Action(Component):
-    """Something to do with an experiment that has been checked.
+    """The base class of actions, which are carried out with an experiment that has been checked.
 
-    records: whether it needs the tracker.
+    The class attribute `records` is true for an action that records runs, and so needs a tracker that can.
     """
 
     group: ClassVar[str] = "action"
     records: ClassVar[bool] = False
 
     def check(self, experiment: Experiment) -> None:
-        """InputError for what can be known to fail before anything is done, in a sweep before its first job."""
+        """Check what can be checked before the action, in a sweep before the first job.
+
+        Raises:
+            InputError: Where the action is certain to fail.
+        """
         if self.records:
             experiment.tracking.check()
 
     @abstractmethod
     def __call__(self, experiment: Experiment, job: Job) -> float | None:
-        """Do it; return the loss, if there is one, for sweepers that minimise it.
+        """Carry out the action, and return the loss, if there is one, for sweepers that minimise it.
 
-        InputError where what was asked for cannot be done (exit code 2), DisagreementError where it was done and something was
-        found to be wrong (exit code 1); of either the user sees one sentence.
+        Args:
+            experiment: The experiment.
+            job: The folder of the run, the overrides and the sweep.
+
+        Raises:
+            InputError: Where the action cannot be carried out; the exit code is 2.
+            DisagreementError: Where it was carried out and has found a disagreement; the exit code is 1.
         """

@@ -1,4 +1,4 @@
-"""Put recorded runs side by side."""
+"""The action that compares recorded runs."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,20 @@ from polyexp.tracking import RecordedRun, Selection
 
 __all__ = ["Compare"]
 
-DEFAULT_LAST = 10  # runs that are compared where nothing says which
+DEFAULT_LAST_RUNS = 10  # the number of latest runs that are compared where no runs are selected
 
 
 @dataclass
 class Compare(Action, name="compare"):
-    """Put recorded runs side by side: what differs in their settings, their numbers, their curves.
+    """Compare recorded runs: the settings in which they differ, their numbers and their curves.
 
-    runs: their ids, or the first letters of these. Or else sweep (its folder, or its name), filter (an MLflow filter) and
-    last (the latest so many), of which several may be given together; the last 10 where none is.
+    Either `runs` is given, or any of `sweep`, `filter` and `last`; without any of them the 10 latest runs are compared.
+
+    Args:
+        runs: The ids of the runs, or their first 6 or more characters.
+        sweep: The folder or the name of a sweep, whose runs are compared.
+        filter: An MLflow filter, which the runs must match.
+        last: The number of runs, of which the latest are taken; at least 2.
     """
 
     runs: list[str] | None = None
@@ -34,19 +39,23 @@ class Compare(Action, name="compare"):
             whole(self.key("last"), self.last, 2)
 
     def check(self, experiment: Experiment) -> None:
-        """InputError where a run that is named is not there, or there are not two."""
+        """Check the runs that are given by their ids.
+
+        Raises:
+            InputError: Where a run does not exist or has no result, or there are fewer than two runs.
+        """
         if self.runs is not None:
             self._named(experiment)
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
-        """Print the tables, write page and picture into the job's folder, and record them."""
+        """Print the tables, write the page and the picture into the folder of the job, and record these."""
         recorded = experiment.tracking.recorded()
         comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             for part in tables(comparison, terminal.width):
-                terminal.say(part)
+                terminal.print(part)
             files = write(job.folder, comparison)
-            lines = recorded.keep(comparison.title, comparison.tags(job.folder), files)
+            lines = recorded.record_comparison(comparison.title, comparison.tags(job.folder), files)
             terminal.end(job.folder, lines)
 
     def _named(self, experiment: Experiment) -> list[RecordedRun]:
@@ -56,7 +65,7 @@ class Compare(Action, name="compare"):
 
     def _selected(self, experiment: Experiment) -> list[RecordedRun]:
         recorded = experiment.tracking.recorded()
-        last = self.last if self.sweep or self.filter or self.last else DEFAULT_LAST
+        last = self.last if self.sweep or self.filter or self.last else DEFAULT_LAST_RUNS
         runs = recorded.select(Selection(self.sweep, self.filter, last))
         key = "sweep" if self.sweep else "filter" if self.filter else "last"
         return compared(best_first(runs), self.key(key), f" in {recorded.where}")

@@ -1,25 +1,27 @@
-"""Hold every formulation, and the model, against a reference."""
+"""The action that compares every formulation, and the model, with a reference."""
 
 from dataclasses import dataclass
 
 from polyexp.action.action import Action
 from polyexp.base import DisagreementError, whole
-from polyexp.crosscheck import crosscheck, sets
+from polyexp.crosscheck import crosscheck, sample_sets
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.crosscheck import crosscheck_lines, crosscheck_table, crosscheck_verdict, write_crosscheck
 
 __all__ = ["Crosscheck"]
 
-MAX_STEPS = 200  # enough for a mistake to show
+MAX_DEFAULT_STEPS = 200  # enough for a mistake to be larger than rounding
 
 
 @dataclass
 class Crosscheck(Action, name="crosscheck"):
-    """Solve the problem by every formulation that can run here, and hold them and the model against a reference.
+    """Solve the problem by every formulation that can run here, and compare these and the model with a reference.
 
-    Nothing is recorded; crosscheck.json in the run's folder holds every number. steps: None means those of the loop, but no
-    more than 200.
+    Nothing is recorded; crosscheck.json in the folder of the run has all numbers.
+
+    Args:
+        steps: The number of steps that each formulation takes; None means that of the loop, but at most 200.
     """
 
     steps: int | None = None
@@ -29,18 +31,26 @@ class Crosscheck(Action, name="crosscheck"):
             whole(self.key("steps"), self.steps, 1)
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
-        """DisagreementError, with the verdict, where anything disagrees."""
-        known = experiment.forecast
-        every, few = sets(experiment.problem, known.samples, experiment.degree, experiment.seed)
-        steps = self.steps or min(experiment.loop.steps, MAX_STEPS)
+        """Print the findings and write crosscheck.json.
+
+        Raises:
+            DisagreementError: With the verdict, where a formulation or the model disagrees with the reference.
+        """
+        forecast = experiment.forecast
+        every, few = sample_sets(experiment.problem, forecast.samples, experiment.degree, experiment.seed)
+        steps = self.steps or min(experiment.loop.steps, MAX_DEFAULT_STEPS)
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            terminal.say(f"Crosscheck of {steps} steps of {known.optimizer.choice} on model={known.model.choice}")
-            found = crosscheck(known.model, every, few, optimizer=known.optimizer, initial=known.initial, steps=steps)
+            terminal.print(
+                f"Crosscheck of {steps} steps of {forecast.optimizer.choice} on model={forecast.model.choice}"
+            )
+            found = crosscheck(
+                forecast.model, every, few, optimizer=forecast.optimizer, initial=forecast.initial, steps=steps
+            )
             write_crosscheck(job.folder / "crosscheck.json", found)
-            terminal.say(f"Reference: {found.reference}. Largest differences from it:")
-            terminal.say(crosscheck_table(found))
+            terminal.print(f"Reference: {found.reference}. Largest differences from it:")
+            terminal.print(crosscheck_table(found))
             for line in (*crosscheck_lines(found), "", crosscheck_verdict(found)):
-                terminal.say(line)
+                terminal.print(line)
             terminal.end(job.folder, ())
         if not found.agrees:
             raise DisagreementError(crosscheck_verdict(found))

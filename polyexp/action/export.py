@@ -1,26 +1,30 @@
-"""Write the polynomial of a recorded run as source code or data."""
+"""The action that writes the polynomial of a recorded run as source code or data."""
 
 from dataclasses import dataclass
 
 from polyexp.action.action import Action
 from polyexp.base import one_of, require, version
 from polyexp.experiment import Experiment, Job
-from polyexp.export import BASES, FORMATS, PRECISIONS, Exported, formula_of, is_name, stated
+from polyexp.export import BASES, FORMATS, PRECISIONS, Exported, formula_of, is_name, measured_accuracy
 from polyexp.report import Terminal
 from polyexp.tracking import RecordedRun, fitted
 
 __all__ = ["Export"]
 
-ARTIFACT_FOLDER = "export"
+ARTIFACT_FOLDER = "export"  # in the artifacts of the run
 
 
 @dataclass
 class Export(Action, name="export"):
-    """Write the polynomial that a run has found as source code or data.
+    """Write the polynomial of a recorded run as source code or data.
 
-    run: its id, or the first letters of it. format: c, python, latex, json or numpy.
-    precision: float64 or float32, of the numbers and of the arithmetic. basis: "own" (the model's, by Clenshaw's
-    recurrence) or "power" (powers of x, by Horner's scheme). function: its name in the source.
+    Args:
+        run: The id of the run, or its first 6 or more characters.
+        format: The format of the file: "c", "python", "latex", "json" or "numpy".
+        precision: The precision of the numbers and of the arithmetic: "float64" or "float32".
+        basis: The basis of the formula: "own" is that of the model, evaluated by Clenshaw's recurrence; "power" is the
+            powers of x, evaluated by Horner's scheme.
+        function: The name of the function in the source code.
     """
 
     run: str = ""
@@ -36,11 +40,15 @@ class Export(Action, name="export"):
         require(is_name(self.function), self.key("function"), "a name that C and Python allow", self.function)
 
     def check(self, experiment: Experiment) -> None:
-        """InputError where there is no such run, or it has no results."""
+        """Check that the run exists and has a result.
+
+        Raises:
+            InputError: Where it does not.
+        """
         self._named(experiment)
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
-        """Write the file into the job's folder and to the run's artifacts, and say what may be expected of it."""
+        """Write the file into the folder of the job and the artifacts of the run, and print its accuracy."""
         run = self._named(experiment)
         made = export(run, self.basis, self.precision, self.function)
         file, write_as = FORMATS[self.format]
@@ -48,7 +56,7 @@ class Export(Action, name="export"):
         experiment.tracking.recorded().attach(run.id, [job.folder / file], ARTIFACT_FOLDER)
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             for line in made.lines():
-                terminal.say(line)
+                terminal.print(line)
             terminal.end(
                 job.folder, [f"{file}, which is also among the artifacts of {run.name} below {ARTIFACT_FOLDER}/"]
             )
@@ -58,11 +66,21 @@ class Export(Action, name="export"):
 
 
 def export(run: RecordedRun, basis: str, precision: str, function: str) -> Exported:
-    """What a run has found, in a basis and a precision. InputError where that cannot be."""
+    """The polynomial of a recorded run, with its accuracy.
+
+    Args:
+        run: The run.
+        basis: "own" or "power", as in `Export`.
+        precision: "float64" or "float32".
+        function: The name of the function in the source code.
+
+    Raises:
+        InputError: Where the run has no polynomial, or its numbers overflow in this basis or precision.
+    """
     result = run.result()
     model, params, domain = fitted(result)
     formula = formula_of(model, params, basis).to(precision)
-    measured = stated(formula, model, params, result, domain)
+    measured = measured_accuracy(formula, model, params, result, domain)
     degree = f"of degree {formula.degree} fitted to {measured.target}"
     source = f"{model.choice} {degree}, exported by polyexp {version.described()}"
     return Exported(function, formula, source, run.id, measured)

@@ -1,4 +1,4 @@
-"""Fit the model, report and record the run."""
+"""The action that fits the model."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,10 +12,10 @@ __all__ = ["Fit"]
 
 @dataclass
 class Fit(Action, name="fit"):
-    """Fit the model, report and record the run."""
+    """Fit the model, print and write the result, and record the run."""
 
     records: ClassVar[bool] = True
 
     def __call__(self, experiment: Experiment, job: Job) -> float:
-        """The final loss."""
+        """Fit the model, and return the final loss."""
         return float(run(experiment, job).loss)

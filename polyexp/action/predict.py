@@ -1,4 +1,4 @@
-"""Print the forecast."""
+"""The action that prints the forecast."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ __all__ = ["Predict"]
 
 @dataclass
 class Predict(Action, name="predict"):
-    """Print the forecast, and how each mode of the Hessian fares, without running or recording anything."""
+    """Print the forecast and a table of the modes of the Hessian, without fitting or recording anything."""
 
     def __call__(self, experiment: Experiment, job: Job) -> float | None:
-        """The predicted loss, where it is known."""
+        """Print the forecast, and return the predicted loss, None where there is none."""
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            backend = experiment.backend.on(experiment.device)
+            backend = experiment.backend.on_device(experiment.device)
             terminal.begin(experiment.forecast, computed_by(experiment.loop, backend))
             terminal.prediction(experiment.forecast)
         return experiment.forecast.final_loss

@@ -1,4 +1,4 @@
-"""Array libraries: where the arrays live and how many steps are taken without looking."""
+"""Backends: the array libraries that compute a fit, each on a device and with a dtype."""
 
 from polyexp.backend.backend import Backend
 from polyexp.backend.numpy import NumPy

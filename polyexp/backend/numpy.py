@@ -1,4 +1,4 @@
-"""NumPy, on the processor."""
+"""The NumPy backend, on the processor."""
 
 import functools
 from collections.abc import Callable
@@ -16,25 +16,45 @@ __all__ = ["NumPy"]
 
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
-    """Found once: looking for them costs a millisecond."""
+    """The thread pools of the libraries that are loaded. Finding them takes a millisecond, so it is done once."""
     return ThreadpoolController()
 
 
 @dataclass
 class NumPy(Backend, name="numpy"):
-    """NumPy arrays; gradients by hand only."""
+    """NumPy arrays on the processor. Their gradients are written by hand: `loop=manual`.
+
+    Args:
+        dtype: The format of its numbers, "float64" or "float32".
+
+    Raises:
+        InputError: `dtype` is none of these.
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> backend = p.NumPy(dtype="float32")
+        >>> backend.put(np.array([0.5, 1e60])).tolist()
+        [0.5, inf]
+        >>> backend.get(backend.put(np.ones(2))).dtype
+        dtype('float64')
+    """
 
     def put(self, array: np.ndarray) -> Array:
-        """Cast; what float32 cannot hold becomes infinite. Rows are contiguous, which halves the cost of a small product."""
+        """The array cast to `dtype`. A number that float32 cannot hold becomes infinite."""
+        # Contiguous rows halve the cost of a product of small arrays.
         with np.errstate(over="ignore"):
             return np.asarray(array, self.dtype, order="C")
 
     def get(self, array: Array) -> np.ndarray:
-        """Cast back."""
+        """A float64 copy."""
         return np.array(array, np.float64)
 
     def iterate(self, advance: Callable[[Carry], Carry], carry: Carry, n: int) -> Carry:
-        """A plain loop; an overflow is an outcome that `fit` finds, not a warning."""
+        """Apply `advance` n times, with the threads of the device and without warnings.
+
+        An overflow is an outcome of a run, which `fit` finds in a snapshot.
+        """
         threads = self.device.threads if isinstance(self.device, CPU) else None
         with _thread_pools().limit(limits=threads, user_api="blas"), np.errstate(all="ignore"):
             for _ in range(n):
@@ -42,5 +62,5 @@ class NumPy(Backend, name="numpy"):
         return carry
 
     def describe(self) -> str:
-        """numpy <version>, <dtype>, cpu."""
+        """The text `numpy <version>, <dtype>, cpu`."""
         return f"numpy {np.__version__}, {self.dtype}, {self.device}"

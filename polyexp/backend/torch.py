@@ -1,4 +1,4 @@
-"""torch, on the processor or a CUDA GPU. Nothing here imports torch before it is used."""
+"""The torch backend, on the processor or a CUDA GPU. torch is imported when the backend is first used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,38 +15,54 @@ __all__ = ["Torch"]
 
 @dataclass
 class Torch(Backend, name="torch"):
-    """torch tensors; every loop, every device."""
+    """torch tensors on the processor or a CUDA GPU. Every loop and every device can be used with them.
+
+    Args:
+        dtype: The format of its numbers, "float64" or "float32".
+
+    Raises:
+        InputError: `dtype` is none of these.
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> backend = p.Torch(dtype="float32")
+        >>> backend.put(np.array([0.5, 0.25]))
+        tensor([0.5000, 0.2500])
+        >>> backend.get(backend.put(np.array([0.5, 0.25])))
+        array([0.5 , 0.25])
+    """
 
     offers: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda", "autograd"})
 
-    def on(self, device: Device) -> Self:
-        """Also sets torch's thread count, which is a setting of the whole process."""
+    def on_device(self, device: Device) -> Self:
+        """A copy of this backend on a device. On the processor this sets torch's number of threads in the whole process."""
         import torch
 
-        placed = super().on(device)
+        placed = super().on_device(device)
         if isinstance(placed.device, CPU):
             torch.set_num_threads(placed.device.threads)
         return placed
 
     def put(self, array: np.ndarray) -> Array:
-        """Cast in NumPy, so that both backends round alike, then move."""
+        """The array cast to `dtype` by NumPy, so that both backends round alike, and moved to the device."""
         import torch
 
         with np.errstate(over="ignore"):
             return torch.from_numpy(np.array(array, self.dtype, order="C")).to(str(self.device))
 
     def get(self, array: Array) -> np.ndarray:
-        """Move and cast back: a synchronisation point on CUDA."""
+        """A float64 copy in host memory. On CUDA this waits for the GPU."""
         return np.array(array.detach().cpu().numpy(), np.float64)
 
     def iterate(self, advance: Callable[[Carry], Carry], carry: Carry, n: int) -> Carry:
-        """A plain loop."""
+        """Apply `advance` n times."""
         for _ in range(n):
             carry = advance(carry)
         return carry
 
     def describe(self) -> str:
-        """torch <version>, <dtype>, <device and the GPU's name>."""
+        """The text `torch <version>, <dtype>, <device>`, with the name of the GPU."""
         import torch
 
         gpu = "" if isinstance(self.device, CPU) else f" ({torch.cuda.get_device_name(str(self.device))})"

@@ -1,4 +1,4 @@
-"""What everything else stands on: components, errors, and the validation of values."""
+"""The base of all other folders: components, errors, and the validation of values."""
 
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError

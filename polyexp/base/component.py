@@ -1,41 +1,65 @@
-"""What every choosable part of an experiment is: a dataclass with a group and a name.
+"""Components: the parts of an experiment that a configuration chooses by group and name.
 
-Deriving a dataclass with `name=...` is all it takes to offer it to the command line: the class is the schema of
-`conf/<group>/<name>.yaml`, and `__post_init__` checks its values.
+A dataclass that derives from the class of a group with `name=...` becomes a choice of the command line: the class is the
+schema of `conf/<group>/<name>.yaml`, and its `__post_init__` validates the values.
 """
 
+import warnings
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 __all__ = ["SETTINGS", "Component"]
 
-SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the groups that decide a result
+SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the config groups that decide a result
 
 
 @dataclass
 class Component(ABC):
-    """A part of an experiment that a configuration names.
+    """A part of an experiment that a configuration names by its group and choice.
 
-    `group` is the config group (`model`, `loop`, ...), `name` the option in it. A subclass with a name registers
-    itself in `Component.registry` under (group, name) when it is defined.
+    `group` is the config group (`model`, `loop`, ...) and `name` the choice in it. A subclass that is defined with
+    `name=...` is entered in `Component.registry` under (group, name).
+
+    Example:
+        >>> import polyexp as p
+        >>> p.Component.registry["model", "power_series"].__name__
+        'PowerSeries'
+        >>> model = p.PowerSeries(degree=3)
+        >>> model.group, model.choice, model.key("degree")
+        ('model', 'power_series', 'model.degree')
     """
 
     group: ClassVar[str]
     name: ClassVar[str]
     registry: ClassVar[dict[tuple[str, str], type["Component"]]] = {}
+    renamed: ClassVar[Mapping[str, str]] = {}  # methods by their former names, which are still accepted
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for old, new in cls.renamed.items():
+            if old in vars(cls):
+                raise TypeError(f"`{cls.__name__}.{old}` must be called `{new}`, the present name of the method.")
         if name is not None:
             cls.name = name
             Component.registry[cls.group, name] = cls
 
+    if not TYPE_CHECKING:  # a type checker would accept every misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """A method by its former name, with a warning; only called for names that do not exist."""
+            new = type(self).renamed.get(name)
+            if new is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            warnings.warn(f"`{type(self).__name__}.{name}` is now called `{new}`.", DeprecationWarning, stacklevel=2)
+            return getattr(self, new)
+
     @property
     def choice(self) -> str:
-        """What the command line calls this component: the `power_series` of `model=power_series`."""
+        """The name of this component on the command line: the `power_series` of `model=power_series`."""
         return self.name
 
     def key(self, field: str) -> str:
-        """A field's name on the command line, e.g. `model.degree`."""
+        """The name of a field on the command line, such as `model.degree`."""
         return f"{self.group}.{field}"

@@ -4,8 +4,22 @@ __all__ = ["DisagreementError", "InputError"]
 
 
 class InputError(ValueError):
-    """The user's input is wrong. Its message is one sentence that says what is allowed."""
+    """An input that is not allowed. Its message is one sentence that says what is allowed.
+
+    The command line prints the message and exits with code 2.
+
+    Args:
+        *args: The message.
+
+    Example:
+        >>> import polyexp as p
+        >>> try:
+        ...     p.PowerSeries(degree=-1)
+        ... except p.InputError as error:
+        ...     print(error)
+        `model.degree` must be a whole number from 0 to 1000, got -1.
+    """
 
 
 class DisagreementError(Exception):
-    """What was to be checked has been checked, and is wrong. Its message is one sentence that says what."""
+    """A comparison that failed, as of a crosscheck. Its message is one sentence that says what differs."""

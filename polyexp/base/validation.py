@@ -1,6 +1,7 @@
-"""One wording for everything a user can get wrong: "`key` must be <wanted>, got <value>".
+"""Validation of values, with one wording for every error: "`key` must be <wanted>, got <value>".
 
-Every check raises `InputError`; the command line prints its one sentence and exits with code 2.
+Every function that requires something raises `InputError` where it is not so. `key` is the name of the value in the error,
+as the user types it.
 """
 
 import difflib
@@ -27,19 +28,32 @@ __all__ = [
 
 
 def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
-    """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string."""
+    """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string.
+
+    Args:
+        word: The word that was given.
+        allowed: The words to choose from.
+        cutoff: The least similarity of two words, from 0 to 1, at which one is suggested for the other.
+    """
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=cutoff)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def require(ok: bool, key: str, wanted: str, value: Any) -> None:
-    """Raise `InputError` unless `ok`."""
+    """Raise `InputError` unless `ok`.
+
+    Args:
+        ok: Whether the value is allowed.
+        key: The name of the value.
+        wanted: What is allowed, in words that follow "must be".
+        value: The value; its `repr` ends the error.
+    """
     if not ok:
         raise InputError(f"`{key}` must be {wanted}, got {_shown(value)}.")
 
 
 def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
-    """Require a whole number in [low, high]."""
+    """Require an integer (no bool) from `low` to `high`, or of at least `low` where `high` is None."""
     wanted = f"a whole number from {low} to {high}" if high is not None else f"a whole number of at least {low}"
     is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     require(is_whole and low <= value and (high is None or value <= high), key, wanted, value)
@@ -53,19 +67,26 @@ def finite(key: str, value: Any, low: float = -math.inf) -> None:
 
 
 def positive(key: str, value: Any, wanted: str = "a finite number above 0") -> None:
-    """Require a finite number above 0, or an array of them (one a run)."""
+    """Require a finite number above 0, or an array of them, one for each run."""
     array = _numbers(value)
     require(array is not None and bool(np.all(np.isfinite(array) & (array > 0))), key, wanted, value)
 
 
 def fraction(key: str, value: Any) -> None:
-    """Require a number in [0, 1), or an array of them (one a run)."""
+    """Require a number in [0, 1), or an array of them, one for each run."""
     array = _numbers(value)
     require(array is not None and bool(np.all((array >= 0) & (array < 1))), key, "a number from 0 to below 1", value)
 
 
 def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None:
-    """Require one of the allowed words; the message names the nearest, and in words what else is allowed."""
+    """Require one of the allowed words; the error suggests the nearest one.
+
+    Args:
+        key: The name of the value.
+        value: The value.
+        allowed: The allowed words.
+        also: What else is allowed, in words; the caller has tested for it already.
+    """
     words = list(allowed)
     if value not in words:
         wanted = ", ".join([*words, also] if also else words)
@@ -73,34 +94,34 @@ def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None
 
 
 def number_list(key: str, value: Any, length: int, wanted: str) -> None:
-    """Require a list of `length` finite numbers."""
+    """Require a list of `length` finite numbers; `wanted` is what is allowed, in words that follow "must be"."""
     array = _numbers(value)
     require(array is not None and array.shape == (length,) and bool(np.all(np.isfinite(array))), key, wanted, value)
 
 
 def seeds(key: str, value: Any) -> None:
-    """Require a seed of NumPy's RandomState, or a sequence of them."""
+    """Require a seed of `np.random.RandomState`, or a sequence of them."""
     several = np.ndim(value) == 1 and len(value) > 0
     ok = all(isinstance(one, (int, np.integer)) and 0 <= one < 2**32 for one in (value if several else [value]))
     require(ok, key, "a whole number from 0 to 4294967295 or a sequence of them", value)
 
 
 def finite_array(key: str, value: Any) -> np.ndarray:
-    """`value` as a float64 array of its own; InputError where it is not all finite numbers."""
+    """A float64 copy of `value`; InputError where `value` is not an array of finite numbers."""
     array = _numbers(value)
     require(array is not None and bool(np.isfinite(array).all()), key, "finite numbers", value)
     return np.array(array, float)
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """`value` as an array of numbers, or None where it is none (booleans and text are not numbers)."""
+    """`value` as an array of real numbers, or None where it is none: booleans and text are not numbers."""
     try:
         array = np.asarray(value)
-    except ValueError:  # ragged lists
+    except ValueError:  # NumPy refuses ragged lists
         return None
     return array if array.size and array.dtype.kind in "iuf" else None
 
 
 def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())  # an array's has lines
+    text = " ".join(repr(value).split())  # on one line: the repr of an array has several
     return text if len(text) <= 80 else text[:77] + "..."

@@ -33,14 +33,14 @@ def commit_of(root: Path) -> str | None:
 
 def described() -> str:
     """The version and the commit in words, e.g. `0.1.0 (commit 3f2a...)`; the version alone where no commit is known."""
-    known = commit()
-    return metadata.version("polyexp") + (f" (commit {known})" if known else "")
+    revision = commit()
+    return metadata.version("polyexp") + (f" (commit {revision})" if revision else "")
 
 
 def tags() -> dict[str, str]:
     """The same as tags of a record."""
-    known = commit()
-    return {"polyexp.version": metadata.version("polyexp")} | ({"polyexp.commit": known} if known else {})
+    revision = commit()
+    return {"polyexp.version": metadata.version("polyexp")} | ({"polyexp.commit": revision} if revision else {})
 
 
 def _asked_of_git(root: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""polyexp's side of Hydra: the components become its options, and what it composes is built and checked."""
+"""The connection to Hydra: components become choices of config groups, and composed configurations become experiments."""
 
 import sys
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from polyexp.cli.help import help_page
 from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
 
-__all__ = ["checked", "gather", "prepare"]
+__all__ = ["checked", "finish_sweep", "prepare"]
 
 
 def prepare() -> None:
-    """Make every component, of polyexp and of outside packages, known to Hydra. Called once, before composition."""
+    """Register every component of polyexp and of its plugins with Hydra. Called once, before composition."""
     for plugin in plugins():
         load_plugin(plugin)
     store = ConfigStore.instance()
@@ -35,9 +35,15 @@ def prepare() -> None:
 
 
 def checked(*configs: DictConfig) -> list[Experiment]:
-    """The experiments that `configs` describe; InputError where anything about one of them is wrong.
+    """The experiments that `configs` describe, which have been checked.
 
-    Stores are opened, and made, only after everything else is found to be right.
+    Stores are opened or created only after everything else has been checked.
+
+    Args:
+        configs: Composed configurations.
+
+    Raises:
+        InputError: Where a configuration describes no experiment, or its action is certain to fail.
     """
     try:
         experiments = [build(cfg).check() for cfg in configs]
@@ -48,8 +54,14 @@ def checked(*configs: DictConfig) -> list[Experiment]:
     return experiments
 
 
-def gather(experiment: Experiment, varying: Sequence[str], sweep: str) -> None:
-    """Print where the runs of a sweep, of which this is the first experiment, are."""
-    lines = experiment.tracking.gather(sweep, varying) if experiment.action.records else []
+def finish_sweep(experiment: Experiment, varying: Sequence[str], sweep: str) -> None:
+    """Print where the runs of a sweep are recorded.
+
+    Args:
+        experiment: The first experiment of the sweep.
+        varying: The keys of the settings that are not the same in all runs.
+        sweep: The name of the sweep.
+    """
+    lines = experiment.tracking.finish_sweep(sweep, varying) if experiment.action.records else []
     for line in lines if not experiment.quiet else []:
         print(line)

@@ -1,4 +1,4 @@
-"""Where the config files are: polyexp's own, and those of outside packages."""
+"""The config files of polyexp and of its plugins."""
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -10,19 +10,19 @@ from polyexp.base import InputError
 
 __all__ = ["PACKAGE", "choices", "conf_dir", "load_plugin", "outside_configs", "plugins"]
 
-PLUGINS = "polyexp.plugins"
-PACKAGE = Path(__file__).parents[1]
+PLUGIN_GROUP = "polyexp.plugins"  # the entry-point group in which packages register as plugins
+PACKAGE = Path(__file__).parents[1]  # the folder of polyexp
 
 
 def conf_dir() -> Path:
-    """The folder of the configs: inside the package (installed), or else beside it (a checkout)."""
+    """The folder `conf`, which is in the package where that is installed, and beside it in a checkout."""
     inside = PACKAGE / "conf"
     return inside if inside.is_dir() else PACKAGE.parent / "conf"
 
 
 @cache
 def outside_configs() -> dict[str, Path]:
-    """The `conf` folder of each package that is registered as a plugin and has one, by the plugin's name."""
+    """The folder `conf` of each plugin that has one, by the name of the plugin."""
     folders = {}
     for plugin in plugins():
         spec = find_spec(plugin.module.partition(".")[0])
@@ -33,19 +33,23 @@ def outside_configs() -> dict[str, Path]:
 
 
 def choices(group: str) -> list[str]:
-    """The options of a group: its YAML files, here and in outside packages."""
+    """The choices of a group, which are its YAML files in polyexp and in plugins."""
     folders = [folder / group for folder in (conf_dir(), *outside_configs().values())]
     files = [file.relative_to(folder) for folder in folders for file in folder.rglob("*.yaml")]
     return sorted({file.with_suffix("").as_posix() for file in files})
 
 
 def plugins() -> list[EntryPoint]:
-    """The registered outside packages."""
-    return list(entry_points(group=PLUGINS))
+    """The entry points of the plugins that are installed."""
+    return list(entry_points(group=PLUGIN_GROUP))
 
 
 def load_plugin(plugin: EntryPoint) -> None:
-    """Import an outside package, which registers its components. InputError where that fails."""
+    """Import a plugin, which registers its components.
+
+    Raises:
+        InputError: Where the import fails.
+    """
     try:
         plugin.load()
     except Exception as error:

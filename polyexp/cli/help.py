@@ -11,7 +11,7 @@ __all__ = ["help_page"]
 
 
 def help_page() -> str:
-    """What `--help` prints."""
+    """The text that `--help` prints."""
     hanging = partial(textwrap.fill, width=118, subsequent_indent=" " * 13, break_on_hyphens=False)
     groups = "\n".join(hanging(f"  {group:<11}{', '.join(choices(group))}") for group in (*GROUPS, "experiment"))
     return f"""polyexp fits polynomial expansions by gradient descent and records every run in MLflow.
@@ -21,8 +21,8 @@ def help_page() -> str:
 Groups and their choices:
 {groups}
 
-Each choice has settings of its own (`python -m polyexp model=legendre --cfg job` shows them all with their values),
-and there are two more: seed (0) and quiet (false).
+Each choice has its own settings (`python -m polyexp model=legendre --cfg job` shows them all with their values).
+Two more settings apply to every run: seed (0) and quiet (false).
 
 Examples:
   python -m polyexp                                          the default: a power series of degree 7 fitted to sin(x)
@@ -39,7 +39,7 @@ Results go to outputs/: a folder for each run, and the MLflow store (`make ui` o
 
   -m, --multirun           sweep over comma-separated values
   -c job, --cfg job        print the configuration and stop
-  --info defaults          print how it was composed
+  --info defaults          print how the configuration was composed
   -sc install=bash         print the shell completion: eval "$$(polyexp -sc install=bash)"
   --hydra-help             Hydra's own options
 """

@@ -1,7 +1,7 @@
-"""The one entrypoint: `python -m polyexp`, or `polyexp` when installed.
+"""The entrypoint: `python -m polyexp`, or `polyexp` where the package is installed.
 
-Exit codes: 0 done, 1 a run failed or a crosscheck found something wrong, 2 the user's input is wrong, 130 interrupted (Ctrl-C),
-143 terminated.
+The exit code is 0 where the action succeeded, 1 where a run failed or a crosscheck found a disagreement, 2 where the input
+of the user is wrong, 130 after an interruption (Ctrl-C) and 143 after a termination (SIGTERM).
 """
 
 import os
@@ -29,51 +29,64 @@ __all__ = ["main", "task"]
 
 
 class RunError(Exception):
-    """A run stopped by an error of ours or of the machine; what happened is on stderr already."""
+    """The failure of a run through an error in the program or on the machine, which has been printed to stderr."""
 
 
 def task(cfg: DictConfig) -> Any:
-    """One job, as Hydra calls it. Returns the final loss, which is what an optimizing sweeper minimises."""
+    """Carry out one job, and return what its action returns: a loss, which an optimizing sweeper minimises, or None.
+
+    Args:
+        cfg: The configuration that Hydra has composed.
+
+    Raises:
+        RunError: Where the job failed; a single run with wrong input ends the process instead.
+    """
     job = _job(cfg)
     try:
         (experiment,) = checked(cfg)
         return experiment.action(experiment, job)
     except DisagreementError as error:
-        code = _complain(str(error), 1)
+        code = _print_error(str(error), 1)
         if not job.sweep:
-            sys.exit(code)  # as below
+            sys.exit(code)  # for the same reason as below
         raise RunError from error
     except Exception as error:
         if isinstance(error, InputError) and not job.sweep:
-            sys.exit(_complain(str(error)))  # past Hydra, which would say that a job failed
+            # An exception would pass through Hydra, which would print that a job failed.
+            sys.exit(_print_error(str(error)))
         traceback.print_exc()
         raise RunError from error
 
 
 def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as exceptions, instead of being printed by Hydra
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it in front
+    # Hydra accepts -m only in front of overrides.
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     try:
         prepare()
         _check_options(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
     except USER_ERRORS as error:
-        return _complain(explain(error))
+        return _print_error(explain(error))
     except RunError:
         return 1
-    except BrokenPipeError:  # whoever read our output has gone; keep the interpreter from saying so at its end
+    except BrokenPipeError:  # the reader of the output has gone; the interpreter would print an error at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:  # raised by Hydra, which makes the folders: a run's own errors are RunError
-        return _complain(f"The output folder cannot be written: {error}.")
+    except OSError as error:  # from Hydra, which makes the folders; an error in a run is a RunError
+        return _print_error(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:
-        return _complain("interrupted.", 130)
+        return _print_error("interrupted.", 130)
     return 0
 
 
 def _check_options(words: list[str]) -> None:
-    """InputError for an option that Hydra does not have; Hydra itself would print its whole usage."""
+    """Check the options of the command line; for a wrong one Hydra would print its whole usage.
+
+    Raises:
+        InputError: For an option that Hydra does not have.
+    """
 
     def refuse(message: str) -> NoReturn:
         raise InputError(f"{message}. Settings are typed as key=value, options are listed by --help.")
@@ -86,7 +99,8 @@ def _check_options(words: list[str]) -> None:
 def _job(cfg: DictConfig) -> Job:
     hydra_cfg = HydraConfig.get()
     in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
-    typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))  # interpolations as typed
+    # As it was typed, with interpolations not resolved.
+    typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
         overrides=tuple(map(without_password, typed)),
@@ -102,7 +116,7 @@ def _varying() -> frozenset[str]:
     return frozenset(one.get_key_element().lstrip("+~") for one in typed if one.is_sweep_override())
 
 
-def _complain(sentence: str, code: int = 2) -> int:
+def _print_error(sentence: str, code: int = 2) -> int:
     print(f"polyexp: {sentence}", file=sys.stderr)
     return code
 

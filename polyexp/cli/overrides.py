@@ -1,4 +1,4 @@
-"""What is wrong with what the user typed, in one sentence."""
+"""One sentence on what is wrong with the input of the user, from the errors of Hydra and OmegaConf."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ from yaml import YAMLError
 import polyexp.action.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError, nearest
 from polyexp.cli.configs import choices
-from polyexp.experiment import Config, unknown_key
+from polyexp.experiment import Config, unknown_key_error
 
 __all__ = ["USER_ERRORS", "explain"]
 
 USER_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)  # an InputError is a ValueError
-KINDS = {
+# The words for the type of a setting; the first that fits is used, so that int is before float.
+TYPE_WORDS = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -26,9 +27,9 @@ KINDS = {
     list[float]: "a list of numbers",
     list[str]: "a list: [a,b]",
 }
-# What Hydra and OmegaConf say, and what is said instead.
-REPHRASED = {
-    r"Config group override must be|Merge error": "A group takes one choice, by its name; `python -m polyexp --help` "
+# Patterns of messages of Hydra and OmegaConf, and the sentences that replace them.
+REPHRASED_MESSAGES = {
+    r"Config group override must be|Merge error": "A config group takes the name of one choice; `python -m polyexp --help` "
     "lists them.",
     r"Ambiguous value for argument '(.*)'": r"`\1` lists several values: type -m in front for a sweep, or [...] around "
     "them for a list.",
@@ -37,7 +38,7 @@ REPHRASED = {
 
 
 def explain(error: Exception) -> str:
-    """One sentence for anything that can be wrong with what the user typed, or wrote into a config of their own."""
+    """One sentence on what is wrong on the command line, or in a config file of the user."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
@@ -45,7 +46,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, OverrideParseException):
         reasons = [line for line in error.message.splitlines() if line.startswith(("missing", "mismatched"))]
         why = "".join(f" ({reason})" for reason in reasons[:1])
-        hint = "" if str(error.override).isascii() else """ Put quotes of its own around the value: key="'...'"."""
+        hint = "" if str(error.override).isascii() else """ Put the value in its own quotes: key="'...'"."""
         return f"`{error.override}` cannot be read as key=value{why}.{hint}"
     if isinstance(error, YAMLError):
         return f"A config file is not YAML: {' '.join(str(error).split())}."
@@ -55,17 +56,21 @@ def explain(error: Exception) -> str:
 
 
 def _rephrased(text: str) -> str:
-    """Hydra's text, which names the override in its first line, followed by OmegaConf's, which may name the key."""
-    for pattern, words in REPHRASED.items():
+    """The sentence that replaces messages of Hydra and OmegaConf.
+
+    Args:
+        text: The message of Hydra, which names the override in its first line, and that of OmegaConf, which may name the key.
+    """
+    for pattern, words in REPHRASED_MESSAGES.items():
         if found := re.search(pattern, text):
             return found.expand(words)
     key = re.search(r"full_key: (\w[\w.]*)", text)
     unknown = re.search(r"Could not override '(\S+)'", text)
     if key and (unknown or re.search(r"Key '.*' (is )?not in ", text)):
-        return str(unknown_key(key[1]))
+        return str(unknown_key_error(key[1]))
     if unknown:
         group, moved, _ = unknown[1].partition("@")
-        return f"A group stays where it is: type `{group}=...`." if moved else str(unknown_key(unknown[1]))
+        return f"A config group cannot be moved: type `{group}=...`." if moved else str(unknown_key_error(unknown[1]))
     if key and "support deletion" in text:
         return f"`{key[1]}` cannot be removed."
     if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):
@@ -74,13 +79,18 @@ def _rephrased(text: str) -> str:
 
 
 def _unknown_choice(path: str, options: Sequence[str]) -> str:
-    """For a config file `group/choice` that does not exist; a choice may have slashes, and so have these groups."""
+    """The sentence about a config file that does not exist.
+
+    Args:
+        path: The name `group/choice`, in which the choice may have slashes, as the groups of hydra and schema have.
+        options: The choices that Hydra lists.
+    """
     nested = path.startswith(("hydra/", "schema/"))
     group, _, word = path.rpartition("/") if nested else path.partition("/")
     registered = [name for of, name in Component.registry if f"schema/{of}" == group]
     allowed = choices(group) or list(options) or registered
     if not allowed:
-        return str(unknown_key(group))
+        return str(unknown_key_error(group))
     return f"`{group}` must be one of {', '.join(allowed)}, got {word!r}.{nearest(word, allowed)}"
 
 
@@ -89,5 +99,5 @@ def _wrong_type(key: str, value: str) -> str:
     owners: list[type[Any]] = [Config, *(cls for cls in Component.registry.values() if cls.group == group)]
     types = [one.type for owner in owners for one in fields(owner) if one.name == name]
     kinds = {kind for one in types for kind in (get_args(one) if isinstance(one, UnionType) else (one,))}
-    wanted = [words for kind, words in KINDS.items() if kind in kinds]
-    return f"`{key}` must be {wanted[0] if wanted else 'of another kind'}, got {value!r}."
+    wanted = [words for kind, words in TYPE_WORDS.items() if kind in kinds]
+    return f"`{key}` must be {wanted[0] if wanted else 'of another type'}, got {value!r}."

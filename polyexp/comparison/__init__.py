@@ -1,4 +1,4 @@
-"""Recorded runs side by side: as tables, as a page, as a picture."""
+"""Recorded runs side by side, as tables, as a page and as a picture."""
 
 from polyexp.comparison.files import write
 from polyexp.comparison.table import Column, Comparison, best_first, compared

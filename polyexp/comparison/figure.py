@@ -1,4 +1,4 @@
-"""A comparison as one picture: all loss curves on a log axis, and all fitted curves below them."""
+"""A comparison as one picture: all loss curves on a logarithmic axis, and all fitted curves below them."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,10 @@ from polyexp.report.axes import COLOURS, Palette
 
 __all__ = ["figure", "png"]
 
-LINES = ("-", "--", ":")  # three, against eight colours, so that 24 runs look different
-MAX_CHARACTERS = 42  # of a line in the legend
-MARGIN_OF_TARGET = 0.25  # above and below the target, in parts of its range
+LINE_STYLES = ("-", "--", ":")  # three and eight have no common divisor, so that with eight colours 24 curves differ
+MAX_LEGEND_CHARACTERS = 42  # of a run in the legend, which has two columns
+TARGET_MARGIN = 0.25  # above and below the target, as a part of its range
+TARGET_POINTS = 400  # of the curve of the target
 
 
 def png(comparison: Comparison) -> bytes:
@@ -27,7 +28,7 @@ def png(comparison: Comparison) -> bytes:
 
 
 def figure(comparison: Comparison) -> Any:
-    """The picture as a matplotlib figure, to be read in a pane of 600 pixels."""
+    """The picture as a matplotlib figure, which can be read where it is 600 pixels wide."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -46,10 +47,10 @@ def figure(comparison: Comparison) -> Any:
 
 def _legend(drawn: Any, losses: Any, comparison: Comparison) -> None:
     short = (
-        label if len(label) <= MAX_CHARACTERS else f"{label[: MAX_CHARACTERS - 3]}..."
+        label if len(label) <= MAX_LEGEND_CHARACTERS else f"{label[: MAX_LEGEND_CHARACTERS - 3]}..."
         for label in comparison.legend[: len(comparison.details)]
     )
-    labels = [label.replace("$", r"\$") for label in short]  # which would begin a formula
+    labels = [label.replace("$", r"\$") for label in short]  # matplotlib takes what is between two $ for a formula
     drawn.legend(losses.get_lines(), labels, loc="outside lower left", ncols=2, fontsize=10.5, frameon=False)
 
 
@@ -68,18 +69,18 @@ def _draw_fits(axes: Any, details: Sequence[Detail]) -> None:
     bounds = _draw_target(axes, details) or _bounds(details)
     if bounds:
         low, high = bounds
-        room = MARGIN_OF_TARGET * ((high - low) or 1.0)
+        room = TARGET_MARGIN * ((high - low) or 1.0)
         axes.set_ylim(low - room, high + room)
     axes.set(xlabel="x", ylabel="y", title="Fitted curves")
 
 
 def _draw_target(axes: Any, details: Sequence[Detail]) -> tuple[float, float] | None:
-    """Draw the function that all runs were fitted to, in grey, and return its range; None where it is not one function."""
+    """Draw the target of all runs in grey, and return its range; None where they do not have one target in common."""
     (name, *others) = {detail.result["config"].get("problem.target") for detail in details}
     curves = [detail.curve[0] for detail in details if detail.curve is not None]
     if others or name not in TARGETS or not curves:
         return None
-    x = np.linspace(min(one[0] for one in curves), max(one[-1] for one in curves), 400)
+    x = np.linspace(min(one[0] for one in curves), max(one[-1] for one in curves), TARGET_POINTS)
     y = TARGETS[name](x)
     axes.plot(x, y, color=Palette.GREY, linewidth=6, alpha=0.5, zorder=0, label=name)
     axes.legend(loc="upper left", frameon=False)
@@ -87,12 +88,12 @@ def _draw_target(axes: Any, details: Sequence[Detail]) -> tuple[float, float] | 
 
 
 def _bounds(details: Sequence[Detail]) -> tuple[float, float] | None:
-    """The range of the curves, without those of runs that diverged."""
+    """The range of the fitted curves of the runs that did not diverge; None where there are none."""
     curves = [one.curve[1] for one in details if one.curve is not None and one.run.outcome != "DIVERGED"]
     return (float(min(map(np.min, curves))), float(max(map(np.max, curves)))) if curves else None
 
 
 def _styles() -> list[dict[str, Any]]:
-    """Both colour and line change from run to run, so that one shows through another that it coincides with."""
-    both = islice(zip(cycle(COLOURS), cycle(LINES), strict=False), MAX_DETAILED)
+    """A colour and a line style for each run, which both change, so that curves that coincide remain visible."""
+    both = islice(zip(cycle(COLOURS), cycle(LINE_STYLES), strict=False), MAX_DETAILED)
     return [{"color": colour, "linestyle": line, "linewidth": 2.0} for colour, line in both]

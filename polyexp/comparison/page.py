@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs no network: the picture, and tables of all runs."""
+"""A comparison as one HTML file that needs no network, with the picture and tables of all runs."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ tbody tr:hover {{ background: #f2f6fa; }}
 
 
 def page(comparison: Comparison, picture: bytes) -> str:
-    """The file's text; `picture` is a PNG."""
+    """The text of the HTML file; `picture` is the content of a PNG file."""
     title = comparison.title.capitalize()
     same = "" if comparison.settings else "<p>They do not differ in their settings.</p>\n"
     return PAGE.format(
@@ -56,7 +56,7 @@ def page(comparison: Comparison, picture: bytes) -> str:
 def _table(columns: Sequence[Column]) -> str:
     classes = [' class="n"' if column.numeric else "" for column in columns]
     heads = "".join(_cell("th", kind, column.head) for kind, column in zip(classes, columns, strict=True))
-    rows = zip(*(column.cells for column in columns), strict=False)  # the last columns may be of the first runs only
+    rows = zip(*(column.cells for column in columns), strict=False)  # coefficients are known of the first runs only
     body = "\n".join(
         "<tr>" + "".join(_cell("td", kind, cell) for kind, cell in zip(classes, row, strict=True)) + "</tr>"
         for row in rows

@@ -1,7 +1,7 @@
-"""What a comparison shows, as columns of text.
+"""The content of a comparison as columns of text.
 
-Settings and numbers come from what a search returns (params and metrics), so that ten thousand runs cost little more than
-finding them. Files of runs are read for the first few only; these have their coefficients shown and their curves drawn.
+Settings and numbers are taken from what a search of runs returns (params and metrics), so that ten thousand runs take little
+longer than the search. Coefficients and curves need the files of a run, which are read for the first runs only.
 """
 
 import math
@@ -18,15 +18,21 @@ from polyexp.tracking import RecordedRun, fitted
 
 __all__ = ["MAX_DETAILED", "Column", "Comparison", "Detail", "best_first", "compared"]
 
-MAX_DETAILED = 20  # runs whose files are read
-CURVE_POINTS = 400  # of a curve
-MISSING = "-"
-MAX_IDS = 200  # in a tag, which MLflow cuts at 8000 letters
+MAX_DETAILED = 20  # runs whose files are read; a server needs a request for each file
+CURVE_POINTS = 400  # of a fitted curve
+MISSING = "-"  # the cell of a value that a run does not have
+MAX_IDS_IN_TAG = 200  # so that the tag is shorter than the 8000 characters at which MLflow cuts it
 
 
 @dataclass(frozen=True)
 class Column:
-    """A head and one cell a run."""
+    """A column of a table.
+
+    Args:
+        head: The text of its head.
+        cells: The text of each run.
+        numeric: Whether the cells are numbers, which are aligned to the right.
+    """
 
     head: str
     cells: Sequence[str]
@@ -35,7 +41,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Detail:
-    """What the files of a run say."""
+    """A run with the content of its files.
+
+    Args:
+        run: The run.
+        result: The content of result.json.
+        history: The columns of history.csv.
+    """
 
     run: RecordedRun
     result: Mapping[str, Any]
@@ -43,7 +55,7 @@ class Detail:
 
     @cached_property
     def curve(self) -> tuple[np.ndarray, np.ndarray] | None:  # shape: (CURVE_POINTS,), (CURVE_POINTS,)
-        """x and the fitted values on the domain; None for a run that has no finite curve."""
+        """The points x on the domain and the fitted values there; None where these are not finite."""
         try:
             model, params, domain = fitted(self.result)
         except InputError:
@@ -56,42 +68,48 @@ class Detail:
 
 @dataclass(frozen=True)
 class Comparison:
-    """At least two runs, in the order in which they are shown, and what the files of the first ones say."""
+    """A comparison of at least two runs.
+
+    Args:
+        runs: The runs in the order in which they are shown.
+        details: The first runs with the content of their files.
+    """
 
     runs: Sequence[RecordedRun]
     details: Sequence[Detail]
 
     @classmethod
     def of(cls, runs: Sequence[RecordedRun]) -> "Comparison":
-        """Read the files of the first runs."""
+        """The comparison of these runs; the files of the first 20 are read."""
         return cls(runs, [Detail(run, run.result(), run.history()) for run in runs[:MAX_DETAILED]])
 
     @property
     def title(self) -> str:
-        """`comparison of 3 runs`"""
+        """A title such as `comparison of 3 runs`."""
         return f"comparison of {len(self.runs)} runs"
 
     @property
     def ids(self) -> Column:
-        """The runs' ids, as far as they have to be typed."""
+        """The column of the ids, as many characters of them as have to be typed."""
         return Column("run", [run.label for run in self.runs])
 
     @property
     def columns(self) -> list[Column]:
-        """How the runs ended, in what they differ, and last their names, which repeat that in words."""
+        """The columns of the numbers, of the settings that differ, and of the names, which contain these settings."""
         return [*self.numbers, *self.settings, Column("name", [run.name for run in self.runs])]
 
     @property
     def legend(self) -> list[str]:
-        """What tells a run from the others, in few letters: its id and the values of the settings that differ."""
+        """A short text for each run: its id and the values of the settings that differ."""
         rows = zip(*(column.cells for column in self.settings), strict=True)
         values = [", ".join(cell for cell in row if cell != MISSING) for row in rows] or [run.name for run in self.runs]
         return [f"{run.label} {words}" for run, words in zip(self.runs, values, strict=True)]
 
     @cached_property
     def settings(self) -> list[Column]:
-        """The settings in which the runs differ, without those that follow from a group's choice, as its domain does from
-        `problem`; a dash stands for one that a run does not have.
+        """The columns of the settings in which the runs differ, with a dash where a run does not have the setting.
+
+        Settings that follow from the choice of a group are left out, as `problem.domain` where each problem has one domain.
         """
         every = dict(_settings(self.runs))
         shown = {key: cells for key, cells in every.items() if _differ(cells)}
@@ -99,48 +117,57 @@ class Comparison:
 
     @cached_property
     def numbers(self) -> list[Column]:
-        """How the runs ended."""
+        """The columns of the outcome and of the final numbers."""
         outcome = Column("outcome", [run.outcome or MISSING for run in self.runs])
         return [outcome, *(Column(head, [show(run) for run in self.runs], True) for head, show in NUMBERS.items())]
 
     @cached_property
     def coefficients(self) -> list[Column]:
-        """The power series of the first runs, whose files were read."""
+        """The columns of the power series of the first runs, whose files were read."""
         rows = [detail.result["power_series"] for detail in self.details]
         powers = max(map(len, rows), default=0)
         return [Column(f"x^{k}", [_coefficient(row, k) for row in rows], True) for k in range(powers)]
 
     @property
     def limited(self) -> str:
-        """What is said where not all runs are shown in full; empty where they are."""
+        """A sentence on the runs whose files were not read; empty where all were."""
         if len(self.details) == len(self.runs):
             return ""
         return f"Coefficients and curves are those of the first {len(self.details)} of {len(self.runs)} runs."
 
     def tags(self, folder: Path) -> dict[str, str]:
-        """The tags of the comparison's own record."""
+        """The tags with which the comparison is recorded; `folder` is that of its job."""
         ids = [run.id for run in self.runs]
         return {
             **version.tags(),
-            "polyexp.compared": " ".join(ids[:MAX_IDS]) + (" ..." if len(ids) > MAX_IDS else ""),
+            "polyexp.compared": " ".join(ids[:MAX_IDS_IN_TAG]) + (" ..." if len(ids) > MAX_IDS_IN_TAG else ""),
             "polyexp.output_folder": str(folder),
         }
 
 
 def compared(runs: list[RecordedRun], key: str, where: str = "") -> list[RecordedRun]:
-    """These runs. InputError, about `key`, where there are not two."""
+    """The given runs, which are at least two.
+
+    Args:
+        runs: The runs.
+        key: The setting that selected them.
+        where: A phrase that says where they were sought.
+
+    Raises:
+        InputError: About `key`, where there are fewer than two.
+    """
     if len(runs) < 2:
-        raise InputError(f"`{key}` must give at least two runs with results to compare, got {len(runs)}{where}.")
+        raise InputError(f"`{key}` must select at least two runs with results to compare, got {len(runs)}{where}.")
     return runs
 
 
 def best_first(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
-    """The runs by their final loss; those that diverged, or have none, come last."""
+    """The runs in ascending order of their final loss; those that have none, or have diverged, come last."""
     return sorted(runs, key=lambda run: (run.outcome == "DIVERGED", run.metrics.get("loss/final", math.inf)))
 
 
 def _settings(runs: Sequence[RecordedRun]) -> Iterator[tuple[str, list[str]]]:
-    """Each setting that some run has, in the order of the command line, with a cell a run."""
+    """Each setting that a run has, with the cells of all runs, in the order of the groups."""
     keys = dict.fromkeys(key for run in runs for key in run.params)
     own = [key for key in keys if key.partition(".")[0] in (*SETTINGS, "seed")]
     rank = {group: number for number, group in enumerate((*SETTINGS, "seed"))}
@@ -149,22 +176,24 @@ def _settings(runs: Sequence[RecordedRun]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _differ(cells: Sequence[str]) -> bool:
-    """Whether there are two of them; what is left open (null) is the same as what a run does not have."""
+    """Whether the cells differ; null counts as equal to a setting that a run does not have."""
     return len({MISSING if cell == "null" else cell for cell in cells}) > 1
 
 
 def _group(key: str) -> str:
-    """`problem` of `problem.domain`; nothing for a group itself."""
+    """The group of a key, such as `problem` of `problem.domain`; empty for a group itself."""
     group, dot, _ = key.partition(".")
     return group if dot else ""
 
 
 def _follows(cells: Sequence[str], choices: Sequence[str] | None) -> bool:
-    """Whether a setting has one value for each choice of its group."""
+    """Whether a setting has only one value for each choice of its group, so that the choice determines it."""
     return choices is not None and len(set(zip(choices, cells, strict=True))) == len(set(choices))
 
 
 def _metric(name: str, form: str = ".6g") -> Callable[[RecordedRun], str]:
+    """The function that gives the cell of a metric."""
+
     def show(run: RecordedRun) -> str:
         value = run.metrics.get(name)
         return MISSING if value is None else f"{value:{form}}"
@@ -173,7 +202,10 @@ def _metric(name: str, form: str = ".6g") -> Callable[[RecordedRun], str]:
 
 
 def _seconds(run: RecordedRun) -> str:
-    """Of the loop. A run that diverged has taken steps that it does not count, so it does not say."""
+    """The time of the loop of a run, in seconds.
+
+    It cannot be computed where the run diverged, as such a run has taken more steps than are recorded.
+    """
     steps, pace = run.metrics.get("optimizer/steps"), run.metrics.get("optimizer/steps_per_second")
     return f"{steps / pace:.3g}" if steps and pace and run.outcome != "DIVERGED" else MISSING
 
@@ -183,6 +215,7 @@ def _coefficient(row: Sequence[float | None], k: int) -> str:
     return MISSING if value is None else f"{value:.6g}"
 
 
+# The heads of the columns of numbers, and the functions that give their cells.
 NUMBERS: Mapping[str, Callable[[RecordedRun], str]] = {
     "final loss": _metric("loss/final"),
     "excess loss": _metric("loss/final_excess"),

@@ -1,4 +1,4 @@
-"""A comparison as tables of text that fit a width: columns that do not fit go into a further table."""
+"""A comparison as tables of text of limited width; columns that do not fit go into further tables."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,14 +10,14 @@ from polyexp.comparison.table import Column, Comparison
 
 __all__ = ["tables"]
 
-MAX_ROWS = 50
-MAX_CHARACTERS = 36  # of a cell
-MAX_POWERS = 24
-COLUMN_GAP = 3  # between columns
+MAX_ROWS = 50  # of a table; compare.html has all runs
+MAX_CELL_CHARACTERS = 36
+MAX_POWERS = 24  # whose coefficients are printed; compare.html has all of them
+COLUMN_GAP_CHARACTERS = 3  # that rich puts between columns
 
 
 def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
-    """What to print: sentences, and tables of at most `width` letters a line."""
+    """The sentences and tables to print, with at most `width` characters in each line of a table."""
     yield f"A {comparison.title}"
     if not comparison.settings:
         yield "They do not differ in their settings."
@@ -33,7 +33,7 @@ def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
 
 
 def _blocks(ids: Column, columns: Sequence[Column], width: int) -> Iterator[Table]:
-    """Tables with the runs' ids in front."""
+    """The columns in as many tables as the width requires, each with the column of the ids in front."""
     block = [ids]
     for column in columns:
         if len(block) > 1 and sum(map(_width, [*block, column])) + 2 > width:
@@ -54,7 +54,7 @@ def _table(columns: Sequence[Column]) -> Table:
 
 
 def _width(column: Column) -> int:
-    return max(map(len, [*_head(column).splitlines(), *map(_cut, column.cells[:MAX_ROWS])])) + COLUMN_GAP
+    return max(map(len, [*_head(column).splitlines(), *map(_cut, column.cells[:MAX_ROWS])])) + COLUMN_GAP_CHARACTERS
 
 
 def _head(column: Column) -> str:
@@ -62,4 +62,4 @@ def _head(column: Column) -> str:
 
 
 def _cut(cell: str) -> str:
-    return cell if len(cell) <= MAX_CHARACTERS else f"{cell[: MAX_CHARACTERS - 3]}..."
+    return cell if len(cell) <= MAX_CELL_CHARACTERS else f"{cell[: MAX_CELL_CHARACTERS - 3]}..."

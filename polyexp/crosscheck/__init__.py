@@ -1,12 +1,12 @@
-"""One problem by every formulation that can run here, and what a model says of itself, each against an independent answer.
+"""Crosschecks: one problem solved by every formulation that can run here, and the checks of a model.
 
-The reference is plain NumPy: it knows of a model nothing but `forward`, which it differentiates by complex steps, so that it
-shares neither `backward` nor autograd with the formulations that are held against it.
+Every formulation is compared with one reference: NumPy, with gradients from `forward` alone, by complex steps. So the reference
+shares neither `backward` nor autograd with what is compared with it.
 """
 
 from polyexp.crosscheck.differences import TOLERANCE
-from polyexp.crosscheck.driver import Crosscheck, crosscheck, sets
+from polyexp.crosscheck.driver import Crosscheck, crosscheck, sample_sets
 from polyexp.crosscheck.formulations import Formulation
-from polyexp.crosscheck.model_checks import Promise
+from polyexp.crosscheck.model_checks import ModelCheck
 
-__all__ = ["TOLERANCE", "Crosscheck", "Formulation", "Promise", "crosscheck", "sets"]
+__all__ = ["TOLERANCE", "Crosscheck", "Formulation", "ModelCheck", "crosscheck", "sample_sets"]

@@ -1,4 +1,4 @@
-"""Differences, relative to a scale, and what else the parts of a crosscheck share."""
+"""What the parts of a crosscheck share: the tolerance, relative differences, and errors in one line."""
 
 from typing import Any
 
@@ -6,16 +6,19 @@ import numpy as np
 
 __all__ = ["TOLERANCE", "largest_difference", "one_line"]
 
-TOLERANCE = 1e-11  # relative; the sums of the samples and of the steps round to some 1e-13
+TOLERANCE = 1e-11  # of relative differences; sums over the samples and over the steps round to about 1e-13
 
 
 def largest_difference(difference: Any, scale: Any) -> float:
-    """The largest |difference| / scale; 0 of nothing is 0, something of 0 and what is not finite is inf."""
+    """The largest |difference| / scale, elementwise and broadcast.
+
+    0 / 0 counts as 0. Any other quotient that is not finite counts as inf.
+    """
     difference, scale = np.broadcast_arrays(np.abs(np.asarray(difference)), scale)
     ratio = np.divide(difference, scale, out=np.where(difference > 0, np.inf, 0.0), where=scale > 0)
     return float(np.where(np.isnan(ratio), np.inf, ratio).max(initial=0))
 
 
 def one_line(error: Exception) -> str:
-    """An error of code that is not ours, for a table."""
+    """The type and message of an error in one line of at most 200 characters, for a table."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,4 +1,4 @@
-"""Every formulation that can run here, each held against the reference."""
+"""Every formulation that can run here, each compared with the reference."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,11 +23,19 @@ __all__ = ["Formulation", "formulations", "paths"]
 
 @dataclass(frozen=True)
 class Formulation:
-    """One way to solve the problem, and how far it is from the reference.
+    """One way to compute the fit, and its differences from the reference.
 
-    params, loss: largest differences over the steps looked at. gradient: at the first and at the last of the parameters.
-    All are relative: to the largest parameter (of the closed form: or the optimum's), to the loss (or the loss of y = 0, if
-    that is more), and to the gradient's largest terms. inf where it failed, and `note` says how; nan where rounding decides.
+    The differences are relative. They are inf if the formulation failed, and nan if rounding decides the steps.
+
+    Args:
+        name: Backend, loop and device.
+        samples: The number of samples that it fitted.
+        params: The largest difference of a parameter at any snapshot, relative to the largest parameter of the reference (for
+            the closed form also that of the optimum, if it is larger).
+        loss: The largest difference of a loss at any snapshot, relative to the loss or to that of y = 0, whichever is larger.
+        gradient: The largest difference of a gradient at the first and last parameters, relative to its largest term.
+        agrees: Whether all differences are within their tolerances.
+        note: What went wrong, in one line.
     """
 
     name: str
@@ -42,28 +50,42 @@ class Formulation:
 def formulations(
     model: Model, samples: Samples, optimizer: Optimizer, initial: np.ndarray, steps: int, reference: Reference
 ) -> Iterator[Formulation]:
-    """Every formulation on these samples, each with its differences from the reference."""
+    """Every formulation on these samples, with its differences from the reference.
+
+    Args:
+        model: The model on the domain of the samples.
+        samples: The samples, reduced or not.
+        optimizer: The optimizer; its learning rate is a number.
+        initial: The initial values. Shape (K,).
+        steps: The number of steps.
+        reference: The reference.
+    """
     quadratic = quadratic_of(model, samples)
     for backend, device, loop in paths(steps, reference.every):
 
         def run(backend: Backend = backend, device: Device = device, loop: Loop = loop) -> tuple[History, float]:
             found = fit(samples, model, loop=loop, optimizer=optimizer, backend=backend, device=device, params=initial)
-            return found.history, _gradient_difference(model, samples, backend.on(device), loop, reference)
+            return found.history, _gradient_difference(model, samples, backend.on_device(device), loop, reference)
 
         yield _formulation(f"{backend.choice} {loop.choice} {device}", samples, reference, run)
     if quadratic and optimizer.damping(quadratic.eigenvalues, 1) is not None:
 
-        def jump() -> tuple[History, float]:
+        def closed_form_run() -> tuple[History, float]:
             found = fit(samples, model, loop=ClosedForm(steps), optimizer=optimizer, backend=NumPy(), params=initial)
             grad = (quadratic.eigenvalues * quadratic.coordinates(reference.at)) @ quadratic.modes.T
             return found.history, largest_difference(grad - reference.gradient, reference.size[:, None])
 
-        optimum = float(np.abs(quadratic.optimum).max())  # what this one adds and subtracts
-        yield _formulation("closed_form", samples, reference, jump, optimum)
+        optimum = float(np.abs(quadratic.optimum).max())  # added and subtracted here, so that its rounding counts
+        yield _formulation("closed_form", samples, reference, closed_form_run, optimum)
 
 
 def paths(steps: int, every: int) -> Iterator[tuple[Backend, CPU | CUDA, Loop]]:
-    """Every registered loop on every backend and device that offer what it needs and are here, in float64."""
+    """Every registered loop with every backend and device that offer what it needs and exist here, in float64.
+
+    Args:
+        steps: The number of steps.
+        every: The number of steps between two snapshots.
+    """
     backends = [cls(dtype="float64") for cls in _registered(Backend)]
     loops = [cls(steps, every) for cls in _registered(Loop) if not cls.direct]
     for backend in backends:
@@ -86,12 +108,16 @@ def _is_here(device: CPU | CUDA) -> bool:
 
 
 def _formulation(
-    name: str, samples: Samples, reference: Reference, run: Callable[[], tuple[History, float]], known_to: float = 0.0
+    name: str,
+    samples: Samples,
+    reference: Reference,
+    run: Callable[[], tuple[History, float]],
+    least_scale: float = 0.0,
 ) -> Formulation:
     try:
         with np.errstate(all="ignore"):
             history, gradient = run()
-    except Exception as error:  # of a model or a plugin that is not ours; what is wrong with it is the result
+    except Exception as error:  # models and plugins of others may raise anything; their faults are findings
         return Formulation(name, samples.size, np.inf, np.inf, np.inf, False, one_line(error))
     if not reference.step.size:
         return Formulation(name, samples.size, np.nan, np.nan, gradient, gradient <= TOLERANCE)
@@ -99,13 +125,13 @@ def _formulation(
     if not here.size or here[-1] != reference.step.size - 1:
         return Formulation(name, samples.size, np.inf, np.inf, gradient, False, "It ended before the reference did.")
     seen = replace(reference, step=reference.step[here], params=reference.params[here], loss=reference.loss[here])
-    params, loss = seen.params_difference(history.params[there], known_to), seen.loss_difference(history.loss[there])
+    params, loss = seen.params_difference(history.params[there], least_scale), seen.loss_difference(history.loss[there])
     agrees = max(params, loss) <= reference.tolerance and gradient <= TOLERANCE
     return Formulation(name, samples.size, params, loss, gradient, agrees)
 
 
 def _gradient_difference(model: Model, samples: Samples, backend: Backend, loop: Loop, reference: Reference) -> float:
-    """Of both functions that a loop offers, at each of the two parameters and at both together."""
+    """The difference of both gradient functions of a loop, at each of the two parameters and at both as a batch."""
     data = place(samples, model, backend)
     functions = [lambda params: loop.value_and_gradient(model, data)(params)[1], loop.gradient(model, data)]
     size = reference.size[:, None]

@@ -1,4 +1,4 @@
-"""What a model says of itself, each part against an answer of its own."""
+"""The checks of a model: each of its methods compared with an independent computation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,73 +12,93 @@ from polyexp.exact import quadratic_of
 from polyexp.model import Model, degree_in_x, jacobian
 from polyexp.problem import Samples
 
-__all__ = ["Promise", "promises"]
+__all__ = ["ModelCheck", "model_checks"]
 
-LEAST_SINGULAR_VALUE = 1e-12  # of the largest singular value
-MAX_POINTS = 64  # points at which a model's own promises are tried
-MAX_VALUE_FOR_GRADCHECK = 1e3  # values of a model at which the finite differences of gradcheck see something
+MIN_RELATIVE_SINGULAR_VALUE = 1e-12  # modes below this part of the largest one are hidden by rounding, and not compared
+MAX_SAMPLES_CHECKED = 64  # samples at which a model is checked
+MAX_VALUE_FOR_GRADCHECK = 1e3  # finite differences of larger values lose too many digits for the tolerance of gradcheck
 
 
 @dataclass(frozen=True)
-class Promise:
-    """Something that a part of a model must be. difference: relative; None where the answer is yes or no.
+class ModelCheck:
+    """One check of a model.
 
-    kept: None where it could not be tried; `note` says why.
+    Args:
+        part: The method or property that is checked.
+        says: What must be true of it, as the rest of a sentence.
+        difference: The relative difference that was found; None for a check that has only yes or no as its answer.
+        passed: Whether the check passed; None if it could not be made.
+        note: Why it failed or could not be made.
     """
 
     part: str
     says: str
     difference: float | None
-    kept: bool | None
+    passed: bool | None
     note: str = ""
 
 
-def promises(model: Model, samples: Samples) -> Iterator[Promise]:
-    """Every part of a model against an answer of its own, with random parameters at some of the samples."""
-    x = samples.x[:: -(-samples.size // MAX_POINTS)]
+def model_checks(model: Model, samples: Samples) -> Iterator[ModelCheck]:
+    """Every check of a model, with random parameters at some of the samples.
+
+    Args:
+        model: The model on the domain of the samples.
+        samples: The samples, reduced or not.
+    """
+    x = samples.x[:: -(-samples.size // MAX_SAMPLES_CHECKED)]
     params = np.random.RandomState(0).standard_normal((2, len(model.param_names)))
-    yield _promise("backward", "is the derivative of `forward`", lambda: _backward(model, params, x))
-    yield _promise("forward", "treats each of several runs as it does one", lambda: _runs(model, params, x))
+    yield _measured_check("backward", "is the derivative of `forward`", lambda: _backward(model, params, x))
+    yield _measured_check(
+        "forward", "treats each run of a batch as it treats a single run", lambda: _runs(model, params, x)
+    )
     yield from _of_polynomial(model, params, x)
     if model.linear:
-        yield _promise("linear", "holds: `forward` is `features` times parameters", lambda: _linear(model, params, x))
-        yield _promise("optimum", "is numpy.linalg.lstsq's", lambda: _least_squares(model, samples))
-    yield _yes_or_no("custom Function", "passes torch's gradcheck", lambda: _gradcheck(model, params[0], True))
+        yield _measured_check(
+            "linear", "holds, as `forward` equals `features` times the parameters", lambda: _linear(model, params, x)
+        )
+        yield _measured_check("optimum", "agrees with numpy.linalg.lstsq", lambda: _least_squares(model, samples))
+    yield _yes_or_no_check("custom Function", "passes torch's gradcheck", lambda: _gradcheck(model, params[0], True))
     if model.differentiable(lambda function: function) is not model:
-        yield _yes_or_no(
+        yield _yes_or_no_check(
             "differentiable", "passes torch's gradcheck under autograd", lambda: _gradcheck(model, params[0], False)
         )
 
 
-def _of_polynomial(model: Model, params: np.ndarray, x: np.ndarray) -> Iterator[Promise]:
+def _of_polynomial(model: Model, params: np.ndarray, x: np.ndarray) -> Iterator[ModelCheck]:
     try:
         polynomial = model.polynomial_degree is not None
     except Exception as error:
-        yield Promise("polynomial_degree", "can be computed", None, False, one_line(error))
+        yield ModelCheck("polynomial_degree", "can be computed", None, False, one_line(error))
         return
     if not polynomial:
-        yield Promise("power_series", "has the model's values", None, None, "The model says that it is no polynomial.")
+        yield ModelCheck(
+            "power_series",
+            "has the same values as the model",
+            None,
+            None,
+            "The model says that it is not a polynomial.",
+        )
         return
-    yield _promise("power_series", "has the model's values", lambda: _power_series(model, params, x))
-    yield _yes_or_no("polynomial_degree", "is not below the model's degree in x", lambda: _degree(model))
+    yield _measured_check("power_series", "has the same values as the model", lambda: _power_series(model, params, x))
+    yield _yes_or_no_check("polynomial_degree", "is at least the model's degree in x", lambda: _degree(model))
 
 
-def _promise(part: str, says: str, difference: Callable[[], float]) -> Promise:
+def _measured_check(part: str, says: str, difference: Callable[[], float]) -> ModelCheck:
     try:
         with np.errstate(all="ignore"):
             found = difference()
-    except Exception as error:  # as above: a fault of the model is the result
-        return Promise(part, says, None, False, one_line(error))
+    except Exception as error:  # models of others may raise anything; their faults are findings
+        return ModelCheck(part, says, None, False, one_line(error))
     if np.isnan(found):
-        return Promise(part, says, None, None, "The values are not finite on these samples.")
-    return Promise(part, says, found, found <= TOLERANCE)
+        return ModelCheck(part, says, None, None, "The values are not finite on these samples.")
+    return ModelCheck(part, says, found, found <= TOLERANCE)
 
 
-def _yes_or_no(part: str, says: str, kept: Callable[[], bool]) -> Promise:
+def _yes_or_no_check(part: str, says: str, passed: Callable[[], bool]) -> ModelCheck:
     try:
-        return Promise(part, says, None, kept())
+        return ModelCheck(part, says, None, passed())
     except Exception as error:
-        return Promise(part, says, None, False, one_line(error))
+        return ModelCheck(part, says, None, False, one_line(error))
 
 
 def _backward(model: Model, params: np.ndarray, x: np.ndarray) -> float:
@@ -104,7 +124,7 @@ def _runs(model: Model, params: np.ndarray, x: np.ndarray) -> float:
 
 
 def _power_series(model: Model, params: np.ndarray, x: np.ndarray) -> float:
-    """Relative to the sizes of the terms, which is as far as a power series can be trusted."""
+    """The difference relative to the sizes of the terms, whose rounding limits the accuracy of a power series."""
     coefficients = np.moveaxis(model.power_series(params), -1, 0)
     size = np.maximum(polyval(np.abs(x), np.abs(coefficients)), np.abs(model(params, x)))
     return largest_difference(polyval(x, coefficients) - model(params, x), size)
@@ -126,8 +146,10 @@ def _linear(model: Model, params: np.ndarray, x: np.ndarray) -> float:
 
 
 def _least_squares(model: Model, samples: Samples) -> float:
-    """The distance of the fitted values, mode by mode: the parameters are known only to the condition number times
-    rounding, and modes that rounding hides may be left out by the one and not by the other.
+    """The difference of the fitted values, mode by mode.
+
+    Parameters would differ by the condition number times rounding. Modes that rounding hides are left out, because one of the
+    two solutions may have them and the other not.
     """
     quadratic = quadratic_of(model, samples)
     if quadratic is None:
@@ -136,21 +158,26 @@ def _least_squares(model: Model, samples: Samples) -> float:
     matrix = root[:, None] * model.features(samples.x)
     _, singular, modes = np.linalg.svd(matrix, full_matrices=False)
     optimum = np.linalg.lstsq(matrix, root * samples.y, rcond=matrix.shape[1] * float(np.finfo(float).eps))[0]
-    seen = singular > LEAST_SINGULAR_VALUE * singular[0]
+    determined = singular > MIN_RELATIVE_SINGULAR_VALUE * singular[0]
     size = singular[0] * np.linalg.norm(optimum) + np.linalg.norm(root * samples.y)
-    return largest_difference((singular * (modes @ (optimum - quadratic.optimum)))[seen], size)
+    return largest_difference((singular * (modes @ (optimum - quadratic.optimum)))[determined], size)
 
 
 def _gradcheck(model: Model, params: np.ndarray, custom: bool) -> bool:
-    """torch's finite differences against the Function that is made of `forward` and `backward`, or against autograd.
+    """Whether torch's gradcheck, by finite differences, agrees with the model's own derivative or with autograd.
 
-    On [-1, 1], and at parameters so small that the differences see something.
+    The model is on [-1, 1], with parameters so small that finite differences are accurate enough.
+
+    Args:
+        model: The model.
+        params: Parameters, which are halved until they are small enough. Shape (K,).
+        custom: Whether the custom Function from `forward` and `backward` is checked, rather than autograd.
     """
     import torch
 
     from polyexp.loop.functions import ModelFunction, lift
 
-    tame = model.on((-1.0, 1.0))
+    tame = model.on_domain((-1.0, 1.0))
     features = tame.features(np.linspace(-1, 1, 5))
     with np.errstate(all="ignore"):
         while (

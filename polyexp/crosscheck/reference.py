@@ -1,7 +1,8 @@
-"""The reference: plain NumPy that knows of a model nothing but `forward`.
+"""The reference: a fit in NumPy that uses only `forward` of a model.
 
-How far rounding alone may carry a run is measured, not guessed: beside the reference run, runs whose every gradient is off by a
-few units of rounding. A formulation may differ by ten times as much, and by 1e-11 in any case.
+The effect of rounding on a run is measured: beside the reference run there are disturbed runs, in which every gradient is wrong
+by a few units of rounding. A formulation may differ from the reference by ten times as much as they do, and by 1e-11 in any
+case.
 """
 
 from dataclasses import dataclass
@@ -20,23 +21,31 @@ from polyexp.problem import Array, Data, Samples
 
 __all__ = ["ComplexStep", "Reference", "gradient_terms", "reference_run"]
 
-DISTURBANCE = 16 * float(np.finfo(float).eps)  # by which gradients are disturbed, relative to the sizes of their terms
-MARGIN_OVER_ROUNDING = 10  # times the distance that the disturbed runs move is allowed
+GRADIENT_DISTURBANCE = 16 * float(np.finfo(float).eps)  # relative to the sizes of the terms of a gradient
+MARGIN_OVER_ROUNDING = 10  # the tolerance, as a multiple of the differences between disturbed runs and reference
 MAX_TOLERANCE = 1e-6  # a tolerance above this would hide mistakes; such steps are not compared
-DISTURBED_RUNS = 2
+NUM_DISTURBED_RUNS = 2
 
 
 @dataclass
 class ComplexStep(Loop):
-    """Gradients from `forward` alone: J^T (2 weights r), with column k of J being Im f(params + i h e_k) / h.
+    """The loop whose gradients J^T (2 a r) use only `forward`: column k of J is Im f(params + i h e_k) / h.
 
-    noise: added to every gradient, relative to the sizes of its terms (`gradient_terms`); shape (*runs, K).
+    Args:
+        steps: The number of steps.
+        log_every: The number of steps between two snapshots.
+        tolerance: The excess at which a run has converged; None for never.
+        patience: The number of snapshots without a lower loss after which a run has stalled; None for never.
+        noise: What is added to every gradient, relative to the sizes of its terms (`gradient_terms`). Shape (*runs, K).
     """
 
     noise: Any = 0.0
 
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:
-        """In NumPy."""
+        """The function params -> (loss, gradient), in NumPy.
+
+        # shape: (*runs, K) -> (*runs,), (*runs, K)
+        """
 
         def both(params: Array) -> tuple[Array, Array]:
             residual = model.forward(params, data.features) - data.y
@@ -50,7 +59,7 @@ class ComplexStep(Loop):
 def gradient_terms(
     params: np.ndarray, slopes: np.ndarray, residual: np.ndarray, data: Data
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The gradient J^T (2 weights r), and the sizes of what it is summed from: |J|^T 2 weights (|J| |params| + |y|).
+    """The gradient J^T (2 a r), and the sizes of its terms, |J|^T (2 a (|J| |params| + |y|)), which bound its rounding.
 
     # shape: (*runs, K), (*runs, K, N), (*runs, N) -> (*runs, K), (*runs, K)
     """
@@ -62,36 +71,56 @@ def gradient_terms(
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference's looks, as many as can be compared, and its gradients at the first and last parameters."""
+    """The S snapshots of the reference that can be compared, and its gradients at the first and last parameters.
 
-    step: np.ndarray  # shape: (L,)
-    params: np.ndarray  # shape: (L, K)
-    loss: np.ndarray  # shape: (L,)
-    zero: float  # the loss of y = 0
+    Args:
+        step: The step of each snapshot. Shape (S,).
+        params: The parameters at each snapshot. Shape (S, K).
+        loss: The loss at each snapshot. Shape (S,).
+        zero: The loss of y = 0, the least scale of loss differences.
+        tolerance: The largest relative difference of parameters and losses that rounding explains.
+        at: The first and the last parameters that are compared. Shape (2, K).
+        gradient: The gradients there. Shape (2, K).
+        size: The largest term of each of these gradients. Shape (2,).
+        every: The number of steps between two snapshots.
+    """
+
+    step: np.ndarray  # shape: (S,)
+    params: np.ndarray  # shape: (S, K)
+    loss: np.ndarray  # shape: (S,)
+    zero: float
     tolerance: float
     at: np.ndarray  # shape: (2, K)
     gradient: np.ndarray  # shape: (2, K)
-    size: np.ndarray  # shape: (2,); of the gradients' terms
-    every: int  # steps between two looks
+    size: np.ndarray  # shape: (2,)
+    every: int
 
-    def params_difference(self, params: np.ndarray, known_to: float) -> float:
-        """Of parameters at the same steps, relative to the largest that the run has seen, or to `known_to`."""
-        return largest_difference(params - self.params, max(known_to, float(np.abs([*self.params, *self.at]).max())))
+    def params_difference(self, params: np.ndarray, least_scale: float) -> float:
+        """The difference of parameters at the same steps, relative to the largest of the run or to `least_scale`."""
+        return largest_difference(params - self.params, max(least_scale, float(np.abs([*self.params, *self.at]).max())))
 
     def loss_difference(self, loss: np.ndarray) -> float:
-        """Of losses at the same steps."""
+        """The difference of losses at the same steps, relative to the loss or to that of y = 0, whichever is larger."""
         return largest_difference(loss - self.loss, np.maximum(self.loss, self.zero))
 
 
 def reference_run(model: Model, samples: Samples, optimizer: Optimizer, initial: np.ndarray, steps: int) -> Reference:
-    """The reference on these samples, up to the step from which on the run diverges or rounding decides it."""
-    signs = np.random.RandomState(0).choice([-1.0, 1.0], (DISTURBED_RUNS, initial.size))
-    noise = DISTURBANCE * np.vstack([np.zeros(initial.size), signs])
+    """The reference on these samples, up to the step after which the run diverges or rounding determines it.
+
+    Args:
+        model: The model on the domain of the samples.
+        samples: The samples, reduced or not.
+        optimizer: The optimizer; its learning rate is a number.
+        initial: The initial values. Shape (K,).
+        steps: The number of steps.
+    """
+    signs = np.random.RandomState(0).choice([-1.0, 1.0], (NUM_DISTURBED_RUNS, initial.size))
+    noise = GRADIENT_DISTURBANCE * np.vstack([np.zeros(initial.size), signs])
     every = max(1, steps // 10)
     first = float(samples.loss(model(initial, samples.x)))
     zero = float(samples.loss(np.zeros_like(samples.y)))
-    for cadence in (every, 1):  # every step, where there is nothing to compare at the first look
-        loop = ComplexStep(steps, cadence, noise=noise)
+    for log_every in (every, 1):  # a run that diverges before the first snapshot is compared step by step
+        loop = ComplexStep(steps, log_every, noise=noise)
         start = np.broadcast_to(initial, noise.shape)
         found = fit(samples, model, loop=loop, optimizer=optimizer, backend=NumPy(), params=start)
         seen, moved = _comparable(found, first, zero)
@@ -115,8 +144,8 @@ def reference_run(model: Model, samples: Samples, optimizer: Optimizer, initial:
     )
 
 
-def _comparable(found: Result, first: float, zero: float) -> tuple[np.ndarray, np.ndarray]:  # shape: (L,), (L,)
-    """The looks before the run diverges or rounding decides it, and how far rounding has carried it at each."""
+def _comparable(found: Result, first: float, zero: float) -> tuple[np.ndarray, np.ndarray]:  # shape: (S,), (S,)
+    """Which snapshots precede divergence and can be compared, and the relative effect of rounding at each."""
     history = found.history
     params, loss = history.params, history.loss
     largest = np.maximum.accumulate(np.maximum(np.abs(params[:, 0]), np.abs(found.initial[0])).max(-1))

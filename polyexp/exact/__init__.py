@@ -1,4 +1,4 @@
-"""What is known exactly of a fit: its optimum, the rates that it allows, and what a run will reach."""
+"""The forecast of a fit: its optimum, the learning rates that it allows, and what a run will reach."""
 
 from polyexp.exact.prediction import Alternative, Forecast, alternative, first_step, forecast, require_stable
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of

@@ -1,8 +1,8 @@
-"""What a run can reach, how long that takes, and which learning rates it allows: known before it starts.
+"""The forecast of a run: what it can reach, in how many steps, and which learning rates it allows.
 
 Plain gradient descent and momentum act on each mode of a linear model by itself (`quadratic.py`), so that the loss after any
-number of steps follows from the initial parameters. For other models the best polynomial of the same degree is a lower bound,
-and the Hessian at the current parameters tells how the loss curves there.
+number of steps follows from the initial values. For other models the loss of the best polynomial of the same degree is a lower
+bound, and the eigenvalues of the Hessian are those at the initial values.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,19 @@ from polyexp.problem import Samples
 
 __all__ = ["Alternative", "Forecast", "first_step", "forecast", "require_stable"]
 
-SHRUNK_TO = 1e-3  # a mode counts as done when it has shrunk to this part
-MAX_STEPS = 10**18
+NEGLIGIBLE_DAMPING = 1e-3  # the steps of a mode are counted until its damping is at most this
+MAX_STEPS_SEARCHED = 10**18  # the limit of `loop.steps` too
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """What one could type instead, and the steps in which that comes within `excess` of the best possible loss."""
+    """Settings that reach a lower loss than those of the run.
+
+    Args:
+        words: The settings, as they are typed on the command line.
+        excess: How far above the best loss they come, in the unit of y squared.
+        steps: The number of steps that this takes.
+    """
 
     words: str
     excess: float
@@ -36,12 +42,20 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is known of a single run before it starts; None stands for what is not known.
+    """What is computed about a single run before it starts; None stands for what cannot be computed.
 
-    optimizer: with the rate that will be used. eigenvalues: of the Hessian at the initial parameters, descending.
-    lowest: the best possible loss of a linear model, a lower bound of another one (`exact` says which).
-    limit: the largest learning rate at which a linear model does not diverge. final_loss: after the last step.
-    slowest: steps until every mode has shrunk to a thousandth.
+    Args:
+        samples: The samples that the run fits.
+        model: The model on the domain of the samples.
+        optimizer: The optimizer with the learning rate that the run uses.
+        steps: The number of steps that the run may take.
+        quadratic: The loss as a quadratic form, for a linear model.
+        initial: The initial values. Shape (K,).
+        eigenvalues: The eigenvalues of the Hessian at the initial values, in descending order. Shape (K,).
+        lowest: The best loss of a linear model, a lower bound of it for others (`exact` says which of the two).
+        limit: The learning-rate limit.
+        final_loss: The predicted loss after the last step.
+        slowest: The number of steps until the coordinate of every mode is at most a thousandth of its initial one.
     """
 
     samples: Samples
@@ -58,19 +72,23 @@ class Forecast:
 
     @property
     def exact(self) -> bool:
-        """Whether `lowest` is reached by some parameters of the model."""
+        """Whether `lowest` is the best loss, rather than a lower bound of it."""
         return self.quadratic is not None
 
     @property
     def condition(self) -> float | None:
-        """The Hessian's condition number; None where the loss does not curve upwards in every direction."""
+        """The condition number of the Hessian; None for a nonlinear model with an eigenvalue that is not above 0."""
         if self.quadratic:
             return self.quadratic.condition
         smallest = float(self.eigenvalues[-1])
         return float(self.eigenvalues[0]) / smallest if smallest > 0 else None
 
     def mode(self, number: int) -> tuple[float | None, int | None]:
-        """What is left of a mode after the last step, and the steps until a thousandth of it is left."""
+        """The damping of a mode after the last step, and the steps until it is a thousandth.
+
+        Args:
+            number: The index of the mode, from 0, in the order of `eigenvalues`.
+        """
         value = self.eigenvalues[number : number + 1]
         left = self.optimizer.damping(value, self.steps) if self.quadratic else None
         if left is None:
@@ -78,23 +96,23 @@ class Forecast:
         if not value[0]:
             return float(left[0]), None
         return float(left[0]), first_step(
-            lambda step: bool(np.abs(_damping(self.optimizer, value, step))[0] <= SHRUNK_TO)
+            lambda step: bool(np.abs(_damping(self.optimizer, value, step))[0] <= NEGLIGIBLE_DAMPING)
         )
 
     def steps_to(self, excess: float) -> int | None:
-        """The first step at which the loss is predicted to be within `excess` of the best possible one."""
+        """The first step at which the predicted loss is at most `excess` above the best loss; None if there is none."""
         if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
             return None
         return _steps_to(self.quadratic, self.optimizer, self.initial, excess)
 
     def steps_to_at_best_rate(self, excess: float) -> int | None:
-        """The same with `learning_rate=auto`; None too where the optimizer knows no best rate."""
+        """The same with `learning_rate=auto`; also None for an optimizer that has no best learning rate."""
         best = self._at_best_rate
         return _steps_to(self.quadratic, best, self.initial, excess) if self.quadratic and best else None
 
     @property
     def best_rate(self) -> float | None:
-        """The rate that `learning_rate=auto` takes; None where the optimizer or the model knows none."""
+        """The learning rate that `learning_rate=auto` takes; None for an optimizer or a model that has none."""
         return float(self._at_best_rate.learning_rate) if self._at_best_rate else None
 
     @property
@@ -105,17 +123,28 @@ class Forecast:
 
 
 def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, initial: np.ndarray) -> Forecast:
-    """The forecast of one run; `model` is the one that is on the samples' domain."""
+    """The forecast of a single run.
+
+    Args:
+        model: The model on the domain of the samples (`model.on_domain`).
+        loop: The loop, of which the number of steps is used.
+        optimizer: The optimizer; its learning rate may be "auto".
+        samples: The samples that the run fits.
+        initial: The initial values. Shape (K,).
+
+    Raises:
+        InputError: The learning rate is "auto", and the model has no best one.
+    """
     quadratic = quadratic_of(model, samples)
     optimizer = tuned(optimizer, model, quadratic)
     eigenvalues = quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial)
     final_loss = slowest = None
     damping = optimizer.damping(eigenvalues, loop.steps)
     if quadratic and damping is not None:
-        with np.errstate(over="ignore", invalid="ignore"):  # of a rate above the limit
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss may overflow if the rate is above the limit
             final_loss = quadratic.lowest + float(quadratic.excess_at(damping * quadratic.coordinates(initial)))
         moving = eigenvalues[eigenvalues > 0]
-        slowest = first_step(lambda step: bool((np.abs(_damping(optimizer, moving, step)) <= SHRUNK_TO).all()))
+        slowest = first_step(lambda step: bool((np.abs(_damping(optimizer, moving, step)) <= NEGLIGIBLE_DAMPING).all()))
     return Forecast(
         samples=samples,
         model=model,
@@ -131,32 +160,37 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
     )
 
 
-def require_stable(known: Forecast) -> None:
-    """InputError for a learning rate above the limit, unless the optimizer allows divergence."""
-    optimizer, limit = known.optimizer, known.limit
+def require_stable(forecast: Forecast) -> None:
+    """Require a learning rate that is not above its limit, unless the optimizer allows divergence.
+
+    Raises:
+        InputError: The learning rate is above the limit.
+    """
+    optimizer, limit = forecast.optimizer, forecast.limit
     if not isinstance(optimizer, Limited) or limit is None:
         return
     if optimizer.allow_divergence or not optimizer.learning_rate > limit:
         return
-    instead = f"`{optimizer.key('learning_rate')}=auto` finds one, " if optimizer.tunable else ""
+    instead = f"`{optimizer.key('learning_rate')}=auto` finds a stable one, " if optimizer.tunable else ""
     raise InputError(
         f"`{optimizer.key('learning_rate')}` must be at most {at_most(limit)}, above which the loss of this model grows, "
-        f"got {optimizer.learning_rate!r}: {instead}`{optimizer.key('allow_divergence')}=true` runs it all the same."
+        f"got {optimizer.learning_rate!r}: {instead}`{optimizer.key('allow_divergence')}=true` runs it anyway."
     )
 
 
-def alternative(known: Forecast, excess: float) -> Alternative | None:
-    """A basis and a rate that reach `excess` in few steps: a Legendre series of the same degree with the best rate.
+def alternative(forecast: Forecast, excess: float) -> Alternative | None:
+    """Settings that reach `excess` in few steps: a Legendre series of the same degree with the best learning rate.
 
-    It starts where the run does if it has as many parameters, as typed initial values and the seed stay what they are.
+    None for a model that is not a polynomial, and if even these settings do not reach it.
     """
-    degree = known.model.polynomial_degree
+    degree = forecast.model.polynomial_degree
     if degree is None:
         return None
-    same = isinstance(known.model, LegendreSeries)
-    model = known.model if same else LegendreSeries(degree=degree).on(known.samples.domain)
-    initial = known.initial if known.initial.size == degree + 1 else model.initial_params(0)
-    quadratic = Quadratic.of(model, known.samples)
+    same = isinstance(forecast.model, LegendreSeries)
+    model = forecast.model if same else LegendreSeries(degree=degree).on_domain(forecast.samples.domain)
+    # With as many parameters the initial values are the same numbers: a list or a seed that the user typed stays in force.
+    initial = forecast.initial if forecast.initial.size == degree + 1 else model.initial_params(0)
+    quadratic = Quadratic.of(model, forecast.samples)
     needed = _steps_to(quadratic, tuned(GradientDescent("auto"), model, quadratic), initial, excess)
     words = [] if same else ["model=legendre_series"]
     words += [] if same or degree == LegendreSeries().degree else [f"model.degree={degree}"]
@@ -165,15 +199,15 @@ def alternative(known: Forecast, excess: float) -> Alternative | None:
 
 
 def first_step(reached: Callable[[int], bool]) -> int | None:
-    """A step for which `reached` holds and before which it does not, by doubling and halving; None beyond 1e18.
+    """A step from 1 at which `reached` is true and before which it is false, by bisection; None if it is beyond 1e18.
 
-    It is the first one, unless `reached` holds and fails again, as it may for a mode that oscillates.
+    It is the first such step, unless `reached` becomes false again later, as it may for a mode that oscillates.
     """
     low, high = 0, 1
     while not reached(high):
-        if high == MAX_STEPS:
+        if high == MAX_STEPS_SEARCHED:
             return None
-        low, high = high, min(2 * high, MAX_STEPS)
+        low, high = high, min(2 * high, MAX_STEPS_SEARCHED)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)

@@ -1,4 +1,4 @@
-"""The best learning rate of a linear model, and what a rate or a closed form asks of a model."""
+"""The best learning rate of a linear model, and what a learning rate and a closed form require of a model."""
 
 from decimal import ROUND_DOWN, Context
 
@@ -13,7 +13,11 @@ __all__ = ["at_most", "require_modes", "tuned"]
 
 
 def tuned(optimizer: Optimizer, model: Model, quadratic: Quadratic | None) -> Optimizer:
-    """The optimizer with the best rate where it is asked to find it; InputError where none is known."""
+    """The optimizer with its best learning rate in place of "auto"; one with a number is returned as it is.
+
+    Raises:
+        InputError: The learning rate is "auto", but there is no quadratic form to find it from.
+    """
     if not optimizer.automatic:
         return optimizer
     if quadratic is None:
@@ -23,7 +27,11 @@ def tuned(optimizer: Optimizer, model: Model, quadratic: Quadratic | None) -> Op
 
 
 def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadratic:
-    """The quadratic form, or InputError where model or optimizer have no closed form."""
+    """The quadratic form, if model and optimizer have a closed form.
+
+    Raises:
+        InputError: The model is not linear, or the optimizer has no damping factors.
+    """
     if quadratic is None or optimizer.damping(np.ones(1), 1) is None:
         raise InputError(
             "`loop=closed_form` needs a model that is linear in its parameters, and gradient_descent or momentum: "
@@ -33,6 +41,6 @@ def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadrati
 
 
 def at_most(limit: float) -> str:
-    """A limit in four digits, rounded so that what is shown is allowed."""
+    """The limit in four significant digits, rounded down where rounding to nearest would exceed it."""
     text = f"{limit:.4g}"
     return text if float(text) <= limit else f"{float(Context(prec=4, rounding=ROUND_DOWN).create_decimal(limit)):.4g}"

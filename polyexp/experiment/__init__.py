@@ -1,7 +1,7 @@
-"""An experiment from its configuration to its record."""
+"""Experiments, which are built from a configuration, checked and run."""
 
 from polyexp.experiment.experiment import Experiment, build, varying
 from polyexp.experiment.run import Job
-from polyexp.experiment.schema import GROUPS, Config, spell, unknown_key
+from polyexp.experiment.schema import GROUPS, Config, spell, unknown_key_error
 
-__all__ = ["GROUPS", "Config", "Experiment", "Job", "build", "spell", "unknown_key", "varying"]
+__all__ = ["GROUPS", "Config", "Experiment", "Job", "build", "spell", "unknown_key_error", "varying"]

@@ -1,4 +1,4 @@
-"""A composed configuration as the objects it describes, with everything checked that can be checked before a run."""
+"""An experiment, which is built from a composed configuration, and its checks before the run."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,15 @@ from polyexp.backend import Backend
 from polyexp.base import SETTINGS, InputError, require, whole
 from polyexp.device import Device
 from polyexp.exact import Forecast, forecast, require_modes, require_stable
-from polyexp.experiment.schema import GROUPS, Config, require_schema, spell, unknown_key, unknown_keys, valueless_keys
+from polyexp.experiment.schema import (
+    GROUPS,
+    Config,
+    require_schema,
+    spell,
+    unknown_key_error,
+    unknown_keys,
+    valueless_keys,
+)
 from polyexp.fitting import require_offers
 from polyexp.loop import Loop
 from polyexp.model import Model, degree_in_x
@@ -32,14 +40,17 @@ from polyexp.tracking import Tracker
 
 __all__ = ["Experiment", "build", "varying"]
 
-MAX_SEED = 2**32 - 1
+MAX_SEED = 2**32 - 1  # 32 bits, which each generator of random numbers accepts
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """Samples that are asked for; equal for equal settings, so that a sweep reads and reduces its data once."""
+class _SamplesRequest:
+    """A request for samples, the key of their cache.
 
-    key: tuple[str, object]
+    Requests are equal for equal settings and unchanged files, so that a sweep reads and reduces its data once.
+    """
+
+    key: tuple[str, object]  # the settings of the problem, and the stamp of its file
     problem: Source = field(compare=False)
     degree: int | None
     seed: int
@@ -47,17 +58,27 @@ class _Wanted:
 
 
 @lru_cache(maxsize=4)
-def _samples(wanted: _Wanted) -> Samples:
-    with bar(f"Reading {wanted.problem.label}", quiet=wanted.quiet) as progress:
-        return samples_for(wanted.problem, wanted.degree, wanted.seed, progress)
+def _samples(request: _SamplesRequest) -> Samples:
+    with bar(f"Reading {request.problem.label}", quiet=request.quiet) as progress:
+        return samples_for(request.problem, request.degree, request.seed, progress)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one run needs, built and checked.
+    """The components and numbers that one run needs.
 
-    action: what to do with it (`actions.py`). seed: of the initial values and of random samples.
-    quiet: print errors and warnings only.
+    Args:
+        problem: The source of the samples.
+        model: The model.
+        loop: The loop, with the number of steps and when to stop.
+        backend: The array library.
+        device: The device of the backend.
+        optimizer: The optimizer, whose numbers may still be automatic.
+        tracking: The tracker that records the run.
+        report: The component that decides which pictures are made.
+        action: The action, which is carried out with the experiment.
+        seed: The seed of the initial values and of random samples, from 0 to 2^32 - 1.
+        quiet: Whether only errors and warnings are printed.
     """
 
     problem: Source
@@ -73,10 +94,14 @@ class Experiment:
     quiet: bool
 
     def check(self) -> "Experiment":
-        """InputError where the parts do not go together, or need a device that is not there."""
+        """Check the experiment, and return it.
+
+        Raises:
+            InputError: Where the components do not fit together, a device does not exist, or the run would diverge.
+        """
         whole("seed", self.seed, 0, MAX_SEED)
         require_offers(self.loop, self.backend)
-        self.backend.on(self.device)
+        self.backend.on_device(self.device)
         for one in dataclasses.fields(self.optimizer):
             value = getattr(self.optimizer, one.name)
             require(np.ndim(value) == 0, self.optimizer.key(one.name), "one number (a sweep, -m, takes several)", value)
@@ -88,19 +113,19 @@ class Experiment:
 
     @cached_property
     def forecast(self) -> Forecast:
-        """What is known of the run before it starts."""
+        """The forecast of the run, for which its samples are read and reduced when it is first needed."""
         key = (repr(self.problem), self.problem.stamp)
-        samples = _samples(_Wanted(key, self.problem, self.degree, self.seed, self.quiet))
-        model = self.model.on(samples.domain)
+        samples = _samples(_SamplesRequest(key, self.problem, self.degree, self.seed, self.quiet))
+        model = self.model.on_domain(samples.domain)
         return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed))
 
     @property
     def degree(self) -> int | None:
-        """The model's degree as a polynomial in x."""
+        """The degree of the model as a polynomial in x; None where it is none."""
         return degree_in_x(self.model)
 
     def settings(self) -> dict[str, Any]:
-        """What the user could set and what decides the run, by its key on the command line: `model`, `model.degree`"""
+        """The settings that decide the run, by their keys on the command line, such as `model` and `model.degree`."""
         flat: dict[str, Any] = {}
         for group in SETTINGS:
             component = getattr(self, group)
@@ -109,14 +134,14 @@ class Experiment:
         return flat | {"seed": self.seed}
 
     def fingerprint(self) -> str:
-        """A hash of everything that decides the result: equal for equal experiments, wherever they are recorded."""
+        """The hash of all settings that decide the result, and of the data file, as 16 hexadecimal digits."""
         decisive = {key: spell(value) for key, value in self.settings().items() if key != "loop.log_every"}
         decisive["stamp"] = str(self.problem.stamp)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def varying(experiments: Sequence[Experiment]) -> tuple[str, ...]:
-    """The settings that are not the same in all experiments, or that some of them do not have."""
+    """The keys of the settings that are not the same in all experiments, or that some of these do not have."""
     spelt = [{key: spell(value) for key, value in one.settings().items()} for one in experiments]
     keys = dict.fromkeys(key for one in spelt for key in one)
     return tuple(key for key in keys if len({one.get(key) for one in spelt}) > 1)
@@ -125,17 +150,21 @@ def varying(experiments: Sequence[Experiment]) -> tuple[str, ...]:
 def build(cfg: DictConfig) -> Experiment:
     """The experiment that a composed configuration describes.
 
-    Raises InputError for keys that no component has and for values out of range.
+    Args:
+        cfg: The configuration, as Hydra has composed it.
+
+    Raises:
+        InputError: For a key without a value, a key that no component has, or a value out of range.
     """
     for key in valueless_keys(cfg):
         raise InputError(f"`{key}` has no value: type `{key}=...`.")
     for group in GROUPS:
         require_schema(cfg, group)
     for key in unknown_keys(cfg):
-        raise unknown_key(key)
+        raise unknown_key_error(key)
     return Experiment(**{one.name: _built(cfg[one.name]) for one in dataclasses.fields(Config)})
 
 
 def _built(value: Any) -> Any:
-    """A node as the component that it describes, and any other value as it is."""
+    """The component that a node describes; any other value unchanged."""
     return OmegaConf.to_object(value) if isinstance(value, DictConfig) else value

@@ -1,4 +1,4 @@
-"""One experiment from its configuration to its record: the whole way through, on one screen."""
+"""The run of one experiment: its fit, its report and its record."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,21 +6,27 @@ from pathlib import Path
 from polyexp.base import version
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
-from polyexp.fitting import Look, Result, computed_by, fit
+from polyexp.fitting import Result, Snapshot, computed_by, fit
 from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import About
+from polyexp.tracking import RunInfo
 
 __all__ = ["Job", "run"]
 
-SHORT = {"learning_rate": "lr", "num_samples": "samples"}  # in the names of runs
+MAX_NAME_CHARACTERS = 100  # of the name of a run
+SHORT_NAMES = {"learning_rate": "lr", "num_samples": "samples"}  # the words for these settings in the names of runs
 
 
 @dataclass(frozen=True)
 class Job:
-    """Where a run stands: its folder, what the user typed, the sweep it belongs to, and its configuration as YAML.
+    """The circumstances of a run.
 
-    varying: the keys to which the sweep gives several values.
+    Args:
+        folder: The folder of the run, which exists.
+        overrides: The overrides that the user typed, without passwords.
+        sweep: The name of the sweep; None for a single run.
+        config_yaml: The composed configuration as YAML, without passwords.
+        varying: The keys to which the sweep gives several values.
     """
 
     folder: Path
@@ -31,22 +37,27 @@ class Job:
 
 
 def run(experiment: Experiment, job: Job) -> Result:
-    """Fit, report and record one experiment."""
-    known = experiment.forecast
-    backend = experiment.backend.on(experiment.device)
+    """Fit an experiment, report on the fit and record it.
+
+    Args:
+        experiment: The experiment, which has been checked.
+        job: The circumstances of the run.
+    """
+    forecast = experiment.forecast
+    backend = experiment.backend.on_device(experiment.device)
     by = computed_by(experiment.loop, backend)
     about = _about(experiment, job, by)
 
     with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-        terminal.begin(known, by)
+        terminal.begin(forecast, by)
         with experiment.tracking.record(about) as record, bar("Largest error", quiet=experiment.quiet) as progress:
 
-            def tell(look: Look) -> None:
-                terminal.look(look)
-                record.look(look)
+            def observe(snapshot: Snapshot) -> None:
+                terminal.snapshot(snapshot)
+                record.snapshot(snapshot)
 
-            def after(done: float) -> None:  # the samples once more, when the fit has ended
-                terminal.settle()
+            def on_progress(done: float) -> None:  # called while the largest error is computed, after the fit
+                terminal.close_bar()
                 progress(done)
 
             result = fit(
@@ -56,20 +67,23 @@ def run(experiment: Experiment, job: Job) -> Result:
                 optimizer=experiment.optimizer,
                 backend=backend,
                 seed=experiment.seed,
-                samples=known.samples,
-                look=tell,
-                on_progress=after,
+                samples=forecast.samples,
+                observe=observe,
+                on_progress=on_progress,
             )
-            files = write(job.folder, result, known, experiment.settings(), job.config_yaml)
-            terminal.summary(result, known)
-            files += _shown(experiment, job, result, terminal)
-            record.finish(result, known, files)
+            files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
+            terminal.summary(result, forecast)
+            files += _write_report(experiment, job, result, terminal)
+            record.finish(result, forecast, files)
         terminal.end(job.folder, record.where())
     return result
 
 
-def _shown(experiment: Experiment, job: Job, result: Result, terminal: Terminal) -> list[Path]:
-    """The pictures that were wanted. A run is worth more than its pictures, so what goes wrong with them is a warning."""
+def _write_report(experiment: Experiment, job: Job, result: Result, terminal: Terminal) -> list[Path]:
+    """Write the pictures and the page of a run, and return their paths.
+
+    Any error is printed as a warning only, because the result of the run does not depend on its pictures.
+    """
     in_sweep = job.sweep is not None
     try:
         return experiment.report.write(
@@ -80,7 +94,7 @@ def _shown(experiment: Experiment, job: Job, result: Result, terminal: Terminal)
         return []
 
 
-def _about(experiment: Experiment, job: Job, by: str) -> About:
+def _about(experiment: Experiment, job: Job, by: str) -> RunInfo:
     tags = {
         **version.tags(),
         "polyexp.fingerprint": experiment.fingerprint(),
@@ -91,24 +105,24 @@ def _about(experiment: Experiment, job: Job, by: str) -> About:
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}
-    return About(_name(experiment, job), params, experiment.model.param_names, tags)
+    return RunInfo(_name(experiment, job), params, experiment.model.param_names, tags)
 
 
 def _name(experiment: Experiment, job: Job) -> str:
-    """What the user typed, without the long parts of the keys; `power_series sin` where nothing was typed.
+    """The name of a run: the overrides that the user typed, in a short form, or `power_series sin` where there are none.
 
-    Of a sweep's job only what varies: MLflow's table shows about 22 letters.
+    A job of a sweep is named by what varies only, because the table of MLflow shows about 22 characters.
     """
     typed = [(key, value) for key, _, value in (one.lstrip("+~").partition("=") for one in job.overrides)]
     silent = ("tracking", "report", "action", "quiet", "hydra")
     decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]
     varying = [(key, value) for key, value in decisive if key in job.varying]
     words = [_word(key, value) for key, value in varying or decisive]
-    return " ".join(words)[:100] or f"{experiment.model.choice} {experiment.problem.choice}"
+    return " ".join(words)[:MAX_NAME_CHARACTERS] or f"{experiment.model.choice} {experiment.problem.choice}"
 
 
 def _word(key: str, value: str) -> str:
-    if key in (*GROUPS, "experiment"):  # whose choice says enough
+    if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
         return value
     last = key.rpartition(".")[2]
-    return f"{SHORT.get(last, last)}={value}"
+    return f"{SHORT_NAMES.get(last, last)}={value}"

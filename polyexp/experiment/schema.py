@@ -1,4 +1,4 @@
-"""The schema of a configuration: its groups, its keys, and the errors for keys that it does not have."""
+"""The schema of a configuration: its groups, its keys, and the errors about keys that do not exist."""
 
 import dataclasses
 import json
@@ -10,14 +10,23 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from polyexp.base import SETTINGS, Component, InputError, nearest
 
-__all__ = ["GROUPS", "Config", "known_keys", "require_schema", "spell", "unknown_key", "unknown_keys", "valueless_keys"]
+__all__ = [
+    "GROUPS",
+    "Config",
+    "all_keys",
+    "require_schema",
+    "spell",
+    "unknown_key_error",
+    "unknown_keys",
+    "valueless_keys",
+]
 
-GROUPS = (*SETTINGS, "tracking", "report", "action")
+GROUPS = (*SETTINGS, "tracking", "report", "action")  # all config groups; SETTINGS are those that decide a result
 
 
 @dataclass
 class Config:
-    """One experiment. As a schema its groups are open; built, they hold the components."""
+    """The schema of a configuration, in which each group is described further by the component that is chosen."""
 
     problem: Any = MISSING
     model: Any = MISSING
@@ -33,7 +42,7 @@ class Config:
 
 
 def valueless_keys(cfg: DictConfig) -> Iterator[str]:
-    """The keys of a configuration that were removed (`~seed`), emptied (`~model`) or left open (`???`)."""
+    """The keys of a configuration that have no value: removed (`~seed`, `~model`), or not given (`???`)."""
     own = [one.name for one in dataclasses.fields(Config)]
     yield from (name for name in own if name not in cfg)
     yield from sorted(OmegaConf.missing_keys(OmegaConf.masked_copy(cfg, own)))
@@ -41,7 +50,11 @@ def valueless_keys(cfg: DictConfig) -> Iterator[str]:
 
 
 def require_schema(cfg: DictConfig, group: str) -> None:
-    """InputError for a config file of a group that is not described by one of the group's components."""
+    """Check that a group of a configuration is described by a component of this group.
+
+    Raises:
+        InputError: Where its config file has no schema, or that of another group.
+    """
     schema = OmegaConf.get_type(cfg, group)
     if not (isinstance(schema, type) and issubclass(schema, Component) and schema.group == group):
         raise InputError(
@@ -50,7 +63,7 @@ def require_schema(cfg: DictConfig, group: str) -> None:
 
 
 def unknown_keys(cfg: DictConfig) -> Iterator[str]:
-    """The dotted keys of a configuration that belong to no component (`+typo=1` puts them there)."""
+    """The keys of a configuration that belong to no component; `+typo=1` adds such a key."""
     own = {one.name for one in dataclasses.fields(Config)}
     for key in cfg:
         if key not in own and key != "hydra":
@@ -61,31 +74,31 @@ def unknown_keys(cfg: DictConfig) -> Iterator[str]:
             yield from (f"{key}.{name}" for name in cfg[key] if name not in fields)
 
 
-def known_keys() -> list[str]:
-    """Every key that some choice of groups accepts."""
+def all_keys() -> list[str]:
+    """The keys of all components of all groups."""
     dotted = (f"{cls.group}.{one.name}" for cls in Component.registry.values() for one in dataclasses.fields(cls))
     return sorted({*(one.name for one in dataclasses.fields(Config)), "experiment", *dotted})
 
 
-def unknown_key(key: str) -> InputError:
-    """The error for a key that does not exist, with the nearest one that does."""
-    keys = [known for known in known_keys() if "." in known or "." not in key]
-    same_ending = [known for known in known_keys() if known.rpartition(".")[2] == key.rpartition(".")[2]]
-    here = sorted((known for known in same_ending if known != key), key=_place)
+def unknown_key_error(key: str) -> InputError:
+    """The error about a key that does not exist, with the most similar one that does."""
+    keys = [one for one in all_keys() if "." in one or "." not in key]
+    same_ending = [one for one in all_keys() if one.rpartition(".")[2] == key.rpartition(".")[2]]
+    here = sorted((one for one in same_ending if one != key), key=_group_position)
     hint = f" Did you mean {here[0]!r}?" if here else nearest(key, keys)
     if key in keys:
         hint = f" It belongs to another choice of `{key.partition('.')[0]}`."
     return InputError(f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --help` lists them.")
 
 
-def _place(key: str) -> int:
-    """Groups that decide a result come first."""
+def _group_position(key: str) -> int:
+    """The position of the group of a key, which orders hints: groups that decide a result come first."""
     group = key.partition(".")[0]
     return GROUPS.index(group) if group in GROUPS else -1
 
 
 def spell(value: Any) -> str:
-    """A value as one types it on the command line."""
+    """The text of a value as it is typed on the command line."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{spell(one)}" for key, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):

@@ -1,6 +1,6 @@
-"""A fitted polynomial as source code or data that needs nothing of polyexp."""
+"""A fitted polynomial as source code or data that does not need polyexp."""
 
-from polyexp.export.accuracy import Stated, stated, up
+from polyexp.export.accuracy import Accuracy, measured_accuracy, rounded_up
 from polyexp.export.formats import FORMATS, Exported, is_name
 from polyexp.export.formula import BASES, PRECISIONS, Formula, formula_of
 
@@ -8,11 +8,11 @@ __all__ = [
     "BASES",
     "FORMATS",
     "PRECISIONS",
+    "Accuracy",
     "Exported",
     "Formula",
-    "Stated",
     "formula_of",
     "is_name",
-    "stated",
-    "up",
+    "measured_accuracy",
+    "rounded_up",
 ]

@@ -1,4 +1,7 @@
-"""An exported polynomial in each format. Numbers are exact: the shortest text that reads back as the same number."""
+"""An exported polynomial in each format.
+
+The numbers are exact: each is the shortest text that gives the same number when it is read.
+"""
 
 import io
 import json
@@ -10,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.export.accuracy import Stated
+from polyexp.export.accuracy import Accuracy
 from polyexp.export.formula import Formula
 
 __all__ = ["FORMATS", "Exported", "is_name"]
@@ -18,41 +21,49 @@ __all__ = ["FORMATS", "Exported", "is_name"]
 
 @dataclass(frozen=True)
 class Exported:
-    """A formula, the name of its function, where it comes from, and what is stated of it."""
+    """A formula with what a format writes beside it.
+
+    Args:
+        function: The name of the function in source code.
+        formula: The formula.
+        source: A phrase on the model, its degree and its target.
+        run_id: The id of the run.
+        accuracy: The accuracy of the formula.
+    """
 
     function: str
     formula: Formula
     source: str
     run_id: str
-    stated: Stated
+    accuracy: Accuracy
 
     @property
     def precision(self) -> str:
-        """float64 or float32."""
+        """The name of the precision, float64 or float32."""
         return str(self.formula.coefficients.dtype)
 
     def lines(self) -> list[str]:
-        """The comment: what it is, the formula, the domain, the errors."""
-        return [f"{self.function}(x): {self.source}, run {self.run_id}.", self.formula_line(), *self.stated.lines()]
+        """The comment in the source code: the origin, the formula, the domain and the accuracy."""
+        return [f"{self.function}(x): {self.source}, run {self.run_id}.", self.formula_line(), *self.accuracy.lines()]
 
     def formula_line(self) -> str:
-        """The formula and how it is added up."""
-        if self.formula.family.powers:
+        """The formula, and the scheme by which it is evaluated."""
+        if self.formula.basis.powers:
             return f"y = sum over k of c[k] x^k, by Horner's scheme in {self.precision}."
-        z = f"{_exact(self.formula.offset)} + {_exact(self.formula.scale)} x"
-        family = self.formula.family
+        z = f"{_exact_text(self.formula.offset)} + {_exact_text(self.formula.scale)} x"
+        basis = self.formula.basis
         return (
-            f"y = sum over k of c[k] {family.symbol}_k(z), z = {z}, with {family.title}, "
+            f"y = sum over k of c[k] {basis.symbol}_k(z), z = {z}, with {basis.title}, "
             f"by Clenshaw's recurrence in {self.precision}."
         )
 
     def term(self, k: int) -> str:
         """The name of the k-th basis function."""
-        return f"x^{k}" if self.formula.family.powers else f"{self.formula.family.symbol}_{k}(z)"
+        return f"x^{k}" if self.formula.basis.powers else f"{self.formula.basis.symbol}_{k}(z)"
 
 
 def is_name(word: str) -> bool:
-    """Whether a function may have this name, in C and in Python."""
+    """Whether a function may have this name in both C and Python."""
     allowed = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", word)
     return bool(allowed) and not keyword.iskeyword(word) and word not in C_KEYWORDS
 
@@ -94,20 +105,20 @@ C_CLENSHAW = """\
 
 
 def c_source(export: Exported) -> str:
-    """C99, without any header."""
+    """The formula as a function in C99 that needs no header."""
     formula = export.formula
     real, suffix = ("float", "f") if export.precision == "float32" else ("double", "")
-    alpha, beta = (one.format(real=real) for one in formula.family.c)
+    alpha, beta = (one.format(real=real) for one in formula.basis.c)
     names = {
         "real": real,
         "degree": formula.degree,
-        "offset": _exact(formula.offset) + suffix,
-        "scale": _exact(formula.scale) + suffix,
+        "offset": _exact_text(formula.offset) + suffix,
+        "scale": _exact_text(formula.scale) + suffix,
         "alpha": alpha,
         "beta": beta,
     }
     numbers = (
-        f"        {_exact(c)}{suffix}, /* {export.term(k)}: {float(c).hex()} */"
+        f"        {_exact_text(c)}{suffix}, /* {export.term(k)}: {float(c).hex()} */"
         for k, c in enumerate(formula.coefficients)
     )
     return C_SOURCE.format(
@@ -115,7 +126,7 @@ def c_source(export: Exported) -> str:
         function=export.function,
         size=formula.coefficients.size,
         numbers="\n".join(numbers),
-        body=(C_HORNER if formula.family.powers else C_CLENSHAW).format(**names),
+        body=(C_HORNER if formula.basis.powers else C_CLENSHAW).format(**names),
         real=real,
     )
 
@@ -150,18 +161,18 @@ PYTHON_CLENSHAW = """\
     for k in range({degree}, -1, -1):
         b1, b2 = {step}, b1
     return b1"""
-HORNER_STEP = {"float64": "y * x + c[k]", "float32": "f(f(y * x) + c[k])"}
-CLENSHAW_STEP = {
+PYTHON_HORNER_STEP = {"float64": "y * x + c[k]", "float32": "f(f(y * x) + c[k])"}
+PYTHON_CLENSHAW_STEP = {
     "float64": "c[k] + {alpha} * z * b1 - {beta} * b2",
     "float32": "f(f(c[k] + f(f(f({alpha}) * z) * b1)) - f(f({beta}) * b2))",
 }
-MAPPED = {"float64": "{offset} + {scale} * x", "float32": "f({offset} + f({scale} * x))"}
+PYTHON_MAPPING = {"float64": "{offset} + {scale} * x", "float32": "f({offset} + f({scale} * x))"}
 
 
 def python_source(export: Exported) -> str:
-    """Python, without any import but ctypes for float32."""
+    """The formula as a Python function without imports, except ctypes for float32."""
     formula, precision = export.formula, export.precision
-    alpha, beta = formula.family.python
+    alpha, beta = formula.basis.python
     numbers = (
         f"        {float(c)!r},  # {export.term(k)}: {float(c).hex()}" for k, c in enumerate(formula.coefficients)
     )
@@ -171,28 +182,30 @@ def python_source(export: Exported) -> str:
         title="The polynomial that the comment above describes, at one x.",
         rounding=PYTHON_ROUNDING if precision == "float32" else "",
         numbers="\n".join(numbers),
-        body=(PYTHON_HORNER if formula.family.powers else PYTHON_CLENSHAW).format(
+        body=(PYTHON_HORNER if formula.basis.powers else PYTHON_CLENSHAW).format(
             degree=formula.degree,
-            z=MAPPED[precision].format(offset=float(formula.offset), scale=float(formula.scale)),
-            step=(HORNER_STEP if formula.family.powers else CLENSHAW_STEP)[precision].format(alpha=alpha, beta=beta),
+            z=PYTHON_MAPPING[precision].format(offset=float(formula.offset), scale=float(formula.scale)),
+            step=(PYTHON_HORNER_STEP if formula.basis.powers else PYTHON_CLENSHAW_STEP)[precision].format(
+                alpha=alpha, beta=beta
+            ),
         ),
     )
 
 
-TERMS_A_ROW = 2
+LATEX_TERMS_PER_ROW = 2  # as many as fit on a line of text with 17 digits each
 
 
 def latex_source(export: Exported) -> str:
-    """A display of amsmath, to be put into a text."""
+    """The formula as an align* environment of the LaTeX package amsmath."""
     formula = export.formula
     terms = [_latex_term(export, k, c) for k, c in enumerate(formula.coefficients)]
     terms[0] = terms[0].removeprefix("+ ")
-    first, *rest = (" ".join(terms[k : k + TERMS_A_ROW]) for k in range(0, len(terms), TERMS_A_ROW))
+    first, *rest = (" ".join(terms[k : k + LATEX_TERMS_PER_ROW]) for k in range(0, len(terms), LATEX_TERMS_PER_ROW))
     rows = [rf"\mathrm{{{_latex_name(export.function)}}}(x) ={{}}& {first}", *(f"& {row}" for row in rest)]
-    if not formula.family.powers:
+    if not formula.basis.powers:
         z = f"{_latex_number(formula.offset)} {_signed(formula.scale)} x"
         rows.append(rf"z ={{}}& {z}")
-    low, high = (_latex_number(one) for one in export.stated.domain)
+    low, high = (_latex_number(one) for one in export.accuracy.domain)
     rows.append(rf"& {low} \leq x \leq {high}")
     comment = "\n".join(f"% {line}" for line in export.lines())
     body = " \\\\\n".join(f"  {row}" for row in rows)
@@ -200,8 +213,8 @@ def latex_source(export: Exported) -> str:
 
 
 def _latex_term(export: Exported, k: int, c: Any) -> str:
-    family = export.formula.family
-    name = (rf" x^{{{k}}}" if k else "") if family.powers else f" {family.symbol}_{{{k}}}(z)"
+    basis = export.formula.basis
+    name = (rf" x^{{{k}}}" if k else "") if basis.powers else f" {basis.symbol}_{{{k}}}(z)"
     return f"{_signed(c)}{name}"
 
 
@@ -211,7 +224,7 @@ def _signed(value: Any) -> str:
 
 
 def _latex_number(value: Any) -> str:
-    mantissa, _, exponent = _exact(value).partition("e")
+    mantissa, _, exponent = _exact_text(value).partition("e")
     return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
@@ -220,29 +233,29 @@ def _latex_name(name: str) -> str:
 
 
 def as_data(export: Exported) -> Mapping[str, Any]:
-    """The numbers, by name; coefficients belong to the basis named, after x is mapped to z = offset + scale x."""
+    """The formula and its accuracy by name; the coefficients belong to the basis, evaluated at z = offset + scale x."""
     return {
         "function": export.function,
         "source": export.source,
         "run": export.run_id,
         "formula": export.formula_line(),
-        "basis": export.formula.family.title,
+        "basis": export.formula.basis.title,
         "precision": export.precision,
         "coefficients": export.formula.coefficients,
         "offset": export.formula.offset,
         "scale": export.formula.scale,
-        **asdict(export.stated),
+        **asdict(export.accuracy),
     }
 
 
 def json_source(export: Exported) -> str:
-    """JSON; a float32 number is written as the float64 that it is."""
+    """The data as JSON; a float32 number is written as the equal float64 number."""
     data = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in as_data(export).items()}
     return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def numpy_archive(export: Exported) -> bytes:
-    """An .npz archive of the same, without pickles; what is not known is nan."""
+    """The data as an .npz archive without pickles; nan stands for a number that is not known."""
     stream = io.BytesIO()
     data: dict[str, Any] = {
         key: np.asarray(np.nan if value is None else value) for key, value in as_data(export).items()
@@ -251,25 +264,26 @@ def numpy_archive(export: Exported) -> bytes:
     return stream.getvalue()
 
 
-def _text(write: Callable[[Exported], str]) -> Callable[[Exported], bytes]:
+def _encoded(write: Callable[[Exported], str]) -> Callable[[Exported], bytes]:
     return lambda export: write(export).encode("utf-8", "backslashreplace")
 
 
+# The name of the file and the function that gives its content, for each value of action.format.
 FORMATS: Mapping[str, tuple[str, Callable[[Exported], bytes]]] = {
-    "c": ("polynomial.c", _text(c_source)),
-    "python": ("polynomial.py", _text(python_source)),
-    "latex": ("polynomial.tex", _text(latex_source)),
-    "json": ("polynomial.json", _text(json_source)),
+    "c": ("polynomial.c", _encoded(c_source)),
+    "python": ("polynomial.py", _encoded(python_source)),
+    "latex": ("polynomial.tex", _encoded(latex_source)),
+    "json": ("polynomial.json", _encoded(json_source)),
     "numpy": ("polynomial.npz", numpy_archive),
 }
 
 
-def _exact(value: Any) -> str:
-    """The shortest text that reads back as this number, in its own precision."""
+def _exact_text(value: Any) -> str:
+    """The shortest text that gives this number when it is read in its own precision."""
     return str(value)
 
 
 def _c_comment(line: str) -> str:
-    """Text that neither ends a C comment nor upsets a compiler inside of it (other letters, trigraphs)."""
+    """Text that does not end a C comment and contains neither trigraphs nor characters outside ASCII."""
     plain = line.encode("ascii", "backslashreplace").decode()
     return re.sub(r"(?<=[*/])(?=[*/])|(?<=\?)(?=\?)", " ", plain)

@@ -1,7 +1,7 @@
 """A fitted polynomial as numbers and a recurrence, and its value in the arithmetic that exported code uses.
 
-y = sum_k c_k B_k(z) with z = offset + scale x, and B_0 = 1, B_{k+1} = alpha_k z B_k - beta_k B_{k-1}. Clenshaw's
-recurrence (Clenshaw 1955) adds it up from the highest k; for powers of x that is Horner's scheme.
+The formula is y = sum_k c_k B_k(z) with z = offset + scale x, B_0 = 1 and B_{k+1} = alpha_k z B_k - beta_k B_{k-1}. Clenshaw's
+recurrence (Clenshaw, 1955) adds it up from the highest k; for powers of x this is Horner's scheme.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,24 @@ import numpy as np
 from polyexp.base import InputError
 from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, Model, PowerSeries
 
-__all__ = ["BASES", "PRECISIONS", "Family", "Formula", "formula_of"]
+__all__ = ["BASES", "PRECISIONS", "Basis", "Formula", "formula_of"]
 
-BASES = ("own", "power")
-PRECISIONS = ("float64", "float32")
+BASES = ("own", "power")  # the values of action.basis: the basis of the model, or the powers of x
+PRECISIONS = ("float64", "float32")  # the values of action.precision
 
 
 @dataclass(frozen=True)
-class Family:
-    """A basis: its symbol, its name, and alpha_k and beta_{k+1} as functions of k, as C ({real} is its type), as Python."""
+class Basis:
+    """A polynomial basis B_k with its three-term recurrence, as numbers and as source code.
+
+    Args:
+        symbol: The letter that stands for the basis in formulas.
+        title: The name of the basis.
+        alpha: The function k -> alpha_k.
+        beta: The function k -> beta_{k+1}.
+        c: alpha_k and beta_{k+1} as C expressions in k, in which {real} stands for the floating-point type.
+        python: alpha_k and beta_{k+1} as Python expressions in k.
+    """
 
     symbol: str
     title: str
@@ -31,12 +40,12 @@ class Family:
 
     @property
     def powers(self) -> bool:
-        """Whether it is that of the powers of x."""
+        """Whether these are the powers of x."""
         return self is POWERS
 
 
-POWERS = Family("x", "powers of x")
-LEGENDRE = Family(
+POWERS = Basis("x", "powers of x")
+LEGENDRE = Basis(
     "P",
     "Legendre polynomials",
     lambda k: (2 * k + 1) / (k + 1),
@@ -44,7 +53,7 @@ LEGENDRE = Family(
     ("(2 * k + 1) / ({real})(k + 1)", "(k + 1) / ({real})(k + 2)"),
     ("(2 * k + 1) / (k + 1)", "(k + 1) / (k + 2)"),
 )
-CHEBYSHEV = Family(
+CHEBYSHEV = Basis(
     "T",
     "Chebyshev polynomials of the first kind",
     lambda k: 2.0 if k else 1.0,
@@ -52,7 +61,7 @@ CHEBYSHEV = Family(
     ("(k ? 2 : 1)", "1"),
     ("(2 if k else 1)", "1"),
 )
-HERMITE = Family(
+HERMITE = Basis(
     "H",
     "physicists' Hermite polynomials",
     lambda k: 2.0,
@@ -60,7 +69,7 @@ HERMITE = Family(
     ("2", "2 * (k + 1)"),
     ("2", "2 * (k + 1)"),
 )
-SERIES: dict[type[Model], Family] = {
+BASIS_OF_MODEL: dict[type[Model], Basis] = {
     LegendreSeries: LEGENDRE,
     ChebyshevSeries: CHEBYSHEV,
     HermiteSeries: HERMITE,
@@ -69,20 +78,31 @@ SERIES: dict[type[Model], Family] = {
 
 @dataclass(frozen=True)
 class Formula:
-    """sum_k c_k B_k(offset + scale x), computed in the dtype of its coefficients."""
+    """The formula y = sum_k c_k B_k(offset + scale x), computed in the dtype of its coefficients.
 
-    family: Family
+    Args:
+        basis: The basis B_k.
+        coefficients: The coefficients c_k, of shape (degree + 1,).
+        offset: The offset of z.
+        scale: The scale of z.
+    """
+
+    basis: Basis
     coefficients: np.ndarray  # shape: (degree + 1,)
     offset: float = 0.0
     scale: float = 1.0
 
     @property
     def degree(self) -> int:
-        """The highest k."""
+        """The degree, which is the highest k."""
         return self.coefficients.size - 1
 
     def to(self, precision: str) -> "Formula":
-        """The formula with its numbers rounded to `precision`. InputError where one of them is too large for it."""
+        """The formula with its numbers rounded to `precision`, float64 or float32.
+
+        Raises:
+            InputError: Where a number is too large for the precision.
+        """
         with np.errstate(over="ignore"):
             kind = np.dtype(precision).type
             rounded = replace(
@@ -96,10 +116,10 @@ class Formula:
         return rounded
 
     def __call__(self, x: np.ndarray) -> np.ndarray:  # shape: (N,) -> (N,)
-        """The values at x, with every operation in the dtype of the coefficients, as the exported code does them."""
+        """The values at x, with every operation in the dtype of the coefficients, as in the exported code."""
         x = x.astype(self.coefficients.dtype)
         with np.errstate(all="ignore"):
-            return self._horner(x) if self.family.powers else self._clenshaw(self.offset + self.scale * x)
+            return self._horner(x) if self.basis.powers else self._clenshaw(self.offset + self.scale * x)
 
     def _horner(self, x: np.ndarray) -> np.ndarray:
         y = np.full_like(x, self.coefficients[-1])
@@ -111,34 +131,42 @@ class Formula:
         number = z.dtype.type
         b1 = b2 = np.zeros_like(z)
         for k in range(self.degree, -1, -1):
-            alpha, beta = number(self.family.alpha(k)), number(self.family.beta(k))
+            alpha, beta = number(self.basis.alpha(k)), number(self.basis.beta(k))
             b1, b2 = self.coefficients[k] + alpha * z * b1 - beta * b2, b1
         return b1
 
 
 def formula_of(model: Model, params: np.ndarray, basis: str) -> Formula:  # shape: (K,)
-    """The formula of a fitted model, in its own basis or in powers of x. InputError where it has none.
+    """The formula of a fitted model.
 
-    model is the one on the samples' domain.
+    Args:
+        model: The model on the domain of its samples.
+        params: The parameters of the model.
+        basis: "own" for the basis of the model, "power" for powers of x.
+
+    Raises:
+        InputError: Where the model is no polynomial, has no basis of its own that can be exported, or its coefficients
+            overflow in powers of x.
     """
     if basis == "power" or isinstance(model, PowerSeries):
         return Formula(POWERS, _in_powers(model, params))
     if isinstance(model, Legendre):
         a, b, c, d = params.tolist()
+        # y = a + b P_n(c + d x), the only model whose map z is fitted.
         outer = np.zeros(model.degree + 1)
         outer[-1] = b
         outer[0] += a
         return Formula(LEGENDRE, outer, c, d)
-    family = next((one for cls, one in SERIES.items() if isinstance(model, cls)), None)
-    if family is None:
-        raise InputError(f"`action.basis=own` is not known for {model.choice}: type `action.basis=power`.")
+    own = next((one for cls, one in BASIS_OF_MODEL.items() if isinstance(model, cls)), None)
+    if own is None:
+        raise InputError(f"`action.basis=own` is not available for {model.choice}: type `action.basis=power`.")
     offset, scale = np.polynomial.polyutils.mapparms(model.domain, [-1.0, 1.0])  # type: ignore[attr-defined]
-    return Formula(family, params, float(offset), float(scale))
+    return Formula(own, params, float(offset), float(scale))
 
 
 def _in_powers(model: Model, params: np.ndarray) -> np.ndarray:
     if model.polynomial_degree is None:
-        raise InputError(f"{model.choice} is no polynomial in x, and only polynomials can be exported.")
+        raise InputError(f"{model.choice} is not a polynomial in x, and only polynomials can be exported.")
     with np.errstate(all="ignore"):
         coefficients = np.asarray(model.power_series(params), float)
     if not np.isfinite(coefficients).all():

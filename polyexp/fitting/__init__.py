@@ -2,21 +2,22 @@
 
     start -> State -> step -> State -> ... -> Result
 
-`step` is one update, pure and usable by hand; `fit` takes many of them and looks every `loop.log_every` steps.
+`step` is one update, a pure function that can be used by itself; `fit` takes many steps, with a snapshot every
+`loop.log_every` of them.
 """
 
 from polyexp.fitting.driver import computed_by, fit, require_offers
 from polyexp.fitting.progress import GROWTH_LIMIT
 from polyexp.fitting.result import History, Outcome, Result, best_power_series
-from polyexp.fitting.state import Look, State, start
+from polyexp.fitting.state import Snapshot, State, start
 from polyexp.fitting.stepper import place, step
 
 __all__ = [
     "GROWTH_LIMIT",
     "History",
-    "Look",
     "Outcome",
     "Result",
+    "Snapshot",
     "State",
     "best_power_series",
     "computed_by",

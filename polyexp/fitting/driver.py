@@ -1,9 +1,4 @@
-"""Gradient descent from a first to a last state, as a sequence of frozen values.
-
-    start -> State -> step -> State -> ... -> Result
-
-`step` is one update, pure and usable by hand; `fit` takes many of them and looks every `loop.log_every` steps.
-"""
+"""Whole fits: blocks of steps with a snapshot after each, until every run has ended."""
 
 import math
 import time
@@ -19,8 +14,8 @@ from polyexp.device import Device
 from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
 from polyexp.fitting.progress import Progress, largest_loss
 from polyexp.fitting.result import History, Result, loss_of
-from polyexp.fitting.state import Look
-from polyexp.fitting.stepper import Descent, Jump, place
+from polyexp.fitting.state import Snapshot
+from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, place
 from polyexp.loop import Loop, Manual
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import GradientDescent, Optimizer
@@ -28,7 +23,7 @@ from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
 
 __all__ = ["computed_by", "fit", "require_offers"]
 
-VALUES_PER_BLOCK = 2**22  # values of the model computed at a time when the largest error is sought
+MAX_VALUES_AT_ONCE = 2**22  # values of the model that are in memory at once for the max error: 32 MiB
 
 
 def fit(
@@ -42,26 +37,48 @@ def fit(
     seed: int | Sequence[int] = 0,
     params: Any = None,
     samples: Samples | None = None,
-    look: Callable[[Look], None] | None = None,
+    observe: Callable[[Snapshot], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Result:
-    """Fit `model` to `problem` by gradient descent.
+    """Fit a model to a problem by gradient descent on the loss L(w) = sum_i a_i (f(x_i; w) - y_i)^2 + floor.
 
-    Several runs are computed at once where `seed` is a sequence, where the optimizer holds arrays of numbers, or where
-    `params` (initial values in place of the model's own) has shape (*runs, K); these shapes are broadcast together.
-    Random samples follow the first seed. The defaults are those of the command line: 4000 steps of gradient descent at
-    1e-6, by hand, in torch, on the cpu.
+    One call computes several runs as a batch if `seed` is a sequence, if the optimizer has arrays of numbers, or if `params`
+    has more than one dimension; their shapes broadcast together to (*runs,). Divergence is an outcome, not an error.
 
-    A problem's samples are reduced as its `reduction` says; `samples` gives them where that has been done already. Samples
-    in place of a problem are taken as they are (`reduction.gauss` reduces them).
-    `look` is called with what is seen every `loop.log_every` steps and after the last one, `on_progress`
-    with the fraction done while the samples are read: before the fit, and once more after it, for the largest error.
+    Args:
+        problem: A problem or a data file, whose samples are reduced as its `reduction` says; or samples, which are used as
+            they are (`gauss` reduces them).
+        model: The model; `fit` maps it to the domain of the samples.
+        loop: The loop, by default `Manual()`: 4000 steps with gradients by hand.
+        optimizer: The optimizer, by default `GradientDescent()` with the learning rate 1e-6.
+        backend: The backend, by default `Torch()`, in float64.
+        device: The device, by default the one that the backend has: the cpu, unless `backend.on_device` put it elsewhere.
+        seed: The seed of the initial values and of random samples, from 0 to 2^32 - 1; or a sequence of seeds, one for each
+            run, the first of which is that of the samples.
+        params: Initial values in place of those of the model. Shape (*runs, K).
+        samples: The samples of the problem, where they have been read and reduced already.
+        observe: Called with every snapshot, each `loop.log_every` steps and after the last one.
+        on_progress: Called with the fraction of the samples that has been read, from 0 to 1: before the fit, and once more
+            after it, for the max error.
 
-    Raises InputError where the parts do not go together. Divergence is an outcome, not an error.
+    Returns:
+        The result of all runs, in float64 NumPy.
+
+    Raises:
+        InputError: The parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do
+            not broadcast; or the samples cannot be read.
+
+    Example:
+        >>> import polyexp as p
+        >>> samples = p.Samples.of([-1, 0, 1], [1, 0, 1])
+        >>> loop, optimizer = p.Manual(steps=100, tolerance=1e-9, log_every=10), p.GradientDescent(0.25)
+        >>> result = p.fit(samples, p.PowerSeries(degree=1), loop=loop, optimizer=optimizer, backend=p.NumPy())
+        >>> f"{result.loss:.6g}", result.outcome.name, bool(result.steps < 100)
+        ('0.222222', 'CONVERGED', True)
     """
     loop, optimizer = loop or Manual(), optimizer or GradientDescent()
     backend = backend or Torch()
-    backend = backend.on(device or backend.device)
+    backend = backend.on_device(device or backend.device)
     require_offers(loop, backend)
     seeds("seed", seed)
     first = int(np.ravel(seed)[0])
@@ -71,32 +88,32 @@ def fit(
     else:
         samples = samples or samples_for(problem, degree_in_x(model), first, on_progress)
         chunks = problem.chunks(first, on_progress)
-    model = model.on(samples.domain)
+    model = model.on_domain(samples.domain)
     quadratic = quadratic_of(model, samples)
     optimizer = tuned(optimizer, model, quadratic)
     initial = model.initial_params(seed) if params is None else model.check_params(params)
     initial = _spread(initial, optimizer)
-    descent: Descent | Jump
+    stepper: StepByStep | ClosedFormStepper
     if loop.direct:
-        descent = Jump(require_modes(optimizer, quadratic), optimizer.on(np.asarray), initial)
+        stepper = ClosedFormStepper(require_modes(optimizer, quadratic), optimizer.on_device(np.asarray), initial)
     else:
-        descent = Descent(model, loop, optimizer.on(backend.put), backend, place(samples, model, backend))
-    runs = Progress(initial, largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
-    history, seconds = _descend(descent, loop, runs, quadratic, look or (lambda look: None))
-    loss = loss_of(model, samples, runs.params)
-    runs.end(loss)
+        stepper = StepByStep(model, loop, optimizer.on_device(backend.put), backend, place(samples, model, backend))
+    progress = Progress(initial, largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
+    history, seconds = _run(stepper, loop, progress, quadratic, observe or (lambda snapshot: None))
+    loss = loss_of(model, samples, progress.params)
+    progress.end(loss)
     return Result(
         model=model,
         optimizer=optimizer,
         samples=samples,
         quadratic=quadratic,
         initial=initial,
-        params=runs.params,
+        params=progress.params,
         loss=loss[()],
-        excess=quadratic.excess(runs.params)[()] if quadratic else None,
-        max_error=_max_error(model, runs.params, chunks)[()],
-        outcome=runs.outcome[()],
-        steps=runs.taken[()],
+        excess=quadratic.excess(progress.params)[()] if quadratic else None,
+        max_error=_max_error(model, progress.params, chunks)[()],
+        outcome=progress.outcome[()],
+        steps=progress.taken[()],
         history=history,
         seconds=seconds,
         computed_by=computed_by(loop, backend),
@@ -104,12 +121,16 @@ def fit(
 
 
 def computed_by(loop: Loop, backend: Backend) -> str:
-    """What computes, for a person: the backend, unless the loop has no use for it."""
+    """The library, dtype and device that compute the fit, as text; NumPy for a loop that does not use the backend."""
     return f"closed form, numpy {np.__version__}, float64, cpu" if loop.direct else backend.describe()
 
 
 def require_offers(loop: Loop, backend: Backend) -> None:
-    """InputError where the loop needs what the backend does not offer."""
+    """Require that the backend offers what the loop needs.
+
+    Raises:
+        InputError: The backend does not offer something that the loop needs.
+    """
     missing = loop.needs - backend.offers
     if missing:
         raise InputError(
@@ -119,48 +140,59 @@ def require_offers(loop: Loop, backend: Backend) -> None:
 
 
 def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:
-    """The initial values repeated for every run that the optimizer's numbers ask for."""
+    """The initial values, broadcast to the runs of the optimizer's numbers.
+
+    # shape: (*runs, K)
+    """
     *runs, size = initial.shape
     try:
         return np.broadcast_to(initial, (*np.broadcast_shapes(tuple(runs), optimizer.runs), size))
     except ValueError as error:
-        raise InputError(f"Seeds, params and the optimizer's numbers must be for the same runs: {error}") from None
+        raise InputError(f"Seeds, params and the optimizer's numbers must describe the same runs: {error}") from None
 
 
-def _descend(
-    descent: Descent | Jump, loop: Loop, runs: Progress, quadratic: Quadratic | None, tell: Callable[[Look], None]
+def _run(
+    stepper: StepByStep | ClosedFormStepper,
+    loop: Loop,
+    progress: Progress,
+    quadratic: Quadratic | None,
+    observe: Callable[[Snapshot], None],
 ) -> tuple[History, float]:
-    """Blocks of steps, each followed by a look, until every run has ended; what was seen, and the seconds it took."""
-    state = descent.start(runs.params)
-    looks: list[Look] = []
+    """The history of all snapshots until every run has ended, and the seconds that its steps took."""
+    state = stepper.start(progress.params)
+    snapshots: list[Snapshot] = []
     seconds = 0.0
-    for step in loop.looks():
+    for step in loop.snapshot_steps():
         n = step - state.step
         began = time.perf_counter()
-        before = descent.advance(state, n - 1)
-        after = descent.step(before)
-        params = descent.get(after.params)
+        # Loss and gradient norm cost a second pass over the samples, so that only the last step of a block computes them.
+        before = stepper.advance(state, n - 1)
+        after = stepper.step(before)
+        params = stepper.get(after.params)  # waits for the device, which belongs to the time of the steps
         seconds += time.perf_counter() - began
-        loss, grad_norm = descent.get(after.loss), descent.get(after.grad_norm)
-        excess = quadratic.excess(descent.get(before.params)) if quadratic else np.full_like(loss, np.nan)
+        loss, grad_norm = stepper.get(after.loss), stepper.get(after.grad_norm)
+        excess = quadratic.excess(stepper.get(before.params)) if quadratic else np.full_like(loss, np.nan)
         reached, at = params, np.full(loss.shape, after.step)
-        if not np.isfinite(reached[runs.going]).all():
-            reached, at = descent.last_finite(state, n)
-        look, going = Look(after.step, params, loss, excess, grad_norm), runs.going
-        runs.arrive(look, reached, at)
-        look = replace(look, params=runs.params)
-        looks.append(look if going.all() else look.standing_still(looks[-1], ~going))
-        tell(looks[-1])
-        if not runs.going.any():
+        if not np.isfinite(reached[progress.going]).all():  # rare, so that the block may be computed again
+            reached, at = stepper.last_finite(state, n)
+        snapshot, going = Snapshot(after.step, params, loss, excess, grad_norm), progress.going
+        progress.arrive(snapshot, reached, at)
+        snapshot = replace(snapshot, params=progress.params)
+        snapshots.append(snapshot if going.all() else snapshot.standing_still(snapshots[-1], ~going))
+        observe(snapshots[-1])
+        if not progress.going.any():
             break
         state = after
-    return History.of(looks), seconds
+    return History.of(snapshots), seconds
 
 
 def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples]) -> np.ndarray:
-    """The largest distance between model and sample, of each run."""
+    """The max error of each run: the largest |f(x_i) - y_i| over all samples, not over those of a reduction.
+
+    # shape: (*runs, K) -> (*runs,)
+    """
     runs = params.shape[:-1]
-    block = max(1, VALUES_PER_BLOCK // max(1, math.prod(runs)))
+    block = max(1, MAX_VALUES_AT_ONCE // max(1, math.prod(runs)))
     largest = np.zeros(runs)
     with np.errstate(all="ignore"):
         for chunk in chunks:

@@ -1,10 +1,10 @@
-"""The runs of one fit on the way to their ends."""
+"""The progress of the runs of one fit towards their outcomes."""
 
 import numpy as np
 
 from polyexp.exact import Quadratic
 from polyexp.fitting.result import Outcome, loss_of
-from polyexp.fitting.state import Look
+from polyexp.fitting.state import Snapshot
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
@@ -12,12 +12,19 @@ from polyexp.problem import Samples
 
 __all__ = ["GROWTH_LIMIT", "Progress", "largest_loss"]
 
-GROWTH_LIMIT = 1e6  # a loss this many times the first one counts as diverged
-LEAST_FALL = 1e-9  # a loss must fall by this part to count as falling
+GROWTH_LIMIT = 1e6  # a run whose loss is above this many times the initial one has diverged
+MIN_RELATIVE_FALL = 1e-9  # a smaller fall, relative to the lowest loss so far, may be rounding and does not count
 
 
 class Progress:
-    """The runs of one fit on the way to their ends: the only thing here that changes."""
+    """The progress of the runs of one fit; the only mutable object of a fit.
+
+    Args:
+        initial: The initial values. Shape (*runs, K).
+        limit: The largest loss of a run that has not diverged, from `largest_loss`. Shape (*runs,).
+        loop: The loop, which has the tolerance and the patience.
+        quadratic: The loss as a quadratic form, for a linear model.
+    """
 
     def __init__(self, initial: np.ndarray, limit: np.ndarray, loop: Loop, quadratic: Quadratic | None) -> None:
         self.params = np.array(initial, float)  # shape: (*runs, K)
@@ -30,24 +37,31 @@ class Progress:
 
     @property
     def going(self) -> np.ndarray:  # shape: (*runs,)
-        """Which runs have not ended."""
+        """Whether each run has not ended yet."""
         return np.asarray(self.outcome == np.array(None))
 
-    def arrive(self, look: Look, reached: np.ndarray, at: np.ndarray) -> None:
-        """Take the parameters that the runs have reached at a look, and find out which have ended."""
+    def arrive(self, snapshot: Snapshot, reached: np.ndarray, at: np.ndarray) -> None:
+        """Record the parameters at a snapshot, and find out which runs have ended.
+
+        Args:
+            snapshot: The snapshot.
+            reached: The last finite parameters of each run. Shape (*runs, K).
+            at: The steps of these parameters; below `snapshot.step` for a run that is no longer finite. Shape (*runs,).
+        """
         going = self.going
         self.params = np.where(going[..., None], reached, self.params)
         self.taken = np.where(going, at, self.taken)
+        # The excess is that of the parameters which a result would have; the loss is one step older.
         excess = self._quadratic.excess(self.params) if self._quadratic else None
-        value, small = (look.loss, look.grad_norm) if excess is None else (excess, excess)
-        self._waited = np.where(value < self._lowest * (1 - LEAST_FALL), 0, self._waited + 1)
+        value, small = (snapshot.loss, snapshot.grad_norm) if excess is None else (excess, excess)
+        self._waited = np.where(value < self._lowest * (1 - MIN_RELATIVE_FALL), 0, self._waited + 1)
         self._lowest = np.fmin(self._lowest, value)
-        self._end(Outcome.DIVERGED, (at < look.step) | ~(look.loss <= self._limit))
+        self._end(Outcome.DIVERGED, (at < snapshot.step) | ~(snapshot.loss <= self._limit))  # ~(<=) is true of nan too
         self._end(Outcome.CONVERGED, small <= self._tolerance)
         self._end(Outcome.STALLED, self._waited >= self._patience)
 
     def end(self, loss: np.ndarray) -> None:
-        """The outcome of those that are still going, by their final loss."""
+        """End the runs that are still going, by their final loss: DIVERGED or MAX_STEPS."""
         self._end(Outcome.DIVERGED, ~(loss <= self._limit))
         self._end(Outcome.MAX_STEPS, np.array(True))
 
@@ -58,10 +72,13 @@ class Progress:
 def largest_loss(
     model: Model, samples: Samples, initial: np.ndarray, optimizer: Optimizer, quadratic: Quadratic | None
 ) -> np.ndarray:
-    """The largest loss of a run that has not diverged: finite, and at least that of the zero function, as a nearly perfect
-    start may wander.
+    """The largest loss of a run that has not diverged.
 
-    A run whose rate is known to be stable may grow as it likes before it falls (momentum does), as long as it stays finite.
+    It is `GROWTH_LIMIT` times the initial loss, and at least the loss of y = 0, because a run that starts almost at its optimum
+    may leave it for a while. At a learning rate up to the learning-rate limit it is the largest finite number, because with
+    momentum the loss of a stable run may grow by any factor before it falls.
+
+    # shape: (*runs,)
     """
     finite = np.finfo(float).max
     with np.errstate(over="ignore"):

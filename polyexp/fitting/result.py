@@ -1,4 +1,4 @@
-"""What a fit found."""
+"""The result of a fit: its outcome, its history, and its final parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.exact import Quadratic, quadratic_of
-from polyexp.fitting.state import Look
+from polyexp.fitting.state import Snapshot
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Samples
@@ -17,40 +17,90 @@ __all__ = ["History", "Outcome", "Result"]
 
 
 class Outcome(Enum):
-    """Why a run ended; the value is a sentence of advice."""
+    """Why a run ended: CONVERGED, STALLED, MAX_STEPS or DIVERGED; the value is a sentence of advice.
 
-    CONVERGED = "The tolerance was reached. Ask for a smaller loop.tolerance to come closer."
-    STALLED = "The loss no longer falls. Another optimizer.learning_rate, optimizer or model may bring it further."
-    MAX_STEPS = "All steps were taken. Add loop.steps if the loss is still falling."
+    Example:
+        >>> import polyexp as p
+        >>> [outcome.name for outcome in p.Outcome]
+        ['CONVERGED', 'STALLED', 'MAX_STEPS', 'DIVERGED']
+        >>> p.Outcome.CONVERGED.value
+        'The tolerance was reached. Set a smaller loop.tolerance to come closer.'
+    """
+
+    CONVERGED = "The tolerance was reached. Set a smaller loop.tolerance to come closer."
+    STALLED = "The loss no longer falls. Another optimizer.learning_rate, optimizer or model may reach a lower loss."
+    MAX_STEPS = "All steps were taken. Increase loop.steps if the loss is still falling."
     DIVERGED = (
-        "The loss left every bound, and the last finite parameters were kept. Try a smaller optimizer.learning_rate."
+        "The loss grew without bound; the last finite parameters were kept. Try a smaller optimizer.learning_rate."
     )
 
 
 @dataclass(frozen=True)
 class History:
-    """All L looks of a fit. A run of several that has ended stands still until the last one has."""
+    """All S snapshots of a fit, stacked into arrays.
 
-    step: np.ndarray  # shape: (L,)
-    params: np.ndarray  # shape: (L, *runs, K)
-    loss: np.ndarray  # shape: (L, *runs)
-    excess: np.ndarray  # shape: (L, *runs)
-    grad_norm: np.ndarray  # shape: (L, *runs)
+    If one run of a batch ends before the others, its later snapshots repeat the values of its last one.
+
+    Args:
+        step: The number of updates at each snapshot. Shape (S,).
+        params: The parameters after these updates. Shape (S, *runs, K).
+        loss: The loss before the last of these updates, in the unit of y squared. Shape (S, *runs).
+        excess: How far that loss is above the best loss; nan for a model that is not linear. Shape (S, *runs).
+        grad_norm: The Euclidean norm of the gradient before the last of these updates. Shape (S, *runs).
+
+    Example:
+        >>> import polyexp as p
+        >>> samples, model = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1)
+        >>> loop, optimizer = p.Manual(steps=20, log_every=10), p.GradientDescent(0.25)
+        >>> history = p.fit(samples, model, loop=loop, optimizer=optimizer, params=[0, 1], backend=p.NumPy()).history
+        >>> history.step.tolist(), history.loss.round(6).tolist(), history.params.shape
+        ([10, 20], [0.222675, 0.222222], (2, 2))
+    """
+
+    step: np.ndarray  # shape: (S,)
+    params: np.ndarray  # shape: (S, *runs, K)
+    loss: np.ndarray  # shape: (S, *runs)
+    excess: np.ndarray  # shape: (S, *runs)
+    grad_norm: np.ndarray  # shape: (S, *runs)
 
     @classmethod
-    def of(cls, looks: Sequence[Look]) -> "History":
-        """The looks, stacked."""
-        return cls(**{one.name: np.stack([getattr(look, one.name) for look in looks]) for one in fields(cls)})
+    def of(cls, snapshots: Sequence[Snapshot]) -> "History":
+        """The history that consists of these snapshots, of which there is at least one."""
+        return cls(
+            **{one.name: np.stack([getattr(snapshot, one.name) for snapshot in snapshots]) for one in fields(cls)}
+        )
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a fit found, in float64 NumPy; `runs` is () for a single fit, whose numbers are then plain scalars.
+    """What a fit found, in float64 NumPy, whatever the backend.
 
-    loss and max_error (the largest |model - y| over the samples) are evaluated at the final parameters in float64,
-    whatever the backend. steps: the updates behind `params`. seconds: time in the loop, for all runs together.
-    optimizer: as it was used, with the rate that "auto" found. quadratic: the loss as a quadratic form, and excess: how far
-    above the best possible loss the result is, for a model linear in its parameters (None for others).
+    For a single run the shape (*runs,) is (), and its numbers are scalars. A result can be called: `result(x)` gives the values
+    of the fitted model at x.
+
+    Args:
+        model: The model on the domain of the samples.
+        optimizer: The optimizer that was used, with the learning rate that "auto" found.
+        samples: The samples that were fitted, reduced or not.
+        quadratic: The loss as a quadratic form; None for a model that is not linear.
+        initial: The initial values. Shape (*runs, K).
+        params: The final parameters, the last finite ones if the run diverged. Shape (*runs, K).
+        loss: The loss at the final parameters, in the unit of y squared. Shape (*runs,).
+        excess: How far this loss is above the best loss; None for a model that is not linear. Shape (*runs,).
+        max_error: The largest |f(x_i) - y_i| over all samples, in the unit of y. Shape (*runs,).
+        outcome: The `Outcome` of each run. Shape (*runs,).
+        steps: The number of updates of the final parameters. Shape (*runs,).
+        history: All snapshots.
+        seconds: The time that the steps took, for all runs together, in seconds.
+        computed_by: The library, dtype and device that computed the fit, such as "numpy 2.0.0, float64, cpu".
+
+    Example:
+        >>> import polyexp as p
+        >>> samples, loop = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.Manual(steps=100)
+        >>> model, optimizer = p.PowerSeries(degree=2, initial="zeros"), p.GradientDescent("auto")
+        >>> result = p.fit(samples, model, loop=loop, optimizer=optimizer, backend=p.NumPy())
+        >>> f"{result.parameters['w2']:.6g}", result([0.5, 2.0]).round(6).tolist(), result.outcome.name
+        ('1', [0.25, 4.0], 'MAX_STEPS')
     """
 
     model: Model
@@ -70,35 +120,41 @@ class Result:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The final parameters by name: floats of a single fit, arrays of shape (*runs,) of several."""
+        """The final parameters by name: numbers for a single run, arrays of shape (*runs,) for a batch."""
         columns = np.moveaxis(self.params, -1, 0)
         return {name: float(v) if v.ndim == 0 else v for name, v in zip(self.model.param_names, columns, strict=True)}
 
     @property
     def power_series(self) -> np.ndarray:  # shape: (*runs, degree + 1)
-        """The fitted polynomial as coefficients in x, by ascending power; inf or nan where a diverged fit overflows."""
+        """The coefficients of the fitted polynomial in x, by ascending power.
+
+        They are inf or nan where those of a run that diverged overflow.
+        """
         with np.errstate(all="ignore"):
             return self.model.power_series(self.params)
 
     def __call__(self, x: Any) -> np.ndarray:  # shape: (N,) -> (*runs, N)
-        """The fitted model's values at x; inf or nan where a diverged fit overflows."""
+        """The values of the fitted model at x; inf or nan where those of a run that diverged overflow."""
         with np.errstate(all="ignore"):
             return self.model(self.params, x)
 
 
 def loss_of(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
-    """The loss of each run, in float64."""
+    """The loss of each run at its parameters, in float64."""
     with np.errstate(all="ignore"):
         return samples.loss(model(params, samples.x))
 
 
 def best_power_series(result: Result) -> np.ndarray | None:  # shape: (degree + 1,)
-    """The coefficients in x of the best polynomial of the model's degree; None where there is none, or none is known."""
+    """The coefficients in x, by ascending power, of the best polynomial of the model's degree.
+
+    None for a model that is not a polynomial, and where the loss overflows.
+    """
     degree = result.model.polynomial_degree
     if degree is None:
         return None
     linear = result.quadratic is not None
-    best = result.model if linear else LegendreSeries(degree=degree).on(result.samples.domain)
+    best = result.model if linear else LegendreSeries(degree=degree).on_domain(result.samples.domain)
     quadratic = result.quadratic if linear else quadratic_of(best, result.samples)
     with np.errstate(all="ignore"):
         return None if quadratic is None else best.power_series(quadratic.optimum)

@@ -1,4 +1,4 @@
-"""How a fit gets from one state to a later one: step by step, or directly."""
+"""Steppers, which take a fit from one state to a later one: step by step, or by the closed form."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,25 +14,56 @@ from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array, Data, Samples
 
-__all__ = ["Descent", "Jump", "place", "step"]
+__all__ = ["ClosedFormStepper", "StepByStep", "place", "step"]
 
 
 def place(samples: Samples, model: Model, backend: Backend) -> Data:
-    """The model's features, the targets and the weights as arrays of the backend."""
+    """Put the features of a model, and y and the weights of its samples, on a backend.
+
+    Args:
+        samples: N samples, reduced or not.
+        model: The model on the domain of the samples (`model.on_domain`).
+        backend: The backend whose arrays are made.
+
+    Example:
+        >>> import polyexp as p
+        >>> data = p.place(p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1), p.NumPy(dtype="float32"))
+        >>> data.y.tolist(), str(data.y.dtype)
+        ([1.0, 0.0, 1.0], 'float32')
+    """
     put = backend.put
     with np.errstate(over="ignore", invalid="ignore"):  # x^1000 may overflow: an outcome, not a warning
         return Data(put(model.features(samples.x)), put(samples.y), put(samples.weights), float(samples.floor))
 
 
 def step(model: Model, loop: Loop, optimizer: Optimizer, data: Data, state: State) -> State:
-    """One update of all runs.
+    """Take one step of all runs: w <- w + update(gradient).
 
-    model is the one on the samples' domain (`model.on`), and an optimizer with per-run numbers the one that holds them
-    as arrays of the backend (`optimizer.on(backend.put)`). InputError where it is not.
+    Args:
+        model: The model on the domain of the samples (`model.on_domain`).
+        loop: The loop, which computes loss and gradient.
+        optimizer: The optimizer. One with arrays of numbers must hold them as arrays of the backend
+            (`optimizer.on_device(backend.put)`).
+        data: Features and samples on the backend, from `place`.
+        state: The state before the step.
+
+    Returns:
+        The state after the step, with the loss and the gradient norm before it.
+
+    Raises:
+        InputError: The optimizer has arrays of numbers that are not on a backend.
+
+    Example:
+        >>> import polyexp as p
+        >>> samples, model, optimizer = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1), p.GradientDescent(0.25)
+        >>> data = p.place(samples, model, p.NumPy())
+        >>> state = p.step(model, p.Manual(), optimizer, data, p.start([0, 1], optimizer, p.NumPy()))
+        >>> state.step, state.params.round(6).tolist(), f"{state.loss:.6g}"
+        (1, [0.333333, 0.666667], '1.33333')
     """
     if not optimizer.placed and optimizer.runs:
         raise InputError(
-            "An optimizer with a number for each run must be put on the backend: optimizer.on(backend.put)."
+            "An optimizer with a number for each run must be put on the backend: optimizer.on_device(backend.put)."
         )
     loss, grad = loop.value_and_gradient(model, data)(state.params)
     update, opt_state = optimizer.update(grad, state.opt_state)
@@ -40,8 +71,16 @@ def step(model: Model, loop: Loop, optimizer: Optimizer, data: Data, state: Stat
 
 
 @dataclass(frozen=True)
-class Descent:
-    """Everything of a fit that stays the same while its state moves, step by step."""
+class StepByStep:
+    """The stepper that takes every step.
+
+    Args:
+        model: The model on the domain of the samples.
+        loop: The loop, which computes the gradients.
+        optimizer: The optimizer, with its arrays on the backend.
+        backend: The backend that carries out the steps.
+        data: Features and samples on the backend.
+    """
 
     model: Model
     loop: Loop
@@ -54,7 +93,7 @@ class Descent:
         return start(initial, self.optimizer, self.backend)
 
     def advance(self, state: State, n: int) -> State:
-        """n updates of all runs, without looking: neither loss nor gradient norm is computed."""
+        """The state n updates later; the host reads nothing, and neither loss nor gradient norm is computed."""
         gradient, update = self.loop.gradient(self.model, self.data), self.optimizer.update
 
         def once(carry: tuple[Array, dict[str, Array]]) -> tuple[Array, dict[str, Array]]:
@@ -66,15 +105,18 @@ class Descent:
         return replace(state, step=state.step + n, params=params, opt_state=opt_state)
 
     def step(self, state: State) -> State:
-        """One update, with its loss and gradient norm."""
+        """The state after one update, with the loss and the gradient norm before it."""
         return self.backend.iterate(partial(step, self.model, self.loop, self.optimizer, self.data), state, 1)
 
     def get(self, array: Array) -> np.ndarray:
-        """An array as float64 NumPy: where the host waits for the device."""
+        """An array as float64 NumPy; the host waits for the device here."""
         return self.backend.get(array)
 
     def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Each run's last finite parameters within n updates, and their step: the block once more, looking at each.
+        """The last finite parameters of each run within n updates, and their steps.
+
+        The updates are taken once more, and the host reads the parameters after each. That is slow, and is done only after a
+        run has become infinite or nan.
 
         # shape: (*runs, K), (*runs,)
         """
@@ -92,8 +134,14 @@ class Descent:
 
 
 @dataclass(frozen=True)
-class Jump:
-    """The same of a fit whose steps are known without those before them: every mode by its own factor."""
+class ClosedFormStepper:
+    """The stepper of the closed form: w(t) = w* + sum_i d_i(t) e_i(0) v_i, without the steps before t.
+
+    Args:
+        quadratic: The loss as a quadratic form.
+        optimizer: The optimizer, with its arrays in NumPy.
+        initial: The initial values. Shape (*runs, K).
+    """
 
     quadratic: Quadratic
     optimizer: Optimizer
@@ -105,11 +153,11 @@ class Jump:
         return State(0, initial, {}, unknown, unknown)
 
     def advance(self, state: State, n: int) -> State:
-        """The state n updates after this one."""
+        """The state n updates later."""
         return replace(state, step=state.step + n, params=self.quadratic.params(self._coordinates(state.step + n)))
 
     def step(self, state: State) -> State:
-        """One update, with its loss and gradient norm."""
+        """The state after one update, with the loss and the gradient norm before it."""
         before = self._coordinates(state.step)
         with np.errstate(all="ignore"):
             loss = self.quadratic.lowest + self.quadratic.excess_at(before)
@@ -117,11 +165,14 @@ class Jump:
         return replace(self.advance(state, 1), loss=loss, grad_norm=grad_norm)
 
     def get(self, array: Array) -> np.ndarray:
-        """Already NumPy."""
+        """The array itself, which is NumPy's already."""
         return np.asarray(array)
 
     def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """The last ones that were computed: those of `state`."""
+        """The parameters of `state`, which are the last ones that were computed, and their steps.
+
+        # shape: (*runs, K), (*runs,)
+        """
         return state.params, np.full(state.params.shape[:-1], state.step)
 
     def _coordinates(self, step: int) -> np.ndarray:

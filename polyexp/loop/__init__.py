@@ -1,4 +1,4 @@
-"""Where the gradient comes from, for how many steps, and how often somebody looks."""
+"""Loops: where the gradient comes from, how many steps are taken, and when they end."""
 
 from polyexp.loop.autograd import Autograd
 from polyexp.loop.closed_form import ClosedForm

@@ -1,4 +1,4 @@
-"""What a loop is: a source of loss and gradient."""
+"""The base class of loops: a source of loss and gradient, and the steps that are taken."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -15,17 +15,32 @@ __all__ = ["Gradient", "Loop", "ValueAndGradient", "squared_loss"]
 Gradient = Callable[[Array], Array]
 ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 
-MAX_STEPS = 10**18  # more than anything takes
+MAX_STEPS = 10**18  # more than any run needs, and within int64
 
 
 @dataclass
 class Loop(Component):
-    """A formulation of gradient descent.
+    """The source of the gradient, the number of steps, and the rules by which a run ends.
 
-    steps: how many updates at most. log_every: how many of them between two looks at the values.
-    tolerance: stop as CONVERGED once the excess loss, or where that is not known the gradient norm, is this small.
-    patience: stop as STALLED after so many looks without a lower loss. None for either means never.
-    needs: what the backend must offer. direct: whether steps are computed directly, without those before them.
+    `needs` names what the backend must offer. `direct` says that any step is computed without those before it. The loops
+    are `Manual`, `Autograd`, `CustomFunction` and `ClosedForm`.
+
+    Args:
+        steps: The largest number of steps, from 1 to 10^18.
+        log_every: The number of steps between two regular snapshots.
+        tolerance: A run ends as CONVERGED once its excess is at most this, or its gradient norm where the best loss is
+            unknown. None means that it never does.
+        patience: A run ends as STALLED after this number of regular snapshots without a lower loss. None means that it
+            never does.
+
+    Raises:
+        InputError: A value is not allowed.
+
+    Example:
+        >>> import polyexp as p
+        >>> loop = p.Manual(steps=500, log_every=200)
+        >>> isinstance(loop, p.Loop), list(loop.snapshot_steps())
+        (True, [200, 400, 500])
     """
 
     group: ClassVar[str] = "loop"
@@ -45,8 +60,8 @@ class Loop(Component):
         if self.patience is not None:
             whole(self.key("patience"), self.patience, 1)
 
-    def looks(self) -> Iterable[int]:
-        """The steps at which somebody looks: every `log_every`, and the last one."""
+    def snapshot_steps(self) -> Iterable[int]:
+        """The steps of the regular snapshots: the multiples of `log_every`, and the last step."""
         return chain(range(self.log_every, self.steps, self.log_every), [self.steps])
 
     @abstractmethod
@@ -54,16 +69,20 @@ class Loop(Component):
         """The function params -> (loss, gradient).
 
         # shape: (*runs, K) -> (*runs,), (*runs, K)
+
+        Args:
+            model: The model, on the domain of the samples.
+            data: The samples as arrays of the backend.
         """
 
     def gradient(self, model: Model, data: Data) -> Gradient:
-        """The function params -> gradient, for the steps at which nobody looks."""
+        """The function params -> gradient, for the steps without a snapshot."""
         both = self.value_and_gradient(model, replace(data, floor=0.0))
         return lambda params: both(params)[1]
 
 
 def squared_loss(predictions: Array, data: Data) -> Array:  # shape: (*runs, N) -> (*runs,)
-    """sum_i weights_i (p_i - y_i)^2 + floor, each run by itself."""
+    """The loss sum_i weights_i (p_i - y_i)^2 + floor of each run."""
     residual = predictions - data.y
     loss = residual * residual @ data.weights
     return loss + data.floor if data.floor else loss

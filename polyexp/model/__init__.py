@@ -1,4 +1,4 @@
-"""Formulas with parameters and their analytic gradients, in NumPy-like operations only."""
+"""Models: formulas with parameters and their analytic gradients, written in operations that NumPy and torch share."""
 
 from polyexp.model.derivatives import complex_step, jacobian
 from polyexp.model.expansion import ChebyshevSeries, HermiteSeries, LegendreSeries, PowerSeries

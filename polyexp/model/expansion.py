@@ -17,7 +17,15 @@ __all__ = ["ChebyshevSeries", "HermiteSeries", "LegendreSeries", "PowerSeries"]
 
 @dataclass
 class Expansion(Model):
-    """y = sum_{k=0..degree} w_k B_k(x), linear in w; the features are the pseudo-Vandermonde matrix (N, degree + 1)."""
+    """The linear model y = sum_{k=0..degree} w_k B_k(x).
+
+    The features are the pseudo-Vandermonde matrix V with V_ik = B_k(x_i). # shape: (N, degree + 1)
+
+    Args:
+        degree: The degree n, from 0 to 1000.
+        initial: The initial values, see `Model`.
+        initial_scale: The factor on drawn initial values.
+    """
 
     linear: ClassVar[bool] = True
 
@@ -29,22 +37,42 @@ class Expansion(Model):
 
     @property
     def param_names(self) -> tuple[str, ...]:
-        """w0 ... w<degree>."""
+        """The names w0, w1, ..., w<degree>."""
         return tuple(f"w{k}" for k in range(self.degree + 1))
 
     def forward(self, params: Array, features: Array) -> Array:
-        """V w."""
-        # The same either way; but V w is one product, and one node of autograd's graph, where w V^T takes more.
+        """The values V w."""
+        # For one run both products are the same, but V w is one node of autograd's graph, and w V^T takes several.
         return features @ params if params.ndim == 1 else params @ features.T
 
     def backward(self, params: Array, features: Array, grad_y: Array) -> Array:
-        """V^T grad_y."""
+        """The product V^T grad_y."""
         return grad_y @ features
 
 
 @dataclass
 class PowerSeries(Expansion, name="power_series"):
-    """y = w0 + w1 x + ... + w_n x^n, in raw x."""
+    """The power series y = w0 + w1 x + ... + w_n x^n, in x as it is.
+
+    Args:
+        degree: The degree n, from 0 to 1000.
+        initial: The initial values: "zeros", "uniform" on [0, 1), "normal", or the list of the n + 1 values.
+        initial_scale: The factor by which drawn initial values are multiplied.
+
+    Raises:
+        InputError: A value is not allowed.
+
+    Example:
+        >>> import polyexp as p
+        >>> model = p.PowerSeries(degree=3)
+        >>> model.initial_params(seed=0).round(6).tolist()
+        [0.548814, 0.715189, 0.602763, 0.544883]
+        >>> model([1, 2, 3, 4], [0, 1, 2]).tolist()
+        [1.0, 10.0, 49.0]
+        >>> result = p.fit(p.Problem("sin"), model, loop=p.Manual(steps=200), backend=p.NumPy())
+        >>> f"{result.loss:.6g}"
+        '56.4073'
+    """
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """The Vandermonde matrix of x."""
@@ -55,16 +83,22 @@ class PowerSeries(Expansion, name="power_series"):
         return params
 
     def formula(self, params: np.ndarray) -> str:
-        """y = w0 + w1 x + w2 x^2 + ..."""
+        """The text `y = w0 + w1 x + w2 x^2 + ...`, with numbers."""
         powers = ["", "x", *(f"x^{k}" for k in range(2, self.degree + 1))]
         return f"y = {linear_formula(params, powers[: self.degree + 1])}"
 
 
 @dataclass
 class MappedExpansion(Expansion):
-    """An expansion in an orthogonal basis, whose `domain` is mapped linearly to the basis' window.
+    """An expansion in an orthogonal basis, whose domain is mapped linearly to the window [-1, 1] of the basis.
 
-    domain: [low, high]; None (the default) means the problem's.
+    With the domain [low, high], z = (2 x - low - high) / (high - low), as in numpy.polynomial.
+
+    Args:
+        degree: The degree n, from 0 to 1000.
+        domain: The interval [low, high] of x, or None for the domain of the problem.
+        initial: The initial values, see `Model`.
+        initial_scale: The factor on drawn initial values.
     """
 
     basis: ClassVar[Any]
@@ -81,11 +115,11 @@ class MappedExpansion(Expansion):
             require(self.domain[0] < self.domain[1], self.key("domain"), wanted, list(self.domain))
         super().__post_init__()
 
-    def on(self, domain: tuple[float, float]) -> Self:
-        """This model with `domain`, unless it has one of its own."""
+    def on_domain(self, domain: tuple[float, float]) -> Self:
+        """A copy of this model with this domain, unless it has a domain of its own."""
         bound = copy.copy(self)
         if self.domain is None:
-            # One sample, or equal ones, span no interval: any width maps them to the middle of the window.
+            # Samples with one x only span no interval; with any width they are mapped to the middle of the window.
             low, high = domain
             if low == high:
                 low, high = low - max(1.0, abs(low) / 2), high + max(1.0, abs(high) / 2)
@@ -93,16 +127,16 @@ class MappedExpansion(Expansion):
         return bound
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """The pseudo-Vandermonde matrix of x mapped to the window."""
+        """The pseudo-Vandermonde matrix of z, which is x mapped to the window."""
         offset, scale = self._series(np.zeros(1)).mapparms()
         return type(self).vander(offset + scale * x, self.degree)
 
     def power_series(self, params: np.ndarray) -> np.ndarray:
-        """The coefficients in x: those of each basis polynomial, weighted and added."""
+        """The coefficients in x, which are the sums of those of the basis polynomials, each times its parameter."""
         return np.asarray(params @ self._in_x())
 
     def formula(self, params: np.ndarray) -> str:
-        """y = w0 B0(z) + w1 B1(z) + ..., z = offset + scale x."""
+        """The text `y = w0 B0(z) + w1 B1(z) + ..., z = offset + scale x`, with numbers."""
         terms = [f"{self.symbol}{k}(z)" for k in range(self.degree + 1)]
         z = linear_formula(np.array(self._series(np.zeros(1)).mapparms()), ["", "x"])
         return f"y = {linear_formula(params, terms)}, z = {z}"
@@ -112,7 +146,7 @@ class MappedExpansion(Expansion):
         return self.basis(coefficients, domain=domain, window=self.basis.window)
 
     def _in_x(self) -> np.ndarray:  # shape: (degree + 1, degree + 1)
-        """Row k: B_k by ascending power of x, from the recurrence z B_k = below B_{k-1} + above B_{k+1}."""
+        """The coefficients of B_k by ascending power of x in row k, by z B_k = below B_{k-1} + above B_{k+1}."""
         offset, scale = self._series(np.zeros(1)).mapparms()
         rows = np.eye(self.degree + 1)
         for k in range(self.degree):
@@ -123,7 +157,26 @@ class MappedExpansion(Expansion):
 
 @dataclass
 class LegendreSeries(MappedExpansion, name="legendre_series"):
-    """y = sum_k w_k P_k(z), z = the domain mapped to [-1, 1]."""
+    """The series y = sum_k w_k P_k(z) of Legendre polynomials, where z is x mapped from the domain to [-1, 1].
+
+    Args:
+        degree: The degree n, from 0 to 1000.
+        domain: The interval [low, high] of x, or None for the domain of the problem.
+        initial: The initial values: "zeros", "uniform" on [0, 1), "normal", or the list of the n + 1 values.
+        initial_scale: The factor by which drawn initial values are multiplied.
+
+    Raises:
+        InputError: A value is not allowed.
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> model = p.LegendreSeries(degree=2, domain=[0, 2])
+        >>> model.formula(np.array([1, 2, 4]))
+        'y = 1 P0(z) + 2 P1(z) + 4 P2(z), z = -1 + 1 x'
+        >>> model([1, 2, 4], [0, 1, 2]).tolist()
+        [3.0, -1.0, 7.0]
+    """
 
     basis: ClassVar[Any] = np.polynomial.Legendre
     vander: ClassVar[Callable[[np.ndarray, int], np.ndarray]] = legendre.legvander
@@ -133,7 +186,28 @@ class LegendreSeries(MappedExpansion, name="legendre_series"):
 
 @dataclass
 class ChebyshevSeries(MappedExpansion, name="chebyshev_series"):
-    """y = sum_k w_k T_k(z), z = the domain mapped to [-1, 1]."""
+    """The series y = sum_k w_k T_k(z) of Chebyshev polynomials, where z is x mapped from the domain to [-1, 1].
+
+    The polynomials are those of the first kind, T_k(cos t) = cos(k t).
+
+    Args:
+        degree: The degree n, from 0 to 1000.
+        domain: The interval [low, high] of x, or None for the domain of the problem.
+        initial: The initial values: "zeros", "uniform" on [0, 1), "normal", or the list of the n + 1 values.
+        initial_scale: The factor by which drawn initial values are multiplied.
+
+    Raises:
+        InputError: A value is not allowed.
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> model = p.ChebyshevSeries(degree=2, domain=[0, 2])
+        >>> model([1, 2, 4], [0, 1, 2]).tolist()
+        [3.0, -3.0, 7.0]
+        >>> model.power_series(np.array([1, 2, 4])).tolist()
+        [3.0, -14.0, 8.0]
+    """
 
     basis: ClassVar[Any] = np.polynomial.Chebyshev
     vander: ClassVar[Callable[[np.ndarray, int], np.ndarray]] = chebyshev.chebvander
@@ -143,7 +217,25 @@ class ChebyshevSeries(MappedExpansion, name="chebyshev_series"):
 
 @dataclass
 class HermiteSeries(MappedExpansion, name="hermite_series"):
-    """y = sum_k w_k H_k(z) with the physicists' Hermite polynomials, z = the domain mapped to [-1, 1]."""
+    """The series y = sum_k w_k H_k(z) of Hermite polynomials, where z is x mapped from the domain to [-1, 1].
+
+    The polynomials are the physicists', H_{k+1}(z) = 2 z H_k(z) - 2 k H_{k-1}(z).
+
+    Args:
+        degree: The degree n, from 0 to 1000.
+        domain: The interval [low, high] of x, or None for the domain of the problem.
+        initial: The initial values: "zeros", "uniform" on [0, 1), "normal", or the list of the n + 1 values.
+        initial_scale: The factor by which drawn initial values are multiplied.
+
+    Raises:
+        InputError: A value is not allowed.
+
+    Example:
+        >>> import polyexp as p
+        >>> model = p.HermiteSeries(degree=2, domain=[-1, 1])
+        >>> model([1, 2, 4], [-1, 0, 1]).tolist()
+        [5.0, -7.0, 13.0]
+    """
 
     basis: ClassVar[Any] = np.polynomial.Hermite
     vander: ClassVar[Callable[[np.ndarray, int], np.ndarray]] = hermite.hermvander

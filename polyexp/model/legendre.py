@@ -1,4 +1,4 @@
-"""y = a + b P_n(c + d x): one Legendre polynomial with four parameters, not linear in c and d."""
+"""The model y = a + b P_n(c + d x) of one Legendre polynomial, which is not linear in c and d."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -19,40 +19,73 @@ __all__ = ["Legendre", "LegendreSum"]
 
 @dataclass(frozen=True)
 class LegendreSum:
-    """sum_k coef_k P_k(z), evaluated by Clenshaw's recurrence (Clenshaw 1955); its derivative is again such a sum."""
+    """The sum of Legendre polynomials sum_k coef_k P_k(z), whose derivative is again such a sum.
+
+    It is evaluated by Clenshaw's recurrence (Clenshaw 1955).
+
+    Args:
+        coef: The coefficients, from k = 0.
+
+    Example:
+        >>> import polyexp as p
+        >>> p2 = p.LegendreSum.basis(2)
+        >>> p2(0.5)
+        -0.125
+        >>> p2.derivative()
+        LegendreSum(coef=(0.0, 3.0))
+    """
 
     coef: tuple[float, ...]
 
     @classmethod
     def basis(cls, n: int) -> "LegendreSum":
-        """P_n."""
+        """The polynomial P_n."""
         return cls((0.0,) * n + (1.0,))
 
     def __call__(self, z: Array) -> Array:
-        """The value at every element of z, of any shape; real or complex, NumPy or torch."""
+        """The values at z, an array of any shape, real or complex, of NumPy or torch."""
         degree = len(self.coef) - 1
         b1: Array = self.coef[-1] if degree else 0.0
         b2: Array = 0.0
-        for k in range(degree - 1, 0, -1):  # scalars first: while b1 or b2 is a number, its product costs no array
+        for k in range(degree - 1, 0, -1):  # numbers first: while b1 or b2 is one, no array is made
             b1, b2 = _sum(((2 * k + 1) / (k + 1) * b1) * z, _sum(-(k + 1) / (k + 2) * b2, self.coef[k])), b1
         return _sum(b1 * z, _sum(-0.5 * b2, self.coef[0]))
 
-    @cache  # noqa: B019  (as many as there are degrees)
+    @cache  # noqa: B019  (it holds no more instances than there are degrees)
     def derivative(self) -> "LegendreSum":
-        """P_n' = (2n - 1) P_{n-1} + (2n - 5) P_{n-3} + ..., term by term."""
+        """The derivative, term by term: P_n' = (2n - 1) P_{n-1} + (2n - 5) P_{n-3} + ..."""
         return LegendreSum(tuple(legendre.legder(self.coef).tolist()))
 
 
 def _sum(array: Array, term: Array) -> Array:
-    """array + term, at no cost where the term is the number 0, as most coefficients of a basis polynomial are."""
+    """The sum array + term, at no cost where the term is the number 0, as most coefficients of a basis polynomial are."""
     return array if isinstance(term, float) and term == 0 else array + term
 
 
 @dataclass
 class Legendre(Model, name="legendre"):
-    """y = a + b P_n(c + d x), with the parameters a, b, c, d.
+    """The model y = a + b P_n(c + d x) with the parameters a, b, c, d; it is not linear in c and d.
 
-    degree: n. The polynomial in x has the same degree.
+    P_n is the Legendre polynomial of degree n, and y is a polynomial in x of the same degree.
+
+    Args:
+        degree: The degree n, from 0 to 1000.
+        initial: The initial values: "zeros", "uniform" on [0, 1), "normal", or the list of the four values.
+        initial_scale: The factor by which drawn initial values are multiplied.
+
+    Raises:
+        InputError: A value is not allowed.
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> model = p.Legendre(degree=2)
+        >>> model.formula(np.array([1, 2, 0, 1]))
+        'y = 1 + 2 P2(z), z = 0 + 1 x'
+        >>> model([1, 2, 0, 1], [0, 1, 2]).tolist()
+        [0.0, 3.0, 12.0]
+        >>> model.power_series(np.array([1, 2, 0, 1])).round(6).tolist()
+        [0.0, 0.0, 3.0]
     """
 
     degree: int = 3
@@ -65,26 +98,26 @@ class Legendre(Model, name="legendre"):
 
     @property
     def param_names(self) -> tuple[str, ...]:
-        """a, b, c, d."""
+        """The names a, b, c, d."""
         return ("a", "b", "c", "d")
 
     def differentiable(self, lift: Callable[[Elementwise], Callable[[Array], Array]]) -> Self:
-        """This model with P_n differentiated by its analytic derivative."""
+        """A copy of this model whose P_n is differentiated by its analytic derivative."""
         lifted = copy.copy(self)
         lifted._polynomial = lift(LegendreSum.basis(self.degree))
         return lifted
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """x itself: c and d act before anything else does."""
+        """The x themselves, as nothing that depends on x alone can be computed before c + d x."""
         return x
 
     def forward(self, params: Array, features: Array) -> Array:
-        """a + b P_n(c + d x)."""
+        """The values a + b P_n(c + d x)."""
         a, b, c, d = _scalars(params)
         return a + b * self._polynomial(c + d * features)
 
     def backward(self, params: Array, features: Array, grad_y: Array) -> Array:
-        """With z = c + d x: dy = da + P_n(z) db + b P_n'(z) (dc + x dd)."""
+        """The product by dy = da + P_n(z) db + b P_n'(z) (dc + x dd), where z = c + d x."""
         _, b, c, d = _scalars(params)
         z = c + d * features
         grad_z = grad_y * b * self._derivative(z)
@@ -92,13 +125,13 @@ class Legendre(Model, name="legendre"):
         return array_namespace(params).stack([column.sum(-1) for column in columns], axis=-1)
 
     def power_series(self, params: np.ndarray) -> np.ndarray:
-        """P_n's coefficients composed with c + d x."""
+        """The coefficients of P_n, composed with c + d x."""
         params = np.asarray(params, float)
         flat = [self._in_x(*row) for row in params.reshape(-1, 4)]
         return np.stack(flat).reshape(*params.shape[:-1], self.degree + 1)
 
     def formula(self, params: np.ndarray) -> str:
-        """y = a + b P_n(c + d x), with numbers."""
+        """The text `y = a + b P<n>(z), z = c + d x`, with numbers."""
         outer = linear_formula(params[:2], ["", f"P{self.degree}(z)"])
         return f"y = {outer}, z = {linear_formula(params[2:], ['', 'x'])}"
 
@@ -109,6 +142,6 @@ class Legendre(Model, name="legendre"):
 
 
 def _scalars(params: Array) -> Iterable[Array]:  # shape: (*runs, 4) -> four of (*runs, 1), or of () for a single run
-    """a, b, c, d, so that they broadcast against samples."""
-    # Iterating is one node of autograd's graph, and slicing four with a padded gradient each.
+    """The parameters a, b, c, d, each in a shape that broadcasts against the samples."""
+    # Iteration is one node of autograd's graph; four slices are four nodes, each with a padded gradient.
     return params if params.ndim == 1 else (params[..., k : k + 1] for k in range(4))

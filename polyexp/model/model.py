@@ -1,7 +1,7 @@
-"""What a model is: a formula with parameters, its features and its vector-Jacobian product."""
+"""The base class of models: a formula with parameters, its features and its vector-Jacobian product."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Protocol, Self
@@ -14,10 +14,11 @@ from polyexp.problem import Array
 
 __all__ = ["Elementwise", "Model", "degree_in_x", "linear_formula"]
 
-MAX_DEGREE = 1000
-TRIED_BEYOND_DEGREE = 8  # degrees above its own in which a model is looked for
-BEYOND_ROUNDING = 1e-10  # of the largest coefficient
-INITIAL: dict[str, Callable[[np.random.RandomState, int], np.ndarray]] = {
+MAX_DEGREE = 1000  # of every model
+EXTRA_DEGREES_CHECKED = 8  # degrees above its own at which a model must have no Chebyshev coefficient
+MAX_VANISHING_COEFFICIENT = 1e-10  # size, relative to the largest coefficient, up to which one counts as 0
+# The rules of initial values by name: functions of the random generator and of the number K of parameters.
+INITIAL_VALUES: dict[str, Callable[[np.random.RandomState, int], np.ndarray]] = {
     "zeros": lambda rng, size: np.zeros(size),
     "uniform": lambda rng, size: rng.random_sample(size),
     "normal": lambda rng, size: rng.standard_normal(size),
@@ -25,28 +26,45 @@ INITIAL: dict[str, Callable[[np.random.RandomState, int], np.ndarray]] = {
 
 
 class Elementwise(Protocol):
-    """A function of one real variable, applied to every element, that knows its own derivative."""
+    """A function of one variable, applied to every element of an array, that has an analytic derivative."""
 
     def __call__(self, z: Array) -> Array: ...  # noqa: D102
 
     def derivative(self) -> "Elementwise":
-        """The derivative, again with a derivative of its own."""
+        """The derivative, which has a derivative too."""
         ...
 
 
 @dataclass
 class Model(Component):
-    """y = f(x; params) with K named parameters, for any number of runs at once.
+    """A formula y = f(x; params) with K named parameters, for any number of runs at once.
 
-    A model knows no array library, no loss and no configuration. `params` has shape (*runs, K); every method works on
-    each run by itself. A subclass gives `param_names`, `features`, `forward`, `backward`, `power_series` and `formula`,
-    and has every loop, backend and optimizer at once.
+    A model depends on no array library, loss or configuration. `params` has shape (*runs, K), and every method computes
+    each run by itself. A subclass defines `param_names`, `features`, `forward`, `backward`, `power_series` and `formula`;
+    then every loop, backend and optimizer can be used with it. `linear` says that it is linear in its parameters, and then
+    so must `forward` be. The models are `PowerSeries`, `LegendreSeries`,
+    `ChebyshevSeries`, `HermiteSeries` and `Legendre`.
 
-    initial: "zeros", "uniform" on [0, 1), "normal" (standard), or the list of the K values.
-    initial_scale: the factor by which drawn values are multiplied.
+    Args:
+        initial: The initial values: "zeros", "uniform" on [0, 1), "normal" (of mean 0 and standard deviation 1), or the
+            list of the K values.
+        initial_scale: The factor by which drawn initial values are multiplied.
+
+    Raises:
+        InputError: A value is not allowed.
+
+    Example:
+        >>> import polyexp as p
+        >>> model = p.PowerSeries(degree=2, initial=[1, 0, 3])
+        >>> isinstance(model, p.Model), model.param_names, model.linear
+        (True, ('w0', 'w1', 'w2'), True)
+        >>> params = model.initial_params()
+        >>> model.formula(params), model(params, [0, 2]).tolist()
+        ('y = 1 + 0 x + 3 x^2', [1.0, 13.0])
     """
 
     group: ClassVar[str] = "model"
+    renamed: ClassVar[Mapping[str, str]] = {"on": "on_domain"}
     linear: ClassVar[bool] = False
 
     initial: Any = field(default="uniform", kw_only=True)
@@ -56,7 +74,7 @@ class Model(Component):
         finite(self.key("initial_scale"), self.initial_scale)
         names = self.param_names
         if isinstance(self.initial, str):
-            one_of(self.key("initial"), self.initial, INITIAL, also="a list of numbers")
+            one_of(self.key("initial"), self.initial, INITIAL_VALUES, also="a list of numbers")
         else:
             wanted = f"zeros, uniform, normal or a list of {len(names)} finite numbers ({_span(names)})"
             number_list(self.key("initial"), self.initial, len(names), wanted)
@@ -68,26 +86,29 @@ class Model(Component):
 
     @property
     def polynomial_degree(self) -> int | None:
-        """The largest degree in x that the model can have: that of its `power_series`. A model that is no polynomial in x
-        must say None.
+        """The largest degree in x that the model can have, which is that of its `power_series`.
+
+        A model that is no polynomial in x must return None.
         """
         with np.errstate(all="ignore"):
             return int(self.power_series(np.zeros(len(self.param_names))).shape[-1]) - 1
 
-    def on(self, domain: tuple[float, float]) -> Self:
-        """This model for samples on `domain`; a model that maps no domain is returned as it is."""
+    def on_domain(self, domain: tuple[float, float]) -> Self:
+        """This model for samples on the domain (low, high). A model that maps no domain is returned as it is."""
         return self
 
     def differentiable(self, lift: Callable[[Elementwise], Callable[[Array], Array]]) -> Self:
         """This model for a loop that differentiates `forward`.
 
-        `lift` turns a function with an analytic derivative into one that the loop differentiates by that derivative.
+        Args:
+            lift: The function that turns a function with an analytic derivative into one that the loop differentiates by
+                that derivative.
         """
         return self
 
     @abstractmethod
     def features(self, x: np.ndarray) -> np.ndarray:  # shape: (N,) -> (N, ...)
-        """Everything that depends on x alone, computed once in float64 NumPy."""
+        """The numbers that depend on x alone, computed once in float64 NumPy."""
 
     @abstractmethod
     def forward(self, params: Array, features: Array) -> Array:  # shape: (*runs, K), (N, ...) -> (*runs, N)
@@ -95,40 +116,50 @@ class Model(Component):
 
     @abstractmethod
     def backward(self, params: Array, features: Array, grad_y: Array) -> Array:
-        """The vector-Jacobian product: sum_i grad_y_i df(x_i)/dparams.
+        """The vector-Jacobian product sum_i grad_y_i df(x_i)/dparams.
 
         # shape: (*runs, K), (N, ...), (*runs, N) -> (*runs, K)
         """
 
     @abstractmethod
     def power_series(self, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs, degree + 1)
-        """The same polynomial as coefficients in x, by ascending power."""
+        """The coefficients of the same polynomial in x, by ascending power."""
 
     @abstractmethod
     def formula(self, params: np.ndarray) -> str:  # shape: (K,)
-        """The fitted formula with its numbers, e.g. `y = 0.5 + 0.25 x`."""
+        """The formula with these parameters to four digits, such as `y = 0.5 + 0.25 x`."""
 
     def initial_params(self, seed: int | Sequence[int] = 0) -> np.ndarray:
-        """Initial values in float64: shape (K,) for one seed, (len(seed), K) for a sequence of seeds.
+        """The initial values in float64, drawn by `np.random.RandomState(seed)`.
 
-        They are drawn by `np.random.RandomState(seed)`, whose stream NumPy promises never to change.
+        NumPy has frozen the stream of RandomState, so the values of a seed are the same in every version.
+
+        Args:
+            seed: One seed, for values of shape (K,), or a sequence of seeds, for values of shape (len(seed), K).
+
+        Raises:
+            InputError: A seed is not a whole number from 0 to 2^32 - 1.
         """
         seeds("seed", seed)
         if not isinstance(seed, (int, np.integer)):
             return np.stack([self.initial_params(int(one)) for one in seed])
         size = len(self.param_names)
         if isinstance(self.initial, str):
-            return self.initial_scale * INITIAL[self.initial](np.random.RandomState(seed), size)
+            return self.initial_scale * INITIAL_VALUES[self.initial](np.random.RandomState(seed), size)
         return np.array(self.initial, float)
 
     def __call__(self, params: Any, x: Any) -> np.ndarray:  # shape: (*runs, K), any -> (*runs, *shape of x)
-        """The model's values at any x, in float64 NumPy."""
+        """The values of the model at any x, in float64 NumPy."""
         x = np.asarray(x, float)
         values = np.asarray(self.forward(np.asarray(params, float), self.features(x.ravel())))
         return values.reshape(*values.shape[:-1], *x.shape)
 
     def check_params(self, params: Any) -> np.ndarray:
-        """`params` as a float64 array of shape (*runs, K); InputError where they are not K finite numbers a run."""
+        """`params` as a float64 array of shape (*runs, K).
+
+        Raises:
+            InputError: They are not K finite numbers for each run.
+        """
         array = finite_array("params", params)
         size = len(self.param_names)
         if array.ndim < 1 or array.shape[-1] != size:
@@ -137,28 +168,36 @@ class Model(Component):
 
 
 def degree_in_x(model: Model) -> int | None:
-    """The degree of the polynomials that the model can be; None where it is no polynomial.
+    """The degree of the polynomials that the model can be, or None where it is no polynomial.
 
-    Too small a degree would make a reduction wrong without a sign of it, so the model is tried: with random parameters, on
-    [-1, 1], its Chebyshev coefficients beyond that degree must vanish. InputError where they do not.
+    With a degree that is too small, a reduction would be wrong without any error. The degree is therefore checked: with
+    random parameters on [-1, 1], the Chebyshev coefficients of the model beyond its degree must be 0 up to rounding.
+
+    Raises:
+        InputError: They are not.
     """
     degree = model.polynomial_degree
     if degree is None:
         return None
     params = np.random.RandomState(0).standard_normal(len(model.param_names))
-    tried = model.on((-1.0, 1.0))
+    tried = model.on_domain((-1.0, 1.0))
     with np.errstate(all="ignore"):
-        found = np.abs(chebinterpolate(partial(tried, params), degree + TRIED_BEYOND_DEGREE))  # type: ignore[type-var]
-    if np.isfinite(found).all() and found[degree + 1 :].max() > BEYOND_ROUNDING * found.max():
+        found = np.abs(chebinterpolate(partial(tried, params), degree + EXTRA_DEGREES_CHECKED))  # type: ignore[type-var]
+    if np.isfinite(found).all() and found[degree + 1 :].max() > MAX_VANISHING_COEFFICIENT * found.max():
         raise InputError(
-            f"`model={model.choice}` is not the polynomial of degree {degree} in x that its class says: give the class a "
+            f"`model={model.choice}` is not the polynomial of degree {degree} in x that its class declares: give the class a "
             "`power_series` of its own."
         )
     return degree
 
 
 def linear_formula(coefficients: np.ndarray, terms: Sequence[str]) -> str:
-    """`0.5 - 0.25 x + ...` to four digits; an empty term is the constant."""
+    """A sum such as `0.5 - 0.25 x`, with coefficients to four digits.
+
+    Args:
+        coefficients: The coefficients. # shape: (K,)
+        terms: What each coefficient is multiplied by; an empty string for the constant.
+    """
     text = ""
     for value, term in zip(coefficients, terms, strict=True):
         sign = ("-" if value < 0 else "") if not text else (" - " if value < 0 else " + ")

@@ -1,4 +1,4 @@
-"""Update rules: pure functions (gradient, state) -> (update, state), the update being added to the parameters."""
+"""Update rules: pure functions (gradient, state) -> (update, state); the update is added to the parameters."""
 
 from polyexp.optimizer.adam import Adam
 from polyexp.optimizer.gradient_descent import GradientDescent

@@ -1,11 +1,12 @@
-"""Update rules: pure functions (gradient, state) -> (update, state), the update being added to the parameters.
+"""Update rules: pure functions (gradient, state) -> (update, state); the update is added to the parameters.
 
-They follow torch.optim's SGD, RMSprop and Adam to rounding. Every number of a rule may be an array, one value a run.
+They agree with SGD, RMSprop and Adam of torch.optim up to rounding. Every number of a rule may be an array with one value for
+each run.
 """
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
@@ -21,15 +22,29 @@ OptState = dict[str, Array]
 
 @dataclass
 class Optimizer(Component):
-    """An update rule.
+    """An update rule: a pure function from a gradient g and a state to an update and the next state.
 
-    learning_rate: the factor of the update; a number, or an array of shape (*runs,). Rules that know their best rate on a
-    linear model also take "auto".
+    A rule does not know where the gradient came from. A subclass gives `update`, and `init` if it has a state. `tuned`, `limit`
+    and `damping` say what is known of the rule on a linear model.
+
+    Args:
+        learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). Rules with `tunable`
+            also take "auto", the best rate on a linear model.
+
+    Raises:
+        InputError: A number of the rule is out of its range, or "auto" is given to a rule that is not `tunable`.
+
+    Example:
+        >>> import polyexp as p
+        >>> rule = p.RMSprop(learning_rate=0.01)
+        >>> isinstance(rule, p.Optimizer), rule.tunable, rule.choice
+        (True, False, 'rmsprop')
     """
 
     group: ClassVar[str] = "optimizer"
+    renamed: ClassVar[Mapping[str, str]] = {"on": "on_device"}
     tunable: ClassVar[bool] = False
-    placed = False  # whether per-run numbers are arrays of a backend already, as `on` makes them
+    placed = False  # whether the per-run numbers are arrays of a backend, as `on_device` makes them
 
     learning_rate: Any = 1e-6
 
@@ -40,16 +55,22 @@ class Optimizer(Component):
 
     @property
     def automatic(self) -> bool:
-        """Whether the rate is still to be found."""
+        """Whether the learning rate is "auto", which `tuned` replaces by a number."""
         return isinstance(self.learning_rate, str) and self.learning_rate == "auto"
 
     @property
     def runs(self) -> tuple[int, ...]:
-        """The shape of the runs that per-run numbers ask for; () where all are plain numbers."""
+        """The shape (*runs,) to which the numbers of this rule broadcast; () if all of them are single numbers."""
         return np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in fields(self)))
 
-    def on(self, put: Callable[[np.ndarray], Array]) -> Self:
-        """This rule with its per-run numbers put on a device, as (*runs, 1), and the others as plain floats."""
+    def on_device(self, put: Callable[[np.ndarray], Array]) -> Self:
+        """This rule with its per-run numbers as arrays of a backend, and its other numbers as floats.
+
+        The arrays get the shape (*runs, 1), which broadcasts against gradients of shape (*runs, K).
+
+        Args:
+            put: Makes an array of a backend from a NumPy array, such as `Backend.put`.
+        """
         placed = copy.copy(self)
         for one in fields(self):
             array = np.asarray(getattr(self, one.name), float)
@@ -58,17 +79,22 @@ class Optimizer(Component):
         return placed
 
     def tuned(self, largest: float, smallest: float) -> Self:
-        """This rule with the best rate for a Hessian whose eigenvalues lie between these two."""
+        """This rule with its best learning rate in place of "auto"; a rule that is not `tunable` is returned as it is.
+
+        Args:
+            largest: The largest eigenvalue of the Hessian.
+            smallest: The smallest eigenvalue of the Hessian that is not 0.
+        """
         return self
 
     def limit(self, largest: float) -> Any:
-        """The rate above which the largest eigenvalue of a constant Hessian makes the loss grow; None where there is none."""
+        """The learning-rate limit for a Hessian with this largest eigenvalue; None for a rule that has none."""
         return None
 
     def damping(self, eigenvalues: np.ndarray, steps: int) -> np.ndarray | None:
-        """The factor by which each mode of a constant Hessian has shrunk after so many steps; None where none is known.
+        """The factors d_i that multiply the coordinate of each mode over `steps` steps; None if there is no closed form.
 
-        # shape: (K,) -> (K,), or (*runs, K) where numbers are given as (*runs, 1)
+        # shape: (K,) -> (K,), or (*runs, K) if the numbers of the rule have shape (*runs, 1)
         """
         return None
 
@@ -78,18 +104,23 @@ class Optimizer(Component):
 
     @abstractmethod
     def update(self, grad: Array, state: OptState) -> tuple[Array, OptState]:
-        """What to add to the parameters, and the next state."""
+        """The update, which is added to the parameters, and the next state.
+
+        # shape: (*runs, K) -> (*runs, K)
+        """
 
 
 @dataclass
 class Limited(Optimizer):
-    """A rule with a largest rate on a linear model, its `limit`.
+    """An update rule that has a learning-rate limit on a linear model.
 
-    allow_divergence: run even where the rate is above that.
+    Args:
+        learning_rate: The factor of the update, as of `Optimizer`.
+        allow_divergence: Whether a run may start with a learning rate above the limit.
     """
 
     allow_divergence: bool = field(default=False, kw_only=True)
 
     @abstractmethod
     def limit(self, largest: float) -> Any:
-        """The largest rate at which no mode grows; `largest` is the Hessian's largest eigenvalue."""
+        """The largest learning rate at which no mode grows; `largest` is the largest eigenvalue of the Hessian."""

@@ -1,4 +1,4 @@
-"""What is fitted: samples, where they come from, and the few that they are reduced to."""
+"""Problems: samples, the sources that they come from, and their reduction to a few."""
 
 from polyexp.problem.files.data_file import DataFile
 from polyexp.problem.reduction import gauss, merge, reduce_chunks, samples_for

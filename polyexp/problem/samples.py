@@ -15,7 +15,21 @@ Array = Any
 
 
 class Chunk(NamedTuple):
-    """A part of the samples as it is read or drawn; weights are those of the points, not yet those of the loss."""
+    """A part of the samples, as it is read or drawn.
+
+    Args:
+        x: The x of n samples. # shape: (n,)
+        y: Their y. # shape: (n,)
+        weights: Their weights as given, which the loss has not yet divided by their sum. # shape: (n,)
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> x = np.linspace(-1, 1, 5)
+        >>> chunk = p.Chunk(x, y=x * x, weights=np.ones(5))
+        >>> p.reduce_chunks([chunk], degree=1).x.round(6).tolist()
+        [-0.707107, 0.707107]
+    """
 
     x: np.ndarray  # shape: (n,)
     y: np.ndarray  # shape: (n,)
@@ -26,13 +40,32 @@ class Chunk(NamedTuple):
 class Samples:
     """Points to be fitted, in float64 NumPy, with the weight of each in the loss.
 
-    The loss of predictions p_i is  sum_i weights_i (p_i - y_i)^2 + floor.  The mean of squares has weights that sum to 1,
-    the sum of squares has weights 1; `floor` is the part of the loss that no model can reach (0 for plain samples).
+    The loss of predictions p_i is
 
-    x, y, weights: shape (N,). domain: the interval (low, high) that the samples stand for.
-    total: how many samples these stand for; more than N where they have been reduced.
-    note: what is to be said of them, such as rows that were left out.
-    target: the function that they are samples of, where it is known.
+        L = sum_i weights_i (p_i - y_i)^2 + floor,
+
+    in the unit of y, squared. For the mean of the squares the weights sum to 1; for their sum they are 1 each.
+    `Samples.of` makes samples from any sequences of numbers and validates them; the constructor does not.
+
+    Args:
+        x: The x of N samples. # shape: (N,)
+        y: Their y. # shape: (N,)
+        weights: Their weights in the loss. # shape: (N,)
+        domain: The interval (low, high) of x that the samples stand for.
+        floor: The part of the loss that no polynomial of the degree can go below; 0 unless the samples are reduced.
+        name: The name of the samples in messages and pictures.
+        total: The number of samples that these stand for, more than N where they are reduced; 0 means N.
+        note: A sentence to be printed about them, such as how many rows were dropped.
+        target: The function that they are samples of, or None where that is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> samples = p.Samples.of([0, 1, 2], [1, 3, 5], weights=[1, 1, 2])
+        >>> samples.weights.tolist(), samples.domain
+        ([0.25, 0.25, 0.5], (0.0, 2.0))
+        >>> float(samples.loss(np.array([1, 3, 4])))
+        0.5
     """
 
     x: np.ndarray  # shape: (N,)
@@ -54,9 +87,17 @@ class Samples:
     ) -> "Samples":
         """Samples from sequences of numbers.
 
-        weights: of the points, 1 each by default. loss: "mean" (sum of weights times squares over the sum of weights) or
-        "sum" of squares. domain: by default the interval from the least to the greatest x.
-        Raises InputError where these are not equally long sequences of finite numbers, or a weight is negative.
+        Args:
+            x: N numbers.
+            y: N numbers.
+            weights: N numbers of at least 0, not all 0; None means 1 each.
+            loss: "mean", which divides the weights by their sum, or "sum", which does not.
+            domain: The interval (low, high); None means from the least to the greatest x.
+            name: The name of the samples in messages and pictures.
+
+        Raises:
+            InputError: x, y and weights are not sequences of finite numbers of one length, or weights, loss or domain
+                are not as above.
         """
         one_of("loss", loss, ("mean", "sum"))
         x, y = finite_array("x", x), finite_array("y", y)
@@ -76,20 +117,35 @@ class Samples:
         return self.x.size
 
     def scaled(self, factor: float) -> "Samples":
-        """The same points with every loss multiplied by `factor`."""
+        """The same points, with the loss multiplied by `factor`."""
         return replace(self, weights=self.weights * factor, floor=float(self.floor * factor))
 
     def loss(self, predictions: np.ndarray) -> np.ndarray:  # shape: (*runs, N) -> (*runs,)
-        """The loss of the given predictions at x."""
+        """The loss of the predictions p_i at the points x_i."""
         residual = predictions - self.y
         return np.asarray((self.weights * residual * residual).sum(-1) + self.floor)
 
 
 @dataclass(frozen=True)
 class Data:
-    """Samples as a loop sees them: the model's features and the targets, as arrays of one backend on one device."""
+    """Samples in the form that a loop computes with: arrays of one backend on one device.
 
-    features: Array  # shape: (N, ...), whatever the model's `features` returns
+    Args:
+        features: What the model's `features` returns at x. # shape: (N, ...)
+        y: The y of the samples. # shape: (N,)
+        weights: Their weights in the loss. # shape: (N,)
+        floor: The constant part of the loss.
+
+    Example:
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> data = p.Data(np.array([[1.0, 0.0], [1.0, 2.0]]), np.array([1.0, 5.0]), np.array([0.5, 0.5]), floor=0.0)
+        >>> loss, gradient = p.Manual().value_and_gradient(p.PowerSeries(degree=1), data)(np.zeros(2))
+        >>> float(loss), gradient.tolist()
+        (13.0, [-6.0, -10.0])
+    """
+
+    features: Array  # shape: (N, ...)
     y: Array  # shape: (N,)
     weights: Array  # shape: (N,)
     floor: float

@@ -13,12 +13,12 @@ from polyexp.problem.targets import TARGETS, Target
 
 __all__ = ["SAMPLING", "Problem"]
 
-MAX_SAMPLES = 10**12  # a day at ten million samples a second
+MAX_SAMPLES = 10**12  # samples drawn in about a day, at ten million a second
 
 
 def _linspace(low: float, high: float, index: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
     step = (high - low) / max(n - 1, 1)
-    x = index * step  # as np.linspace computes it, which sets the last point to `high`
+    x = index * step  # in the order of np.linspace, to the bit; it too sets the last point to `high`
     x += low
     if index[-1] == n - 1 > 0:
         x[-1] = high
@@ -43,11 +43,29 @@ SAMPLING: Mapping[str, Callable[[float, float, np.ndarray, int, np.random.Random
 
 @dataclass
 class Problem(Source, name="target"):
-    """Samples of a function on an interval.
+    """Samples y_i = target(x_i) + noise of a function on an interval.
 
-    target: one of `TARGETS`, or in Python any function of an array.
-    domain: [low, high]. num_samples: N. noise: standard deviation of Gaussian noise added to y.
-    sampling: "linspace" (equidistant, both ends included), "uniform" (random), "chebyshev" (the zeros of T_N).
+    Args:
+        target: "sin", "cos", "exp", "runge" (1 / (1 + 25 x^2)), "gaussian" (exp(-x^2)) or "abs"; in Python also any
+            function of an array.
+        domain: The interval [low, high] of x.
+        num_samples: The number of samples N, from 1 to 10^12.
+        sampling: "linspace" (equidistant, both ends included), "uniform" (random) or "chebyshev" (the zeros of T_N,
+            mapped from [-1, 1] to the domain).
+        noise: The standard deviation of Gaussian noise added to y, in the unit of y.
+        loss: "mean" or "sum" of the squared residuals.
+        reduction: "auto", "none" or "gauss", see `Source`.
+
+    Raises:
+        InputError: A value is not allowed; when samples are drawn, also where y is not finite.
+
+    Example:
+        >>> import polyexp as p
+        >>> samples = p.Problem("runge", domain=[-1, 1], num_samples=5).samples()
+        >>> samples.x.tolist()
+        [-1.0, -0.5, 0.0, 0.5, 1.0]
+        >>> samples.y.round(6).tolist()
+        [0.038462, 0.137931, 1.0, 0.137931, 0.038462]
     """
 
     target: Any = "sin"
@@ -69,21 +87,21 @@ class Problem(Source, name="target"):
 
     @property
     def choice(self) -> str:
-        """The target's name."""
+        """The name of the target."""
         return getattr(self.target, "__name__", "function") if callable(self.target) else str(self.target)
 
     @property
     def function(self) -> Target:
-        """The target with its name; a function of the user's has no Taylor series that is known."""
+        """The target with its name. A function that the user gives has no Taylor series here."""
         return Target(self.choice, self.target) if callable(self.target) else TARGETS[self.target]
 
     @property
     def at_least(self) -> int:
-        """All of them."""
+        """The number of samples."""
         return self.num_samples
 
     def check(self) -> None:
-        """InputError for more samples than can be drawn in a day."""
+        """Raise `InputError` for more samples than can be drawn in about a day."""
         wanted = f"a number of samples that can be drawn (at most {MAX_SAMPLES})"
         require(self.num_samples <= MAX_SAMPLES, self.key("num_samples"), wanted, self.num_samples)
 
@@ -95,18 +113,29 @@ class Problem(Source, name="target"):
     def chunks(
         self, seed: int = 0, on_progress: OnProgress | None = None, on_dropped: OnDropped | None = None
     ) -> Iterator[Chunk]:
-        """Draw the samples. Random ones come from streams of their own, so that they never move the initial values."""
+        """Draw the samples.
+
+        Args:
+            seed: The seed of random x and of noise. Each has a random stream of its own, apart from that of the model's
+                initial values, which therefore do not depend on the sampling.
+            on_progress: Called after each chunk with the fraction of all samples that is done.
+            on_dropped: Never called, as no samples are dropped.
+
+        Raises:
+            InputError: The target or the noise makes y infinite or nan.
+        """
         places, noises = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
         for begin in range(0, self.num_samples, SAMPLES_PER_CHUNK):
             index = np.arange(begin, min(begin + SAMPLES_PER_CHUNK, self.num_samples), dtype=float)
-            with np.errstate(all="ignore"):  # what is not finite is refused below
+            with np.errstate(all="ignore"):  # values that are not finite are refused below, in one sentence
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
+                # A function that the user gives may write into its argument, or return one number for all of x.
                 y = np.broadcast_to(np.asarray(self.function(x.copy() if callable(self.target) else x), float), x.shape)
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
             if self.noise:
                 y = y + noises.normal(0, self.noise, x.shape)
-                wanted = "a number whose multiples are finite"
+                wanted = "a number with which y stays finite"
                 require(bool(np.isfinite(y).all()), self.key("noise"), wanted, self.noise)
             yield Chunk(x, y, np.broadcast_to(1.0, x.shape))
             if on_progress:

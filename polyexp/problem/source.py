@@ -1,4 +1,4 @@
-"""What samples come from: a component that gives them chunk by chunk."""
+"""Sources: components that give samples chunk by chunk."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -15,12 +15,20 @@ __all__ = ["SAMPLES_PER_CHUNK", "Dropped", "OnDropped", "OnProgress", "Source"]
 
 
 class Dropped(NamedTuple):
-    """Rows that were left out because a number was missing or of no use; as text, one sentence."""
+    """Rows of a file that were dropped because a number was missing or not allowed; as text, one sentence.
 
-    name: str  # of the file
+    Args:
+        name: The name of the file.
+        rows: The number of rows that were dropped.
+        of: The number of all rows.
+        first: The number of the first row that was dropped, counted from 1.
+        why: What was wrong with that row.
+    """
+
+    name: str
     rows: int
     of: int
-    first: int  # its row, counting from 1
+    first: int
     why: str
 
     def __str__(self) -> str:
@@ -30,17 +38,32 @@ class Dropped(NamedTuple):
 OnProgress = Callable[[float], None]
 """Called after each chunk with the fraction of all samples that is done."""
 OnDropped = Callable[[Dropped], None]
-"""Called after the last chunk if rows were left out."""
+"""Called after the last chunk if rows were dropped."""
 SAMPLES_PER_CHUNK = 2**20  # samples drawn or read at a time: 24 MiB of x, y and weights
 
 
 @dataclass
 class Source(Component):
-    """Where samples come from, chunk by chunk, so that there may be more of them than memory holds.
+    """The source of samples, chunk by chunk, so that there may be more of them than memory holds.
 
-    loss: "mean" or "sum" of the squared residuals (each times its weight; the mean divides by the sum of weights).
-    reduction: "gauss" replaces the samples by the few weighted ones that give every polynomial of the model's degree the
-    same loss, "none" keeps them, "auto" reduces where that is exact and makes them fewer.
+    `Problem` draws the samples of a function, `DataFile` reads them from a file.
+
+    Args:
+        loss: "mean" or "sum" of the squared residuals, each times its weight; the mean divides by the sum of the weights.
+        reduction: "gauss" replaces the samples by the nodes of their gauss rule, which give every polynomial of the
+            model's degree the same loss; "none" keeps all samples; "auto" reduces them where that is exact and makes
+            them fewer.
+
+    Raises:
+        InputError: `loss` or `reduction` is none of these.
+
+    Example:
+        >>> import polyexp as p
+        >>> source = p.Problem("exp", domain=[0, 1], num_samples=3, loss="sum")
+        >>> isinstance(source, p.Source), sum(chunk.x.size for chunk in source.chunks())
+        (True, 3)
+        >>> source.samples().weights.tolist()
+        [1.0, 1.0, 1.0]
     """
 
     group: ClassVar[str] = "problem"
@@ -54,42 +77,55 @@ class Source(Component):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The domain where it is known beforehand; None means from the least to the greatest x."""
+        """The domain, or None for the interval from the least to the greatest x."""
         return None
 
     @property
     def function(self) -> Target | None:
-        """The function that the samples are of; None where it is not known, as of a data file."""
+        """The function that the samples are of, or None where that is unknown, as for a data file."""
         return None
 
     @property
     def label(self) -> str:
-        """What the samples are called where they are shown or recorded."""
+        """The name of the samples in messages, pictures and records."""
         return self.choice
 
     @property
     def at_least(self) -> int:
-        """A number of samples that is known without reading them."""
+        """A lower bound of the number of samples, found without reading them."""
         return 0
 
     @property
     def stamp(self) -> object:
-        """Something that changes when the samples do though the settings do not: a file's size and time."""
+        """A value that changes with the samples where the settings do not, such as the size and time of a file."""
         return None
 
     def check(self) -> None:
-        """InputError where it is plain, without reading them all, that there are no samples."""
+        """Raise `InputError` where there are no samples, as far as that can be found without reading all of them."""
 
     @abstractmethod
     def chunks(
         self, seed: int = 0, on_progress: OnProgress | None = None, on_dropped: OnDropped | None = None
     ) -> Iterator[Chunk]:
-        """All samples in chunks of bounded size; may be called again and then gives the same."""
+        """All samples in chunks of bounded size. Every call gives the same samples.
+
+        Args:
+            seed: The seed of random samples.
+            on_progress: Called after each chunk with the fraction of all samples that is done.
+            on_dropped: Called after the last chunk if rows were dropped.
+
+        Raises:
+            InputError: The samples cannot be drawn or read.
+        """
 
     def samples(
         self, seed: int = 0, on_progress: OnProgress | None = None, on_dropped: OnDropped | None = None
     ) -> Samples:
-        """All samples at once; InputError where memory does not hold them."""
+        """All samples at once; the arguments are those of `chunks`.
+
+        Raises:
+            InputError: The samples cannot be drawn or read, or memory does not hold them.
+        """
         whole("seed", seed, 0, 2**32 - 1)
         self.check()
         try:

@@ -13,7 +13,10 @@ __all__ = ["TARGETS", "Target"]
 class Target:
     """A function of an array, its name, and its Taylor series about 0 where it has one.
 
-    taylor: k -> the coefficient of x^k.
+    Args:
+        name: The name by which `problem.target` chooses the function.
+        function: The function of x, applied to every element.
+        taylor: The function k -> coefficient of x^k, or None for a function without a Taylor series about 0.
     """
 
     name: str
@@ -30,7 +33,7 @@ class Target:
 
 
 def _inverse_factorial(k: int) -> float:
-    return math.exp(-math.lgamma(k + 1)) if k > 170 else 1 / math.factorial(k)
+    return math.exp(-math.lgamma(k + 1)) if k > 170 else 1 / math.factorial(k)  # float64 cannot hold 171!
 
 
 def _runge(x: np.ndarray) -> np.ndarray:
@@ -41,6 +44,7 @@ def _gaussian(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(-x * x))
 
 
+# Of runge, nan stands for coefficients near and beyond the range of float64, where `**` would raise OverflowError.
 TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (

@@ -1,5 +1,6 @@
-"""One look for every picture: colours that the colour-blind tell apart, and letters that a pane of 600 pixels shows well.
+"""The common style of all pictures.
 
+The colours can be distinguished by colour-blind readers, and the characters can be read where a picture is 600 pixels wide.
 Figures are made without pyplot, so that nothing is shared between them and nothing needs a display.
 """
 
@@ -11,33 +12,36 @@ import numpy as np
 
 __all__ = [
     "COLOURS",
-    "HIGHEST_ON_LOG",
-    "LOWEST_ON_LOG",
+    "HIGHEST_ON_LOG_AXIS",
+    "LOWEST_ON_LOG_AXIS",
     "Figure",
     "Palette",
+    "annotate",
     "figure",
     "legend",
     "log_axis",
     "plain",
     "save",
-    "say",
     "shortened",
     "thinned",
 ]
 
 Figure = Any
-"""A matplotlib Figure; the library is imported when one is made."""
+"""A matplotlib Figure; matplotlib is imported only when a figure is made, because the import is slow."""
 
-LEFT, RIGHT, BOTTOM, TOP = 0.85, 0.15, 0.62, 0.78  # inches around the axes; above them are title, note and legend
-LABEL = 0.62  # inches from the y axis to its name: wide enough for 6 x 10^-1, and inside the picture
-WIDTH = 6.0  # inches, of 100 pixels each in a pane of 600
-DPI = 150
-MAX_TITLE = 60  # letters
-LOWEST_ON_LOG, HIGHEST_ON_LOG = 1e-200, 1e200  # on a logarithmic axis; its ticks reach further, and must not overflow
+# The margins around the axes, in inches; title, note and legend are in the upper one.
+LEFT_INCHES, RIGHT_INCHES = 0.85, 0.15
+BOTTOM_INCHES, TOP_INCHES = 0.62, 0.78
+LABEL_INCHES = 0.62  # from the y axis to its name: leaves room for the tick 6 x 10^-1, and is inside the left margin
+WIDTH_INCHES = 6.0  # of a picture; an inch is 100 pixels where MLflow shows the picture 600 pixels wide
+DOTS_PER_INCH = 150
+MAX_TITLE_CHARACTERS = 60  # as many as fit into the width of a picture
+# The values that a logarithmic axis shows; matplotlib puts ticks beyond them, and these must not overflow either.
+LOWEST_ON_LOG_AXIS, HIGHEST_ON_LOG_AXIS = 1e-200, 1e200
 
 
 class Palette:
-    """The colours of Okabe and Ito (2008), with a grey in place of their yellow, which white paper swallows."""
+    """The colours of Okabe and Ito (2008), with a grey in place of their yellow, which is hardly visible on white."""
 
     BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
     VERMILLION, SKY, BLACK, GREY = "#D55E00", "#56B4E9", "#000000", "#777777"
@@ -58,14 +62,26 @@ COLOURS = (
 def figure(
     title: str, note: str = "", *, rows: Sequence[float] = (1,), height: float = 4.0
 ) -> tuple[Figure, list[Any]]:
-    """A figure with a bold title, a line of small print below it, and axes under each other of these relative heights."""
-    from matplotlib.figure import Figure as New
+    """A matplotlib figure with a bold title, a note below it, and one or more axes below each other.
 
-    made = New(figsize=(WIDTH, height), dpi=DPI)
+    Args:
+        title: The title, shortened in its middle to 60 characters.
+        note: A line of small print below the title.
+        rows: The relative heights of the axes, one number for each.
+        height: The height of the picture in inches.
+    """
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    made = MatplotlibFigure(figsize=(WIDTH_INCHES, height), dpi=DOTS_PER_INCH)
     made.set_facecolor("white")
-    # Margins in inches: a layout that measures every text would double the time that a picture takes.
-    place = {"left": LEFT / WIDTH, "right": 1 - RIGHT / WIDTH, "bottom": BOTTOM / height, "top": 1 - TOP / height}
-    grid = {"height_ratios": list(rows), "hspace": 0.16, **place}
+    # The margins are fixed: a layout engine, which measures every text, would double the time that a picture takes.
+    margins = {
+        "left": LEFT_INCHES / WIDTH_INCHES,
+        "right": 1 - RIGHT_INCHES / WIDTH_INCHES,
+        "bottom": BOTTOM_INCHES / height,
+        "top": 1 - TOP_INCHES / height,
+    }
+    grid = {"height_ratios": list(rows), "hspace": 0.16, **margins}
     axes = made.subplots(len(rows), 1, sharex=True, squeeze=False, gridspec_kw=grid)[:, 0]
     for ax in axes:
         ax.grid(color="#dddddd", linewidth=0.6)
@@ -73,15 +89,17 @@ def figure(
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=9)
         ax.tick_params(which="minor", labelsize=7.5)
-        ax.yaxis.set_label_coords(-LABEL / (WIDTH - LEFT - RIGHT), 0.5)
-    written: dict[str, Any] = {"x": 0.1 / WIDTH, "ha": "left", "va": "top", "parse_math": False}
-    made.suptitle(plain(shortened(title, MAX_TITLE)), y=1 - 0.1 / height, fontsize=11, fontweight="bold", **written)
-    made.text(y=1 - 0.33 / height, s=plain(note), fontsize=8.5, color="#444444", **written)
+        ax.yaxis.set_label_coords(-LABEL_INCHES / (WIDTH_INCHES - LEFT_INCHES - RIGHT_INCHES), 0.5)
+    text_style: dict[str, Any] = {"x": 0.1 / WIDTH_INCHES, "ha": "left", "va": "top", "parse_math": False}
+    made.suptitle(
+        plain(shortened(title, MAX_TITLE_CHARACTERS)), y=1 - 0.1 / height, fontsize=11, fontweight="bold", **text_style
+    )
+    made.text(y=1 - 0.33 / height, s=plain(note), fontsize=8.5, color="#444444", **text_style)
     return made, list(axes)
 
 
 def legend(ax: Any, columns: int = 4) -> None:
-    """The names of the curves above the axes, where they hide nothing."""
+    """Draw a legend above the axes, where it hides no curve; none where no curve has a label."""
     handles, labels = ax.get_legend_handles_labels()
     if handles:
         ax.legend(
@@ -99,25 +117,31 @@ def legend(ax: Any, columns: int = 4) -> None:
 
 
 def log_axis(ax: Any, *curves: np.ndarray, otherwise: str) -> bool:
-    """A logarithmic y axis around what these curves have above zero; where there are none, a sentence instead, and False."""
+    """Make the y axis logarithmic, around the values of these curves that it can show, and return whether there are any.
+
+    Args:
+        ax: The matplotlib axes.
+        curves: The values of the curves, arrays of any shape; values that are not above zero, nan and inf are left out.
+        otherwise: The sentence that is written into the axes where no value can be shown.
+    """
     shown = np.concatenate([np.ravel(curve) for curve in curves])
-    shown = shown[(shown > LOWEST_ON_LOG) & (shown < HIGHEST_ON_LOG)]
+    shown = shown[(shown > LOWEST_ON_LOG_AXIS) & (shown < HIGHEST_ON_LOG_AXIS)]
     if not shown.size:
         ax.text(0.5, 0.5, otherwise, transform=ax.transAxes, ha="center", fontsize=10)
         ax.set_yticks([])
         return False
     low, high = np.log10(shown.min()), np.log10(shown.max())
     margin = max(0.05 * (high - low), 0.3)
-    # The limits come first, as the scale would look for its own.
+    # The limits are set before the scale, which would otherwise search all data for limits of its own.
     ax.set_ylim(10 ** (low - margin), 10 ** (high + margin))
     ax.set_yscale("log")
     if high - low > 2:
-        ax.minorticks_off()  # each of which costs as much time as a major one
+        ax.minorticks_off()  # drawing a minor tick takes as much time as drawing a major one
     return True
 
 
-def say(ax: Any, sentence: str) -> None:
-    """A sentence in the upper right corner of the axes."""
+def annotate(ax: Any, sentence: str) -> None:
+    """Write a sentence into the upper right corner of the axes."""
     white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
     ax.text(
         0.99, 0.97, sentence, transform=ax.transAxes, ha="right", va="top", fontsize=8.5, color="#444444", bbox=white
@@ -125,25 +149,26 @@ def say(ax: Any, sentence: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Text with a question mark for every letter that the font does not have, such as those of a file's name."""
+    """The text with a question mark for every character that the font does not have; names of files may have any."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties()))
-    return "".join(letter if letter == "\n" or font.get_char_index(ord(letter)) else "?" for letter in text)
+    return "".join(character if character == "\n" or font.get_char_index(ord(character)) else "?" for character in text)
 
 
 def thinned(size: int, most: int) -> np.ndarray:
-    """The indices of at most so many of `size` things, evenly spread, the first and the last among them."""
+    """Evenly spread indices of at most `most` of `size` elements, with the first and the last."""
     return np.unique(np.linspace(0, size - 1, min(size, most)).astype(int))
 
 
 def shortened(name: str, most: int) -> str:
-    """A name without its middle where it is longer than so many letters."""
+    """The name, with "..." in place of its middle where it is longer than `most` characters."""
     half = (most - 3) // 2
     return name if len(name) <= most else f"{name[:half]}...{name[-half:]}"
 
 
 def save(made: Figure, path: Path) -> Path:
-    """Write a figure as PNG; the same figure gives the same bytes."""
+    """Write a figure as a PNG file and return its path; equal figures give equal bytes."""
+    # matplotlib would write its version and its address into the file.
     made.savefig(path, metadata={"Software": None})
     return path

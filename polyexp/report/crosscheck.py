@@ -1,4 +1,4 @@
-"""What a crosscheck has found, as a table, in sentences and as JSON."""
+"""The findings of a crosscheck as a table, as sentences and as JSON."""
 
 import json
 import math
@@ -9,13 +9,13 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from polyexp.crosscheck import TOLERANCE, Crosscheck, Formulation, Promise
+from polyexp.crosscheck import TOLERANCE, Crosscheck, Formulation, ModelCheck
 
 __all__ = ["crosscheck_lines", "crosscheck_table", "crosscheck_verdict", "write_crosscheck"]
 
 
 def crosscheck_table(found: Crosscheck) -> Table:
-    """A row for each formulation with its largest differences from the reference."""
+    """A table of the largest differences from the reference, with a row for each formulation."""
     table = Table(box=SIMPLE_HEAD)
     table.add_column("formulation", no_wrap=True)
     for head in ("samples", "parameters", "loss", "gradient"):
@@ -28,17 +28,20 @@ def crosscheck_table(found: Crosscheck) -> Table:
 
 
 def crosscheck_lines(found: Crosscheck) -> list[str]:
-    """What the model promises, a line each, and what else is to be said."""
-    return [*map(_kept, found.promises), *found.notes]
+    """A line for each check of the model, followed by the notes of the crosscheck."""
+    return [*map(_check_line, found.checks), *found.notes]
 
 
 def crosscheck_verdict(found: Crosscheck) -> str:
-    """One sentence: agreement within which tolerances, or what is wrong, the model's parts first."""
+    """One sentence that gives the tolerances of the agreement, or what is wrong.
+
+    Failed checks of the model come first, because they explain differences between the formulations.
+    """
     if found.agrees:
         compared = [f"{found.tolerance:.2g} in parameters and loss"] if found.steps else []
         within = " and ".join([*compared, f"{TOLERANCE:.2g} in the gradient"])
         return f"All {len(found.formulations)} formulations agree with the reference to {within}."
-    wrong = [f"`{one.part}` of model={found.model} is wrong: not true that it {one.says}" for one in found.broken]
+    wrong = [f"model={found.model} fails the check that `{one.part}` {one.says}" for one in found.failed_checks]
     if found.differing:
         names = ", ".join(f"{one.name} on {one.samples} samples" for one in found.differing)
         wrong.append(f"{len(found.differing)} of {len(found.formulations)} formulations differ ({names})")
@@ -48,7 +51,7 @@ def crosscheck_verdict(found: Crosscheck) -> str:
 
 
 def write_crosscheck(path: Path, found: Crosscheck) -> None:
-    """Write crosscheck.json; null stands for a number that is not finite."""
+    """Write the findings as JSON to `path`; null stands for a number that is not finite."""
     values = {
         "agrees": found.agrees,
         "verdict": crosscheck_verdict(found),
@@ -57,18 +60,18 @@ def write_crosscheck(path: Path, found: Crosscheck) -> None:
             "params": found.tolerance,
             "loss": found.tolerance,
             "gradient": TOLERANCE,
-            "promises": TOLERANCE,
+            "checks": TOLERANCE,
         },
     }
     del values["tolerance"]
     path.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
 
 
-def _kept(promise: Promise) -> str:
-    answer = {True: "yes", False: "NO", None: "not tried"}[promise.kept]
-    number = "" if promise.difference is None else f" (largest difference {_shown(promise.difference)})"
-    note = f" ({promise.note})" if promise.note else ""
-    return f"`{promise.part}` {promise.says}: {answer}{number}{note}"
+def _check_line(check: ModelCheck) -> str:
+    answer = {True: "passed", False: "FAILED", None: "not tried"}[check.passed]
+    number = "" if check.difference is None else f" (largest difference {_shown(check.difference)})"
+    note = f" ({check.note})" if check.note else ""
+    return f"`{check.part}` {check.says}: {answer}{number}{note}"
 
 
 def _remark(one: Formulation) -> str:

@@ -1,4 +1,7 @@
-"""The files of a run's own folder; numbers in them are exact (the shortest text that gives the same float64 back)."""
+"""The files of a run's own folder.
+
+The numbers in them are exact: each is the shortest text that gives the same float64 when it is read.
+"""
 
 import csv
 import json
@@ -15,25 +18,37 @@ from polyexp.fitting import History, Result
 __all__ = ["write"]
 
 
-def write(folder: Path, result: Result, known: Forecast, settings: Mapping[str, Any], config_yaml: str) -> list[Path]:
-    """Write result.json, history.csv and config.yaml, and return their paths."""
+def write(
+    folder: Path, result: Result, forecast: Forecast, settings: Mapping[str, Any], config_yaml: str
+) -> list[Path]:
+    """Write result.json, history.csv and config.yaml, and return their paths.
+
+    Args:
+        folder: The folder of the run, which is made if need be.
+        result: The result of a single fit.
+        forecast: The forecast of the same fit.
+        settings: The settings of the run by their keys, as `Experiment.settings` gives them.
+        config_yaml: The text of config.yaml.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("result.json", "history.csv", "config.yaml")]
-    files[0].write_text(json.dumps(as_json(result, known, settings), indent=2, allow_nan=False) + "\n")
+    files[0].write_text(json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n")
     _write_history(files[1], result.history, result.model.param_names)
     files[2].write_text(config_yaml)
     return files
 
 
-def as_json(result: Result, known: Forecast, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A single fit as JSON values; null stands for a number that is not finite."""
+def as_json(result: Result, forecast: Forecast, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of result.json for a single fit; None (null) stands for a number that is not finite."""
     return {
         "outcome": result.outcome.name,
         "steps": int(result.steps),
         "loss": _number(result.loss),
         "excess_loss": _number(np.nan if result.excess is None else result.excess),
-        ("best_loss" if known.exact else "lower_bound"): _number(np.nan if known.lowest is None else known.lowest),
-        "predicted_loss": _number(np.nan if known.final_loss is None else known.final_loss),
+        ("best_loss" if forecast.exact else "lower_bound"): _number(
+            np.nan if forecast.lowest is None else forecast.lowest
+        ),
+        "predicted_loss": _number(np.nan if forecast.final_loss is None else forecast.final_loss),
         "max_error": _number(result.max_error),
         "parameters": {name: _number(value) for name, value in result.parameters.items()},
         "power_series": [_number(value) for value in result.power_series],
@@ -46,13 +61,13 @@ def as_json(result: Result, known: Forecast, settings: Mapping[str, Any]) -> dic
         },
         "learning_rate": {
             "used": _number(result.optimizer.learning_rate),
-            "max_stable": known.limit,
-            "best": known.best_rate,
+            "max_stable": forecast.limit,
+            "best": forecast.best_rate,
         },
         "momentum": getattr(result.optimizer, "momentum", None),
-        "steps_of_slowest_mode": known.slowest,
+        "steps_of_slowest_mode": forecast.slowest,
         "hessian_eigenvalues": {
-            "initial": [_number(value) for value in known.eigenvalues],
+            "initial": [_number(value) for value in forecast.eigenvalues],
             "final": [_number(value) for value in final_eigenvalues(result)],
         },
         "seconds": result.seconds,
@@ -61,8 +76,8 @@ def as_json(result: Result, known: Forecast, settings: Mapping[str, Any]) -> dic
     }
 
 
-def final_eigenvalues(result: Result) -> np.ndarray:
-    """The Hessian's eigenvalues at the final parameters, descending."""
+def final_eigenvalues(result: Result) -> np.ndarray:  # shape: (K,)
+    """The eigenvalues of the Hessian at the final parameters, in descending order."""
     if result.quadratic:
         return result.quadratic.eigenvalues
     with np.errstate(all="ignore"):

@@ -1,6 +1,7 @@
-"""The fit as a film: one HTML file with a slider over the looks, that needs no network and no other file.
+"""The fit as an animation: one HTML file with a slider over the snapshots, which needs no network and no other file.
 
-Above, the curve approaches its target; below, a marker follows the loss. plotly is imported when a page is made.
+The upper axes show the fitted curve beside its target, the lower axes the loss with a marker at the current step. plotly is
+imported only when a page is made, because the import is slow.
 """
 
 import html
@@ -12,16 +13,17 @@ import numpy as np
 from polyexp.exact import Forecast
 from polyexp.fitting import Outcome, Result
 from polyexp.report.axes import Palette, thinned
-from polyexp.report.figures import Scene
+from polyexp.report.figures import DisplayedData
 from polyexp.report.figures.curves import grid, logarithmic, subject
 from polyexp.report.sentences import rate
 
 __all__ = ["film", "write_page"]
 
-MAX_FRAMES = 60
-CURVE_POINTS = 240  # points of a curve; fewer than in a picture, as there is one for each frame
-MAX_HEIGHTS = 3.0  # the axis reaches so many heights of the target beyond it
-FRAME_MILLISECONDS = 120  # a frame
+MAX_FRAMES = 60  # of the animation; the file grows with their number
+CURVE_POINTS = 240  # points of a curve; fewer than in a picture, because there is one curve for each frame
+MAX_HEIGHTS_BEYOND_TARGET = 3.0  # how far the y axis may reach beyond the target, in heights of the target
+FRAME_MILLISECONDS = 120  # for which a frame is shown
+MAX_ON_AXIS = 1e300  # the largest magnitude that is drawn: an axis is wider than its data, and must not overflow
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -38,10 +40,10 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def write_page(folder: Path, result: Result, known: Forecast, shown: Scene) -> Path:
-    """Write page.html into the run's folder and return its path."""
+def write_page(folder: Path, result: Result, forecast: Forecast, shown: DisplayedData) -> Path:
+    """Write page.html into the folder of the run and return its path."""
     path = folder / "page.html"
-    made = film(result, known, shown)
+    made = film(result, forecast, shown)
     inside = made.to_html(
         full_html=False,
         include_plotlyjs=True,
@@ -53,17 +55,17 @@ def write_page(folder: Path, result: Result, known: Forecast, shown: Scene) -> P
     return path
 
 
-def film(result: Result, known: Forecast, shown: Scene) -> Any:
-    """A plotly Figure with a frame for each of at most 60 looks, the first parameters and the last ones among them."""
+def film(result: Result, forecast: Forecast, shown: DisplayedData) -> Any:
+    """A plotly Figure with at most 60 frames, among them the initial and the final parameters."""
     from plotly.graph_objects import Figure, Frame
 
-    steps, params, losses = _moments(result)
+    steps, params, losses = _frame_values(result)
     x = grid(result)[thinned(grid(result).size, CURVE_POINTS)]
     with np.errstate(all="ignore"):
-        curves = _shown(result.model(params, x))
-    still = _still(result, shown, x)
-    moving = len(still), len(still) + 1
-    made = Figure(data=[*still, _curve(x, curves[0]), _marker(steps[0], losses[0], steps), _loss(steps, losses)])
+        curves = _drawable(result.model(params, x))
+    static = _static_curves(result, shown, x)
+    moving = len(static), len(static) + 1
+    made = Figure(data=[*static, _curve(x, curves[0]), _marker(steps[0], losses[0], steps), _loss(steps, losses)])
     made.frames = [
         Frame(
             name=str(step),
@@ -72,14 +74,14 @@ def film(result: Result, known: Forecast, shown: Scene) -> Any:
         )
         for step, curve, loss in zip(steps.tolist(), curves, losses, strict=True)
     ]
-    made.update_layout(_layout(result, known, shown, steps, losses))
+    made.update_layout(_layout(result, forecast, shown, steps, losses))
     return made
 
 
-def _moments(result: Result) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Updates taken, parameters after them and their loss, at no more than `MAX_FRAMES` moments from the start to the end.
+def _frame_values(result: Result) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The updates taken, the parameters after them and the loss of these, for each frame.
 
-    # shape: (F,), (F, K), (F,)
+    Their shapes are (F,), (F, K) and (F,) for F frames, of which there are at most `MAX_FRAMES`.
     """
     history = result.history
     some = thinned(history.step.size, MAX_FRAMES - 1)
@@ -91,8 +93,8 @@ def _moments(result: Result) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return steps[begin:], params[begin:], losses[begin:]
 
 
-def _still(result: Result, shown: Scene, x: np.ndarray) -> list[dict[str, Any]]:
-    """The curves that do not move: the samples and the target."""
+def _static_curves(result: Result, shown: DisplayedData, x: np.ndarray) -> list[dict[str, Any]]:
+    """The plotly traces that are the same in all frames: the samples and the target."""
     curves = []
     if shown.x.size:
         dots = {"mode": "markers", "marker": {"color": Palette.GREY, "size": 4, "opacity": 0.6}}
@@ -103,7 +105,7 @@ def _still(result: Result, shown: Scene, x: np.ndarray) -> list[dict[str, Any]]:
         curves.append({"type": "scatter", "name": "reduced samples", "x": samples.x, "y": samples.y, **ring})
     if shown.target is not None:
         with np.errstate(all="ignore"):
-            y = _shown(np.asarray(shown.target(x.copy()), float) + np.zeros_like(x))
+            y = _drawable(np.asarray(shown.target(x.copy()), float) + np.zeros_like(x))
         line = {"color": "rgba(0, 158, 115, 0.45)", "width": 6}  # GREEN
         curves.append({"type": "scatter", "name": "target", "mode": "lines", "x": x, "y": y, "line": line})
     return curves
@@ -114,52 +116,58 @@ def _curve(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 
 def _marker(step: Any, loss: Any, steps: np.ndarray) -> dict[str, Any]:
-    """The moment on the curve of the loss, with its number on the side where there is room."""
+    """The marker on the loss curve, with the loss written on the side where there is room."""
     place = "top right" if step < steps[steps.size // 2] else "top left"
     number = {"text": [f"{loss:.4g}"], "textposition": place, "textfont": {"size": 13}, "cliponaxis": False}
     marker = {"color": Palette.VERMILLION, "size": 11}
     own = {"xaxis": "x2", "yaxis": "y2", "mode": "markers+text", "marker": marker, **number, "showlegend": False}
-    return {"type": "scatter", "name": "this moment", "x": [int(step)], "y": _positive(np.array([loss])), **own}
+    return {"type": "scatter", "name": "current step", "x": [int(step)], "y": _drawable_on_log(np.array([loss])), **own}
 
 
 def _loss(steps: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
     own = {"xaxis": "x2", "yaxis": "y2", "mode": "lines", "line": {"color": Palette.BLUE}, "showlegend": False}
-    return {"type": "scatter", "name": "loss", "x": steps, "y": _positive(losses), **own}
+    return {"type": "scatter", "name": "loss", "x": steps, "y": _drawable_on_log(losses), **own}
 
 
-def _shown(values: np.ndarray) -> np.ndarray:
-    """nan, which leaves a gap, for what no axis can show."""
+def _drawable(values: np.ndarray) -> np.ndarray:
+    """The values, with nan, which leaves a gap in a curve, for those that no axis can show."""
     with np.errstate(all="ignore"):
-        return np.where(np.abs(values) < 1e300, values, np.nan)
+        return np.where(np.abs(values) < MAX_ON_AXIS, values, np.nan)
 
 
-def _positive(values: np.ndarray) -> np.ndarray:
+def _drawable_on_log(values: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
-        return np.where((values > 0) & (values < 1e300), values, np.nan)
+        return np.where((values > 0) & (values < MAX_ON_AXIS), values, np.nan)
 
 
-def _layout(result: Result, known: Forecast, shown: Scene, steps: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
+def _layout(
+    result: Result, forecast: Forecast, shown: DisplayedData, steps: np.ndarray, losses: np.ndarray
+) -> dict[str, Any]:
     diverged = ", DIVERGED" if result.outcome is Outcome.DIVERGED else ""
     title = html.escape(f"{subject(result)}{diverged}")
     lines = []
-    if known.lowest is not None and known.lowest > 0:
+    if forecast.lowest is not None and forecast.lowest > 0:
         green = {"color": Palette.GREEN, "dash": "dash", "width": 1.5}
-        ends = {"x0": 0, "x1": 1, "y0": known.lowest, "y1": known.lowest}
+        ends = {"x0": 0, "x1": 1, "y0": forecast.lowest, "y1": forecast.lowest}
         label = {
-            "text": "best possible" if known.exact else "lower bound",
+            "text": "best possible" if forecast.exact else "lower bound",
             "textposition": "start",
             "yanchor": "bottom",
         }
         lines = [{"type": "line", "xref": "x2 domain", "yref": "y2", "line": green, "label": label, **ends}]
     return {
         "template": "plotly_white",
-        "title": {"text": f"<b>{title}</b><br><sup>{html.escape(rate(known))}</sup>", "x": 0.01, "font": {"size": 16}},
+        "title": {
+            "text": f"<b>{title}</b><br><sup>{html.escape(rate(forecast))}</sup>",
+            "x": 0.01,
+            "font": {"size": 16},
+        },
         "margin": {"l": 60, "r": 15, "t": 90, "b": 10},
         "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
         "xaxis": {"title": {"text": "x"}, "anchor": "y"},
         "yaxis": {"title": {"text": "y"}, "domain": [0.5, 1], "range": _range(result, shown)},
         "xaxis2": {"title": {"text": "updates taken", "standoff": 4}, "anchor": "y2", **_scale(result.history.step)},
-        "yaxis2": {"title": {"text": "loss"}, "domain": [0, 0.33], "type": "log", **_decades(losses, known)},
+        "yaxis2": {"title": {"text": "loss"}, "domain": [0, 0.33], "type": "log", **_decades(losses, forecast)},
         "shapes": lines,
         "sliders": [_slider(steps)],
         "updatemenus": [_buttons()],
@@ -170,42 +178,46 @@ def _scale(steps: np.ndarray) -> dict[str, Any]:
     return {"type": "log", "exponentformat": "power", "dtick": 2} if logarithmic(steps) else {}
 
 
-def _decades(losses: np.ndarray, known: Forecast) -> dict[str, Any]:
-    """Powers of ten alone along the axis of a loss that spans more than one; else the library's own choice."""
-    shown = _positive(np.append(losses, known.lowest or np.nan))
+def _decades(losses: np.ndarray, forecast: Forecast) -> dict[str, Any]:
+    """Ticks at powers of ten only where the loss spans more than one of them; otherwise those that plotly chooses."""
+    shown = _drawable_on_log(np.append(losses, forecast.lowest or np.nan))
     shown = shown[np.isfinite(shown)]
     span = np.log10(shown.max() / shown.min()) if shown.size else 0.0
     return {"dtick": int(np.ceil(span / 4)), "exponentformat": "power"} if span > 1 else {"exponentformat": "power"}
 
 
-def _range(result: Result, shown: Scene) -> list[float]:
-    """Of the y axis, the same in every frame: the target and some way beyond it."""
+def _range(result: Result, shown: DisplayedData) -> list[float]:
+    """The range of the y axis, the same in every frame: the target, and the final curve as far as it is near that."""
     y = shown.y if shown.y.size else result.samples.y
     low, high = float(y.min()), float(y.max())
     height = (high - low) or max(1.0, abs(high))
-    curve = _shown(result(grid(result)))
-    near = curve[np.isfinite(curve) & (curve > low - MAX_HEIGHTS * height) & (curve < high + MAX_HEIGHTS * height)]
+    curve = _drawable(result(grid(result)))
+    near = curve[
+        np.isfinite(curve)
+        & (curve > low - MAX_HEIGHTS_BEYOND_TARGET * height)
+        & (curve < high + MAX_HEIGHTS_BEYOND_TARGET * height)
+    ]
     low, high = min(low, near.min(initial=low)), max(high, near.max(initial=high))
     margin = 0.25 * ((high - low) or 1.0)
     return [float(low - margin), float(high + margin)]
 
 
 def _slider(steps: np.ndarray) -> dict[str, Any]:
-    now = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
-    stops = [{"label": str(step), "method": "animate", "args": [[str(step)], now]} for step in steps.tolist()]
+    at_once = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
+    stops = [{"label": str(step), "method": "animate", "args": [[str(step)], at_once]} for step in steps.tolist()]
     return {"steps": stops, "currentvalue": {"prefix": "updates taken: "}, "x": 0.27, "len": 0.73, "pad": {"t": 40}}
 
 
 def _buttons() -> dict[str, Any]:
-    on = {
+    play = {
         "frame": {"duration": FRAME_MILLISECONDS, "redraw": False},
         "transition": {"duration": 0},
         "fromcurrent": True,
     }
-    off = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
+    pause = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
     buttons = [
-        {"label": "Play", "method": "animate", "args": [None, on]},
-        {"label": "Pause", "method": "animate", "args": [[None], off]},
+        {"label": "Play", "method": "animate", "args": [None, play]},
+        {"label": "Pause", "method": "animate", "args": [[None], pause]},
     ]
     place = {"x": 0.0, "y": 0, "xanchor": "left", "yanchor": "top", "pad": {"t": 62}}
     return {"type": "buttons", "direction": "left", "showactive": False, "buttons": buttons, **place}

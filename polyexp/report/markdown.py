@@ -1,4 +1,4 @@
-"""A run's description in MLflow, in Markdown."""
+"""The description of a run in MLflow, as Markdown."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,22 +11,27 @@ from polyexp.report.sentences import headline, judgement
 
 __all__ = ["description", "learned"]
 
-MAX_ROWS, MAX_FORMULA = 40, 3000  # of a description, which MLflow cuts at 8000 letters
+# Of one description, so that it is shorter than the 8000 characters at which MLflow cuts it.
+MAX_TABLE_ROWS, MAX_FORMULA_CHARACTERS = 40, 3000
 
 
-def description(result: Result, known: Forecast) -> str:
-    """The run's page in MLflow, in Markdown: the formula, a paragraph on how good it is, and what was learned beside what
-    is best.
+def description(result: Result, forecast: Forecast) -> str:
+    """The description of a run, as Markdown.
+
+    It consists of the formula, a paragraph on how good that is, and tables of the final parameters beside the best ones.
     """
     formula = headline(result)
-    if len(formula) > MAX_FORMULA:
-        formula = f"{formula[:MAX_FORMULA]} ..."
-    return "\n\n".join([f"`{formula}`", judgement(result, known), *learned(result)])
+    if len(formula) > MAX_FORMULA_CHARACTERS:
+        formula = f"{formula[:MAX_FORMULA_CHARACTERS]} ..."
+    return "\n\n".join([f"`{formula}`", judgement(result, forecast), *learned(result)])
 
 
 def learned(result: Result) -> list[str]:
-    """Markdown tables: the parameters beside their optimum, and the coefficients in x beside the best polynomial's and the
-    target's Taylor series about 0. They are one table for a power series, whose parameters are those coefficients.
+    """Markdown tables of what was learned beside what is best.
+
+    The first table has the parameters beside their optimum; the second has the coefficients of the power series beside those of
+    the best polynomial and of the Taylor series of the target about 0. A power series has one table, because its parameters
+    are its coefficients.
     """
     degree = result.model.polynomial_degree
     series = np.empty(0) if degree is None else result.power_series
@@ -36,8 +41,10 @@ def learned(result: Result) -> list[str]:
     optimum = None if result.quadratic is None else result.quadratic.optimum
     if np.array_equal(series, result.params):
         table = {"learned": result.params, "optimum": best if optimum is None else optimum}
-        return [_table("parameter", list(result.model.param_names), table | {_about_zero(result): taylor}, MAX_ROWS)]
-    half = MAX_ROWS // 2
+        return [
+            _table("parameter", list(result.model.param_names), table | {_about_zero(result): taylor}, MAX_TABLE_ROWS)
+        ]
+    half = MAX_TABLE_ROWS // 2
     tables = [_table("parameter", list(result.model.param_names), {"learned": result.params, "optimum": optimum}, half)]
     if names:
         table = {"learned": series, "best": best, _about_zero(result): taylor}
@@ -55,14 +62,14 @@ def _about_zero(result: Result) -> str:
 
 
 def _table(head: str, names: list[str], columns: Mapping[str, Any], most: int) -> str:
-    """A Markdown table of numbers, of no more rows than `most`; without the columns that are None."""
-    known = {name: values for name, values in columns.items() if values is not None}
-    heads = [head, *known]
+    """A Markdown table of numbers with at most `most` rows and a line for the rest, without the columns that are None."""
+    given = {name: values for name, values in columns.items() if values is not None}
+    heads = [head, *given]
     rows = [
         [name, *(f"{value:.10g}" for value in row)]
-        for name, row in zip(names, zip(*known.values(), strict=True), strict=True)
+        for name, row in zip(names, zip(*given.values(), strict=True), strict=True)
     ]
     if len(rows) > most:
-        rows[most:] = [["...", *("" for _ in known)]]
+        rows[most:] = [["...", *("" for _ in given)]]
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

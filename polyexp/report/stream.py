@@ -1,4 +1,4 @@
-"""Standard output, whose reader may leave."""
+"""Standard output and standard error, whose reader may stop reading."""
 
 import os
 import sys
@@ -9,9 +9,10 @@ __all__ = ["Stream"]
 
 
 class Stream(Console):
-    """A console that falls silent when its reader goes away (`polyexp | head`): the run goes on."""
+    """A console that prints nothing more when its reader has closed the pipe (`polyexp | head`), so that the run goes on."""
 
     def on_broken_pipe(self) -> None:
-        """Be quiet from now on, and keep the interpreter from complaining at its end."""
+        """Print nothing from now on."""
         self.quiet = True
+        # At its end the interpreter flushes standard output, and would print an error about the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

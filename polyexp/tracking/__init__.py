@@ -1,17 +1,18 @@
-"""Where a run is recorded, and how it is read back."""
+"""Trackers, which record runs, and the runs that are read back from them."""
 
 from polyexp.tracking.mlflow import MLflow
-from polyexp.tracking.none import Nothing
-from polyexp.tracking.recorded import RecordedRun, RecordedRuns, Selection, fitted
-from polyexp.tracking.tracker import About, Record, Tracker
+from polyexp.tracking.none import NoTracking
+from polyexp.tracking.recorded import RecordedRun, RecordedRuns, fitted
+from polyexp.tracking.selection import Selection
+from polyexp.tracking.tracker import Record, RunInfo, Tracker
 
 __all__ = [
-    "About",
     "MLflow",
-    "Nothing",
+    "NoTracking",
     "Record",
     "RecordedRun",
     "RecordedRuns",
+    "RunInfo",
     "Selection",
     "Tracker",
     "fitted",

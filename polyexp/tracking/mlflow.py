@@ -1,7 +1,7 @@
-"""Runs recorded in MLflow: computed first, then written in few calls.
+"""The tracker that records runs in MLflow, in as few calls as possible.
 
-A run costs three calls beside its dataset and artifacts (create, one batch, terminate), however many points it has.
-A long run is written every few seconds, so that its curves can be watched.
+A run needs three calls beside those for its dataset and artifacts (create, one batch, terminate), whatever its number of
+snapshots. A run that takes longer is written every few seconds, so that its curves can be watched.
 """
 
 import contextlib
@@ -14,25 +14,27 @@ from typing import Any
 
 from polyexp.base import InputError, require
 from polyexp.exact import Forecast
-from polyexp.fitting import Look, Result
+from polyexp.fitting import Result, Snapshot
 from polyexp.report import description
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.store import Store, default_uri, open_store, without_password
-from polyexp.tracking.tracker import About, Record, Tracker, derived_params, final_metrics, look_metrics
+from polyexp.tracking.tracker import Record, RunInfo, Tracker, derived_params, final_metrics, snapshot_metrics
 from polyexp.tracking.view import ALL_RUNS, arrange, of_sweep
 
 __all__ = ["MLflow"]
 
-FLUSH_SECONDS = 5.0
-MAX_NAME = 250  # what every database behind MLflow can hold
+FLUSH_SECONDS = 5.0  # between two writes of a run; each of them delays the fit
+MAX_NAME_CHARACTERS = 250  # of an MLflow experiment: each database of MLflow can hold as many
 
 
 @dataclass
 class MLflow(Tracker, name="mlflow"):
-    """An MLflow store.
+    """A tracker that records runs in an MLflow store.
 
-    uri: None means MLFLOW_TRACKING_URI, or else outputs/mlflow.db below the current folder.
-    experiment_name: the MLflow experiment; created if need be.
+    Args:
+        uri: The address of the store; None means MLFLOW_TRACKING_URI, or where that is not set the SQLite file
+            outputs/mlflow.db below the current folder.
+        experiment_name: The name of the MLflow experiment, of 1 to 250 characters; it is created if need be.
     """
 
     uri: str | None = None
@@ -41,31 +43,35 @@ class MLflow(Tracker, name="mlflow"):
     def __post_init__(self) -> None:
         name = self.experiment_name
         require(
-            bool(name.strip()) and len(name) <= MAX_NAME,
+            bool(name.strip()) and len(name) <= MAX_NAME_CHARACTERS,
             self.key("experiment_name"),
-            f"a name of 1 to {MAX_NAME} letters",
+            f"a name of 1 to {MAX_NAME_CHARACTERS} characters",
             name,
         )
 
     def check(self) -> None:
-        """Open the store and find the experiment."""
+        """Open the store and find or create the MLflow experiment.
+
+        Raises:
+            InputError: Where the store cannot be opened, or the MLflow experiment has been deleted.
+        """
         self._open().experiment_id(self.experiment_name)
 
-    def record(self, about: About) -> Record:
-        """A record in this store's experiment."""
+    def record(self, about: RunInfo) -> Record:
+        """A record in the MLflow experiment."""
         store = self._open()
         return MLflowRecord(store, store.experiment(self.experiment_name), about)
 
-    def gather(self, sweep: str, varying: Sequence[str]) -> list[str]:
-        """Arrange the pages for a sweep; the link to them."""
-        with contextlib.suppress(Exception):  # whatever is wrong with the store, the jobs have said it
+    def finish_sweep(self, sweep: str, varying: Sequence[str]) -> list[str]:
+        """Save a view of the runs of a sweep, and return lines with the link to it."""
+        with contextlib.suppress(Exception):  # the jobs have already reported what is wrong with the store
             store = self._open()
             experiment = store.experiment(self.experiment_name)
             return arrange(store.client, store.ui, experiment, of_sweep(sweep, varying))
         return []
 
     def recorded(self) -> RecordedRuns:
-        """The runs of this store's experiment."""
+        """The runs of the MLflow experiment."""
         return RecordedRuns(self._open(), self.experiment_name)
 
     def _open(self) -> Store:
@@ -73,9 +79,15 @@ class MLflow(Tracker, name="mlflow"):
 
 
 class MLflowRecord(Record):
-    """One MLflow run. It is created when there is something to write, not before."""
+    """A record in MLflow, whose MLflow run is created only when there is something to write.
 
-    def __init__(self, store: Store, experiment: Any, about: About) -> None:
+    Args:
+        store: The open store.
+        experiment: The MLflow experiment.
+        about: What is recorded of the run before it starts.
+    """
+
+    def __init__(self, store: Store, experiment: Any, about: RunInfo) -> None:
         self._store = store
         self._client = store.client
         self._experiment = experiment
@@ -83,24 +95,25 @@ class MLflowRecord(Record):
         self._about = about
         self._pages: list[str] = []
         self._run_id: str | None = None
-        self._params = dict(about.params)  # not yet written, like the tags and the points from number `_written` on
+        # Not yet written are these params and tags, and the points from number `_written` on.
+        self._params = dict(about.params)
         self._tags: dict[str, str] = {}
         self._points: list[tuple[str, float, int]] = []
         self._written = 0
         self._started = int(time.time() * 1000)
         self._flushed = time.monotonic()
 
-    def look(self, look: Look) -> None:
-        """Buffer the metrics; write them if the last time was seconds ago."""
-        self._add(look_metrics(look, self._about.param_names), look.step)
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Collect the metrics of a snapshot, and write all of them if the last write was more than 5 seconds ago."""
+        self._add(snapshot_metrics(snapshot, self._about.param_names), snapshot.step)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
-    def finish(self, result: Result, known: Forecast, files: Sequence[Path]) -> None:
-        """Everything that is only known at the end."""
-        self._add(final_metrics(result, known), 0)
-        self._params |= {name: str(value) for name, value in derived_params(result, known).items()}
-        self._tags |= {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, known)}
+    def finish(self, result: Result, forecast: Forecast, files: Sequence[Path]) -> None:
+        """Write what is known only at the end, the dataset and the files, and save the view of all runs."""
+        self._add(final_metrics(result, forecast), 0)
+        self._params |= {name: str(value) for name, value in derived_params(result, forecast).items()}
+        self._tags |= {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, forecast)}
         run_id = self._flush()
         self._client.log_inputs(run_id, [_dataset(result)])
         for file in files:
@@ -115,14 +128,14 @@ class MLflowRecord(Record):
         elif self._run_id or not isinstance(error, InputError):
             # A store that has just failed may fail here again; the first error is the one to report.
             with contextlib.suppress(Exception):
-                self._run_id = self._run_id or self._half_created()
+                self._run_id = self._run_id or self._created_when_interrupted()
             with contextlib.suppress(Exception):
                 self._flush()
             with contextlib.suppress(Exception):
                 self._client.set_terminated(self._run_id, "FAILED" if issubclass(kind, Exception) else "KILLED")
 
     def where(self) -> list[str]:
-        """The store, the command that opens it, the run's page, and the page on which runs stand side by side."""
+        """Lines with the store, the command that serves its pages, the page of the run and the page of all runs."""
         recorded = f"Recorded in {without_password(self._store.uri)} as {self._about.name} ({self._run_id})"
         return [recorded, *self._store.pages(self._experiment_id, str(self._run_id)), *self._pages]
 
@@ -130,13 +143,13 @@ class MLflowRecord(Record):
         self._points += [(name, value, step) for name, value in metrics.items()]
 
     def _flush(self) -> str:
-        """Write what is new, in one batch, and return the run's id."""
+        """Write what is new in one batch, and return the id of the MLflow run."""
         from mlflow.entities import Metric, Param, RunTag
 
         self._run_id = self._run_id or self._create()
         self._client.log_batch(
             self._run_id,
-            # Timestamps follow from the position, so that a point written twice is dropped by MLflow, not doubled.
+            # A timestamp follows from the position, so that MLflow drops a point that an interrupted batch has written.
             metrics=[
                 Metric(name, value, self._started + position, step)
                 for position, (name, value, step) in enumerate(self._points[self._written :], self._written)
@@ -148,8 +161,8 @@ class MLflowRecord(Record):
         self._flushed = time.monotonic()
         return self._run_id
 
-    def _half_created(self) -> str | None:
-        """The run that an interrupted `create_run` has made after all."""
+    def _created_when_interrupted(self) -> str | None:
+        """The id of the MLflow run that an interrupted `create_run` has created anyway; None where there is none."""
         folder = self._about.tags["polyexp.output_folder"]
         found = self._client.search_runs([self._experiment_id], f"tags.`polyexp.output_folder` = '{folder}'")
         return str(found[0].info.run_id) if found else None
@@ -164,7 +177,7 @@ class MLflowRecord(Record):
 
 
 def _dataset(result: Result) -> Any:
-    """The samples as an MLflow dataset input: name, size and digest."""
+    """The samples as an input of the MLflow run, which records their name, size and digest, but not their values."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.numpy_dataset import from_numpy
     from mlflow.entities import DatasetInput, InputTag

@@ -1,16 +1,16 @@
-"""No record beyond the run's own folder."""
+"""The tracker that records nothing beyond the folder of a run."""
 
 from dataclasses import dataclass
 
-from polyexp.tracking.tracker import About, Record, Tracker
+from polyexp.tracking.tracker import Record, RunInfo, Tracker
 
-__all__ = ["Nothing"]
+__all__ = ["NoTracking"]
 
 
 @dataclass
-class Nothing(Tracker, name="none"):
-    """Records nothing, and imports nothing for it."""
+class NoTracking(Tracker, name="none"):
+    """A tracker that records nothing and imports no other package."""
 
-    def record(self, about: About) -> Record:
-        """An empty record."""
+    def record(self, about: RunInfo) -> Record:
+        """A record that ignores what it is given."""
         return Record()

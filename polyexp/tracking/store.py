@@ -1,8 +1,8 @@
-"""Opening an MLflow store: safe when many processes start at once, and an error in one sentence when it cannot be.
+"""Opening an MLflow store, also from many processes at once, with one sentence as the error where it cannot be opened.
 
-MLflow creates the tables of an empty database without a lock: of eight processes that start together, seven crash and
-the database can stay half made. So a SQLite store is made here, under a file lock, beside its final name, and moved
-there when it is whole.
+MLflow creates the tables of an empty database without a lock: of eight processes that start together, seven crash, and the
+database can remain incomplete. Therefore a SQLite store is created here, under a file lock, as a file of another name that is
+renamed when it is complete.
 """
 
 import contextlib
@@ -23,17 +23,20 @@ from polyexp.base import InputError
 
 __all__ = ["Store", "default_uri", "open_store", "without_password"]
 
-CHECKOUT = Path(__file__).parents[2]
-FAST_START = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"  # ready in 6 seconds, not 19
-LOCK_SECONDS = 120
-HEALTH_SECONDS = 3
+CHECKOUT_FOLDER = Path(__file__).parents[2]  # has a Makefile where polyexp is not installed but checked out
+WITHOUT_JOB_EXECUTION = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"  # the server is ready after 6 seconds instead of 19
+LOCK_TIMEOUT_SECONDS = 120  # longer than other processes need to create a store one after another
+HEALTH_TIMEOUT_SECONDS = 3  # after which a server that does not answer is reported
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store.
+    """An open MLflow store.
 
-    uri: its absolute address. artifact_root: where the artifacts of new experiments go; None leaves that to the server.
+    Args:
+        uri: The absolute address of the store.
+        client: The MLflow client of the store.
+        artifact_root: The folder for the artifacts of new MLflow experiments; None leaves it to the server.
     """
 
     uri: str
@@ -41,11 +44,17 @@ class Store:
     artifact_root: str | None
 
     def experiment_id(self, name: str) -> str:
-        """The id of the experiment of this name, created if need be."""
+        """The id of the MLflow experiment of this name, which is created if need be."""
         return str(self.experiment(name).experiment_id)
 
     def experiment(self, name: str) -> Any:
-        """The experiment of this name with its tags, created if need be; several processes may do so at once."""
+        """The MLflow experiment of this name with its tags, which is created if need be.
+
+        Several processes may create it at once.
+
+        Raises:
+            InputError: Where it has been deleted.
+        """
         from mlflow.exceptions import MlflowException
 
         experiment = self.client.get_experiment_by_name(name)
@@ -65,20 +74,25 @@ class Store:
 
     @property
     def ui(self) -> str:
-        """The address of the pages: the server's own, or where `serve` shows a local store."""
+        """The address of the pages of MLflow: that of the server, or the one at which `serve` serves a local store."""
         return _address(self.uri) if self._is_served else "http://127.0.0.1:5000"
 
     @property
     def serve(self) -> list[str]:
-        """The command that serves the pages, unless a server does so already."""
+        """The command that serves the pages of MLflow; none where a server does already."""
         if self._is_served:
             return []
-        own = self.uri == sqlite_uri(CHECKOUT / "outputs" / "mlflow.db") and (CHECKOUT / "Makefile").exists()
+        own = (
+            self.uri == sqlite_uri(CHECKOUT_FOLDER / "outputs" / "mlflow.db")
+            and (CHECKOUT_FOLDER / "Makefile").exists()
+        )
         shown = shlex.quote(without_password(self.uri))
-        return ["make ui"] if own else [f"{FAST_START} mlflow server --workers 1 --backend-store-uri {shown}"]
+        return (
+            ["make ui"] if own else [f"{WITHOUT_JOB_EXECUTION} mlflow server --workers 1 --backend-store-uri {shown}"]
+        )
 
     def pages(self, experiment_id: str, run_id: str) -> list[str]:
-        """Lines that say how to open a run's page, and where it is."""
+        """Lines with the command that serves the pages of MLflow, and the address of the page of a run."""
         page = f"{self.ui}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
         return [*(f"Open it with: {command}" for command in self.serve), page]
 
@@ -88,45 +102,46 @@ class Store:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of a SQLite file, whose path may hold what an address reserves."""
+    """The address of a SQLite file, with the reserved characters of its path quoted."""
     return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def without_password(uri: str) -> str:
-    """Text as it may be shown and recorded: addresses in it become `postgresql://user:***@host/name`."""
+    """The text with `***` for each password in an address, as in `postgresql://user:***@host/name`."""
     return re.sub(r"(://[^/@:\s]*):[^/@\s]*@", r"\1:***@", uri)
 
 
 def _address(uri: str) -> str:
-    """A server's address without user and password: /health asks for none, and urllib takes none."""
+    """The address of a server without user and password, which /health does not need and urllib does not accept."""
     return re.sub(r"//[^/@]*@", "//", uri.rstrip("/"))
 
 
 def default_uri() -> str:
-    """MLFLOW_TRACKING_URI, or else a SQLite file below the current folder."""
+    """The value of MLFLOW_TRACKING_URI, or where it is not set the address of outputs/mlflow.db below the current folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path.cwd() / "outputs" / "mlflow.db")
 
 
 @cache
 def open_store(uri: str) -> Store:
-    """Open the store at `uri`, creating a SQLite one that does not exist.
+    """Open the store at `uri`, and create a SQLite store that does not exist. It remains open for the rest of the process.
 
-    Raises InputError where that is impossible. Kept open for the rest of the process.
+    Raises:
+        InputError: Where the store cannot be opened or created.
     """
-    # Before the import, which reads them; whoever has set them otherwise keeps that.
+    # MLflow reads these variables when it is imported. What the user has set is not changed.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    with _one_sentence(uri):
+    with _opening_errors(uri):
         from mlflow import MlflowClient
         from mlflow.store.db.db_types import DATABASE_ENGINES
 
-        for noisy in ("mlflow.store.db.utils", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        for name in ("mlflow.store.db.utils", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         if uri.startswith("sqlite:"):
             return _open_sqlite(uri)
         if uri.startswith(("http://", "https://")):
-            urllib.request.urlopen(f"{_address(uri)}/health", timeout=HEALTH_SECONDS).close()
+            urllib.request.urlopen(f"{_address(uri)}/health", timeout=HEALTH_TIMEOUT_SECONDS).close()
         elif uri.partition(":")[0].partition("+")[0] in DATABASE_ENGINES:
             _connect(uri)
         client = MlflowClient(uri)
@@ -147,7 +162,7 @@ def _open_sqlite(uri: str) -> Store:
         raise ValueError("file is not a database")
     root = str(path.parent / "artifacts")
     Path(root).mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock", timeout=LOCK_SECONDS):
+    with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_SECONDS):
         if not path.exists() or not path.stat().st_size:
             _make_sqlite(path, root)
         _use_wal(path)
@@ -159,7 +174,7 @@ def _open_sqlite(uri: str) -> Store:
 
 
 def _connect(uri: str) -> None:
-    """Raise at once where there is no database; MLflow would try for 100 seconds, and say so ten times."""
+    """Raise at once where there is no database; MLflow would try for 100 seconds, and log ten messages."""
     from sqlalchemy import create_engine, inspect
 
     engine = create_engine(uri)
@@ -175,13 +190,13 @@ def _is_sqlite(path: Path) -> bool:
 
 
 def _use_wal(path: Path) -> None:
-    """Write-ahead logging, which lets readers and a writer work at the same time; the file remembers it."""
-    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as connection:
+    """Turn on write-ahead logging, which lets readers and a writer work at the same time; the file stores the setting."""
+    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _make_sqlite(path: Path, artifact_root: str) -> None:
-    """A migrated, empty store."""
+    """Create an empty SQLite store of the current schema."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     unfinished = path.with_name(f"{path.name}.new")
@@ -192,14 +207,16 @@ def _make_sqlite(path: Path, artifact_root: str) -> None:
 
 
 @contextlib.contextmanager
-def _one_sentence(uri: str) -> Iterator[None]:
-    """Whatever prevents opening the store, as an InputError."""
+def _opening_errors(uri: str) -> Iterator[None]:
+    """A context in which every exception becomes an InputError about the address of the store."""
     try:
         yield
     except InputError:
         raise
     except ImportError as error:  # mlflow itself, or the driver of a database
-        raise InputError(f"`tracking=mlflow` needs what cannot be imported ({error}): type `tracking=none`.") from error
+        raise InputError(
+            f"`tracking=mlflow` needs a package that cannot be imported ({error}): type `tracking=none`."
+        ) from error
     except Exception as error:
         reason = getattr(error, "orig", None) or getattr(error, "reason", None) or error
         text = f"{str(reason).strip() or type(error).__name__}\n".partition("\n")[0].partition(". ")[0]

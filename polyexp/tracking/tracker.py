@@ -1,4 +1,4 @@
-"""What a tracker is, and the names under which a run's numbers are recorded."""
+"""The interface of a tracker, and the names under which the numbers of a run are recorded."""
 
 import math
 from abc import abstractmethod
@@ -13,15 +13,22 @@ import numpy as np
 
 from polyexp.base import Component, InputError
 from polyexp.exact import Forecast
-from polyexp.fitting import Look, Result
+from polyexp.fitting import Result, Snapshot
 from polyexp.tracking.recorded import RecordedRuns
 
-__all__ = ["About", "Record", "Tracker", "derived_params", "final_metrics", "look_metrics"]
+__all__ = ["Record", "RunInfo", "Tracker", "derived_params", "final_metrics", "snapshot_metrics"]
 
 
 @dataclass(frozen=True)
-class About:
-    """What is known of a run before it starts."""
+class RunInfo:
+    """What is recorded of a run before it starts.
+
+    Args:
+        name: The name of the run.
+        params: The settings by their keys, as on the command line.
+        param_names: The names of the parameters of the model.
+        tags: The tags of the run.
+    """
 
     name: str
     params: Mapping[str, str]
@@ -30,9 +37,9 @@ class About:
 
 
 class Record(AbstractContextManager["Record"]):
-    """One run being recorded; this one records nothing, which is `tracking=none`.
+    """The record of one run, a context manager; this base class records nothing, as `tracking=none` does.
 
-    Left by an exception, a record says so: failed, or killed where the run was interrupted.
+    A record whose context ends with an exception has the status FAILED, or KILLED where the run was interrupted.
     """
 
     def __enter__(self) -> Self:
@@ -43,70 +50,80 @@ class Record(AbstractContextManager["Record"]):
     ) -> None:
         """Close the record."""
 
-    def look(self, look: Look) -> None:
-        """Take note of what is seen."""
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Record a snapshot."""
 
-    def finish(self, result: Result, known: Forecast, files: Sequence[Path]) -> None:
+    def finish(self, result: Result, forecast: Forecast, files: Sequence[Path]) -> None:
         """Record the result with its files."""
 
     def where(self) -> list[str]:
-        """Lines that tell a person where the record is and how to open it."""
+        """Lines for the user on where the record is, and how to open it."""
         return []
 
 
 @dataclass
 class Tracker(Component):
-    """Where runs are recorded."""
+    """The base class of trackers, which record runs."""
 
     group: ClassVar[str] = "tracking"
 
     def check(self) -> None:
-        """InputError where nothing can be recorded; called before a run, and before a sweep's first job."""
+        """Check that runs can be recorded. Called before a run, and before the first job of a sweep.
+
+        Raises:
+            InputError: Where they cannot.
+        """
 
     @abstractmethod
-    def record(self, about: About) -> Record:
-        """The record of one run."""
+    def record(self, about: RunInfo) -> Record:
+        """The record of a new run."""
 
     def recorded(self) -> RecordedRuns:
-        """The runs that have been recorded here; InputError for a tracker that keeps none."""
+        """The recorded runs.
+
+        Raises:
+            InputError: Where the tracker records none.
+        """
         raise InputError(f"`{self.group}={self.choice}` keeps no runs to read: type `{self.group}=mlflow`.")
 
-    def gather(self, sweep: str, varying: Sequence[str]) -> list[str]:
-        """Called when the last job of a sweep has ended: lines that tell a person where all of its runs are.
+    def finish_sweep(self, sweep: str, varying: Sequence[str]) -> list[str]:
+        """Finish the record of a sweep whose last job has ended, and return lines on where its runs are.
 
-        varying: the settings that are not the same in all of them.
+        Args:
+            sweep: The name of the sweep.
+            varying: The keys of the settings that are not the same in all runs.
         """
         return []
 
 
-def look_metrics(look: Look, param_names: Sequence[str]) -> dict[str, float]:
-    """The metrics of one look.
+def snapshot_metrics(snapshot: Snapshot, param_names: Sequence[str]) -> dict[str, float]:
+    """The metrics of one snapshot of a single run.
 
-    `loss/train`, `loss/excess` and `optimizer/grad_norm` belong to the parameters before this step's update, `weight/*` to
-    those after it.
+    The metrics `loss/train`, `loss/excess` and `optimizer/grad_norm` are those of the parameters before the update of the step,
+    `weight/<name>` are the parameters after it.
     """
     metrics = {
-        "loss/train": float(look.loss),
-        "loss/excess": float(look.excess),
-        "optimizer/grad_norm": float(look.grad_norm),
+        "loss/train": float(snapshot.loss),
+        "loss/excess": float(snapshot.excess),
+        "optimizer/grad_norm": float(snapshot.grad_norm),
     }
-    metrics |= {f"weight/{name}": float(value) for name, value in zip(param_names, look.params, strict=True)}
+    metrics |= {f"weight/{name}": float(value) for name, value in zip(param_names, snapshot.params, strict=True)}
     return _finite(metrics)
 
 
-def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
-    """The metrics of a finished run. They have step 0, so that MLflow draws them as bars.
+def final_metrics(result: Result, forecast: Forecast) -> dict[str, float]:
+    """The metrics of a finished run, which are recorded with step 0, so that MLflow draws them as bars.
 
-    MLflow's table cuts long numbers, and with them a power of ten; so these have four significant digits. The exact ones are
-    in result.json.
+    They have four significant digits, because the table of MLflow cuts long numbers together with their power of ten. The exact
+    numbers are in result.json.
     """
     with np.errstate(divide="ignore"):
         log10 = float(np.log10(result.loss))
     metrics = {
         "loss/final": result.loss,
         "loss/final_excess": result.excess,
-        "loss/best" if known.exact else "loss/lower_bound": known.lowest,
-        "loss/predicted": known.final_loss if math.isfinite(known.final_loss or 0) else None,
+        "loss/best" if forecast.exact else "loss/lower_bound": forecast.lowest,
+        "loss/predicted": forecast.final_loss if math.isfinite(forecast.final_loss or 0) else None,
         "loss/log10_final": log10,
         "loss/max_error": result.max_error,
         "optimizer/steps_per_second": result.history.step[-1] / result.seconds,
@@ -115,24 +132,24 @@ def final_metrics(result: Result, known: Forecast) -> dict[str, float]:
     return _finite(shown | {"optimizer/steps": float(result.steps)})
 
 
-def derived_params(result: Result, known: Forecast) -> dict[str, Any]:
-    """What follows from the settings and the samples, recorded as params beside the settings."""
+def derived_params(result: Result, forecast: Forecast) -> dict[str, Any]:
+    """The numbers that follow from the settings and the samples, which are recorded as params of MLflow beside the settings."""
     derived = {
         "samples.total": result.samples.total,
         "samples.used": result.samples.size,
         "samples.floor": result.samples.floor,
         "samples.note": result.samples.note or None,
         "learning_rate.used": result.optimizer.learning_rate,
-        "learning_rate.max_stable": known.limit,
-        "learning_rate.best": known.best_rate,
+        "learning_rate.max_stable": forecast.limit,
+        "learning_rate.best": forecast.best_rate,
         "momentum.used": getattr(result.optimizer, "momentum", None),
-        "hessian.steps_of_slowest_mode": known.slowest,
-        "hessian.largest": float(known.eigenvalues[0]),
-        "hessian.condition": known.condition,
+        "hessian.steps_of_slowest_mode": forecast.slowest,
+        "hessian.largest": float(forecast.eigenvalues[0]),
+        "hessian.condition": forecast.condition,
     }
     return {name: value for name, value in derived.items() if value is not None}
 
 
 def _finite(metrics: dict[str, float]) -> dict[str, float]:
-    """Without what is not finite, for which MLflow would draw 1.8e308."""
+    """The metrics that are finite; for any other MLflow would draw 1.8e308."""
     return {name: value for name, value in metrics.items() if math.isfinite(value)}

@@ -1,8 +1,9 @@
-"""A saved view of MLflow's pages: which columns the table of runs has, and which charts stand first.
+"""Saved views of MLflow's pages: the columns of the table of runs, and the order of the charts.
 
-Left alone, MLflow 3 shows no metric and no setting, and the charts of eight coefficients before those of the loss. It keeps a
-view that somebody shares as a tag of the experiment, and a link names the tag. The tag's format is MLflow's own and may change,
-so a view is written if that is possible, and nothing depends on it; `tests/test_browser.py` shows it to the real pages.
+Without a saved view MLflow 3 shows no metric and no setting, and the charts of eight parameters before those of the loss. It
+stores a view that a user shares as a tag of the MLflow experiment, and a link names the tag. The format of the tag is not
+documented and may change; therefore nothing depends on a view that cannot be saved. `tests/test_browser.py` opens views in the
+pages of MLflow.
 """
 
 import base64
@@ -16,14 +17,17 @@ from urllib.parse import quote
 
 __all__ = ["ALL_RUNS", "View", "arrange", "decoded", "encoded", "links", "of_sweep"]
 
-TAG = "mlflow.sharedViewState."
+TAG = "mlflow.sharedViewState."  # MLflow's prefix of the tag of a view; the key of the view follows
 ALL_RUNS_KEY, SWEEP_KEY = "polyexp", "polyexp-sweep-"
-SWEEPS_KEPT = 20  # every reader of an experiment reads all of its tags
-MAX_SETTINGS = 8  # columns that fit beside the losses
-RUNS_PER_CHART = 30  # that a chart draws
+SWEEPS_KEPT = 20  # views of sweeps in an MLflow experiment, all of whose tags are read with it
+MAX_SETTING_COLUMNS = 8  # as many as fit beside the losses
+RUNS_PER_CHART = 30  # that a chart draws at most
 LOSS_COLUMNS = ("metrics.`loss/final`", "metrics.`loss/final_excess`", "tags.`polyexp.outcome`")
+# The widths of columns, in pixels.
 CHOICE_WIDTHS = {"problem": 85, "model": 130, "loop": 125, "optimizer": 130}
-NAME_WIDTH, LOSS_WIDTH, EXCESS_WIDTH, OUTCOME_WIDTH, DATE_WIDTH = 210, 90, 120, 115, 140  # pixels
+NAME_WIDTH, LOSS_WIDTH, EXCESS_WIDTH, OUTCOME_WIDTH, DATE_WIDTH, DURATION_WIDTH = 210, 90, 120, 115, 140, 80
+MIN_SETTING_WIDTH, MAX_SETTING_WIDTH = 75, 190
+CHARACTER_WIDTH, PADDING_WIDTH = 7, 30  # of a column's head
 USUAL_SETTINGS = (
     "problem",
     "model",
@@ -40,9 +44,15 @@ USUAL_SETTINGS = (
 
 @dataclass(frozen=True)
 class View:
-    """A view: its key in links, its name in MLflow, the words before its link, the settings it shows, and of which runs.
+    """A saved view.
 
-    by_loss: the best runs first; otherwise the newest.
+    Args:
+        key: The key of the view in links.
+        name: The name of the view in MLflow.
+        label: The words before its link.
+        settings: The keys of the settings that have a column.
+        search: The MLflow filter of the runs that are shown; empty for all.
+        by_loss: Whether the runs are in the order of their loss; otherwise the newest come first.
     """
 
     key: str
@@ -53,7 +63,7 @@ class View:
     by_loss: bool = False
 
     def state(self) -> dict[str, Any]:
-        """What MLflow's page is to do, in its own words."""
+        """The state of the page that shows the view, in the form that MLflow stores."""
         widths = _widths(self.settings, settings_first=self.by_loss)
         return {
             "searchFilter": self.search,
@@ -80,21 +90,32 @@ class View:
         }
 
 
-ALL_RUNS = View(ALL_RUNS_KEY, "polyexp: all runs", "Beside other runs", USUAL_SETTINGS)
+ALL_RUNS = View(ALL_RUNS_KEY, "polyexp: all runs", "All runs side by side", USUAL_SETTINGS)
 
 
 def of_sweep(sweep: str, varying: Sequence[str]) -> View:
-    """The view of one sweep's runs with the settings that vary in it, the best runs first."""
-    settings = tuple(varying[:MAX_SETTINGS]) or USUAL_SETTINGS
+    """The view of the runs of one sweep, the best runs first.
+
+    Args:
+        sweep: The name of the sweep.
+        varying: The keys of the settings that are not the same in all runs.
+    """
+    settings = tuple(varying[:MAX_SETTING_COLUMNS]) or USUAL_SETTINGS
     search = f'tags.`polyexp.sweep` = "{sweep}"'
     name = f"polyexp: sweep {sweep}"
     return View(f"{SWEEP_KEY}{sweep}", name, "The runs of this sweep", settings, search, by_loss=True)
 
 
 def arrange(client: Any, ui: str, experiment: Any, view: View) -> list[str]:
-    """Save a view in an experiment that has not got it yet, and return lines that lead to it, or say why that failed.
+    """Save a view in an MLflow experiment that does not have it yet, and return lines with its link.
 
-    ui: the address of MLflow's pages. experiment: as read from the store a moment ago, with its tags.
+    Where the view cannot be saved, the lines are the link to the page without the view, and the reason.
+
+    Args:
+        client: The MLflow client.
+        ui: The address of the pages of MLflow.
+        experiment: The MLflow experiment with its tags, as it has just been read from the store.
+        view: The view.
     """
     page = f"{view.label}: {_page(ui, experiment)}"
     try:
@@ -105,7 +126,7 @@ def arrange(client: Any, ui: str, experiment: Any, view: View) -> list[str]:
 
 
 def links(client: Any, ui: str) -> list[str]:
-    """A line for each experiment that has a view of all runs; none where the store has no such experiment yet."""
+    """A line with a link for each MLflow experiment that has a view of all runs; `ui` is the address of the pages."""
     found = client.search_experiments()
     return [
         f"{one.name}: {_page(ui, one)}&viewStateShareKey={ALL_RUNS.key}"
@@ -127,14 +148,14 @@ def _save(client: Any, experiment: Any, view: View) -> None:
 
 
 def encoded(view: View) -> str:
-    """The tag's value, as MLflow's page writes it itself."""
+    """The value of the tag of a view, as MLflow itself writes it."""
     now = int(time.time() * 1000)
     packed = base64.b64encode(zlib.compress(json.dumps(view.state()).encode())).decode()
     return json.dumps({"name": view.name, "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"})
 
 
 def decoded(value: str) -> dict[str, Any]:
-    """The state in a tag's value; any exception where it is none."""
+    """The state in the value of a tag; any exception may be raised where the value is of another form."""
     packed = json.loads(value)["state"].removeprefix("deflate;")
     state: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed)))
     return state
@@ -143,18 +164,18 @@ def decoded(value: str) -> dict[str, Any]:
 def _same(value: str | None, view: View) -> bool:
     try:
         return value is not None and decoded(value) == view.state()
-    except Exception:  # written by something else; it is replaced
+    except Exception:  # the tag has another form, and is replaced
         return False
 
 
 def _outdated(tags: dict[str, str]) -> list[str]:
-    """The sweeps' views that have to go when one more is written, the oldest first."""
+    """The tags of the oldest views of sweeps, which are deleted when one more is saved."""
     sweeps = sorted((json.loads(value)["createdAt"], key) for key, value in tags.items() if SWEEP_KEY in key)
     return [key for _, key in sweeps[: max(0, len(sweeps) + 1 - SWEEPS_KEPT)]]
 
 
 def _widths(settings: Sequence[str], *, settings_first: bool) -> dict[str, int]:
-    """The columns from left to right, with their widths in pixels; of a sweep, what differs comes right after the loss."""
+    """The columns from left to right, with their widths in pixels; `settings_first` puts settings next to the loss."""
     loss, excess, outcome = LOSS_COLUMNS
     params = {f"params.`{key}`": _width(key) for key in settings}
     ends = {excess: EXCESS_WIDTH, outcome: OUTCOME_WIDTH}
@@ -164,13 +185,15 @@ def _widths(settings: Sequence[str], *, settings_first: bool) -> dict[str, int]:
         loss: LOSS_WIDTH,
         **middle,
         "runDateAndNestInfo": DATE_WIDTH,
-        "duration": 80,
+        "duration": DURATION_WIDTH,
     }
 
 
 def _width(key: str) -> int:
-    """Room for the name and for what stands below it: a number, or the name of a choice."""
-    return max(CHOICE_WIDTHS.get(key, 75), min(7 * len(key) + 30, 190))
+    """The width for the key of a setting and for its values, numbers or names of choices."""
+    return max(
+        CHOICE_WIDTHS.get(key, MIN_SETTING_WIDTH), min(CHARACTER_WIDTH * len(key) + PADDING_WIDTH, MAX_SETTING_WIDTH)
+    )
 
 
 def _section() -> dict[str, Any]:
@@ -179,7 +202,7 @@ def _section() -> dict[str, Any]:
 
 
 def _charts(settings: Sequence[str]) -> list[dict[str, Any]]:
-    """Two loss curves on log axes, the final losses as bars, settings against losses, and what differs as a table."""
+    """The charts: two loss curves, bars of the final losses, parallel coordinates and a table of the differences."""
     final = "loss/log10_final"
     choices = {"selectedParams": list(settings), "selectedMetrics": [final], "showAllRuns": True}
     table = {"compareGroups": ["Parameters", "Model metrics"], "chartName": "What differs", "showDifferencesOnly": True}

@@ -62,7 +62,7 @@ class NoPolynomial(p.PowerSeries):
 
 def bound(cls: type[Any], degree: int) -> Any:
     """A model for samples on DOMAIN."""
-    return cls(degree=degree).on(DOMAIN)
+    return cls(degree=degree).on_domain(DOMAIN)
 
 
 def normal(seed: int, *shape: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import polyexp as p
 from polyexp.exact import forecast
 from polyexp.model import degree_in_x
 from polyexp.problem import samples_for
-from polyexp.report.figures import scene
+from polyexp.report.figures import displayed_data
 
 AUTO = p.GradientDescent("auto")
 QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2", "quiet=true")
@@ -29,12 +29,12 @@ class Run:
         model, loop, optimizer = model or p.PowerSeries(), loop or p.Manual(), optimizer or p.GradientDescent()
         is_samples = isinstance(source, p.Samples)
         samples = source if is_samples else samples_for(source, degree_in_x(model), seed)
-        bound = model.on(samples.domain)
+        bound = model.on_domain(samples.domain)
         self.forecast = forecast(bound, loop, optimizer, samples, bound.initial_params(seed))
         self.result = p.fit(
             source, model, loop=loop, optimizer=optimizer, backend=p.NumPy(), seed=seed, samples=samples
         )
-        self.scene = scene(self.result, None if is_samples else source, seed)
+        self.displayed = displayed_data(self.result, None if is_samples else source, seed)
 
 
 class Wave(p.Model):

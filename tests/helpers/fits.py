@@ -12,7 +12,7 @@ SAMPLES = p.Samples.of(X, np.sin(2 * X))
 
 def by_hand(model: Any, loop: Any, optimizer: Any, backend: Any, params: Any, n: int) -> np.ndarray:
     """The parameters after 0 ... n updates, one `step` at a time."""
-    model, optimizer = model.on(SAMPLES.domain), optimizer.on(backend.put)
+    model, optimizer = model.on_domain(SAMPLES.domain), optimizer.on_device(backend.put)
     data, state = p.place(SAMPLES, model, backend), p.start(params, optimizer, backend)
     path = [backend.get(state.params)]
     with np.errstate(all="ignore"):

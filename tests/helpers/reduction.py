@@ -121,7 +121,7 @@ def along_the_path(degree: int, steps: int = 200) -> float:
 
 def start_of(model: p.Model, samples: p.Samples, seed: int) -> np.ndarray:
     """Random parameters whose values at all samples are of y's size, in `mean` and `sum` alike."""
-    largest = np.abs(model.on(samples.domain).features(samples.x)).max(0)
+    largest = np.abs(model.on_domain(samples.domain).features(samples.x)).max(0)
     size = np.sqrt(mean_square(samples) / samples.weights.sum() / largest.size)
     return np.asarray(size * normal(seed, largest.size) / np.where(largest > 0, largest, 1))
 
@@ -156,4 +156,4 @@ def assert_alike(all_samples: p.Result, reduced: p.Result, rtol: float = 1e-12, 
 
 def stable_rate(model: p.Model, samples: p.Samples) -> float:
     """Half of the largest stable rate."""
-    return 1 / p.Quadratic.of(model.on(samples.domain), samples).largest
+    return 1 / p.Quadratic.of(model.on_domain(samples.domain), samples).largest

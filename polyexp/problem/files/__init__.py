@@ -1,4 +1,4 @@
-"""Samples from files, a module for each format."""
+"""Samples from files, with one module for each format."""
 
 from polyexp.problem.files.data_file import DataFile
 

@@ -15,17 +15,25 @@ __all__ = ["CSV"]
 
 
 class CSV(Format):
-    """Text with a header row. Its delimiter is the comma, semicolon or tab, whichever the header has most of."""
+    """CSV, plain or compressed by gzip: UTF-8 text with a header row.
+
+    The delimiter is the comma, semicolon or tab, whichever occurs most often in the header.
+    """
 
     words = "a readable CSV file"
     header = " (its first row)"
 
     def columns(self) -> list[tuple[str, str]]:
-        """Any column may hold numbers; reading shows."""
+        """The columns that the header names. Whether a column holds numbers is found when it is read."""
         return [(name.strip(), "") for name in self._header()[0]]
 
     def parts(self, columns: list[str]) -> Iterator[Part]:
-        """A part is a block of the file."""
+        """All rows of these columns; each part is a block of the file.
+
+        Raises:
+            NotANumberError: A cell holds text in place of a number.
+            ValueError: The file is not a CSV file that pyarrow can read.
+        """
         header, delimiter = self._header()
         names = [name.strip() for name in header]
         chosen = [header[names.index(column)] for column in columns]
@@ -33,13 +41,14 @@ class CSV(Format):
         try:
             with open_binary(self.path) as raw, self._reader(raw, chosen, delimiter) as reader:
                 for number, batch in enumerate(reader, 1):
-                    # The file is read ahead, so blocks tell better how far this is; of a compressed file they cannot.
+                    # pyarrow reads ahead, so for a plain file the blocks are nearer to what is done than its position is.
+                    # A compressed file has more blocks than its size suggests; there the position is the smaller one.
                     yield (
                         [to_float64(batch.column(name)) for name in chosen],
                         min(number * BYTES_PER_BLOCK, raw.tell()) / size,
                     )
         except ValueError as error:
-            if "Empty CSV file" not in str(error):  # said of a header without a line end: it has no rows
+            if "Empty CSV file" not in str(error):  # pyarrow's error for a header without a line end, which has no rows
                 raise _explained(str(error), names) from error
 
     def _reader(self, raw: Any, columns: list[str], delimiter: str) -> Any:
@@ -48,9 +57,8 @@ class CSV(Format):
 
         return arrow.open_csv(
             pa.CompressedInputStream(raw, "gzip") if self._is_compressed else raw,
-            read_options=arrow.ReadOptions(
-                block_size=BYTES_PER_BLOCK, use_threads=False
-            ),  # threads would lose count of the rows
+            # With threads pyarrow's errors do not give the number of the row.
+            read_options=arrow.ReadOptions(block_size=BYTES_PER_BLOCK, use_threads=False),
             parse_options=arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=arrow.ConvertOptions(
                 include_columns=columns, column_types=dict.fromkeys(columns, pa.float64())
@@ -75,20 +83,21 @@ class CSV(Format):
         return self.path.suffix.lower() == ".gz"
 
 
-TEXT = re.compile(r"CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
-RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+# pyarrow's errors for a cell that holds text and for a row with too few or too many cells.
+TEXT_CELL = re.compile(r"CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", re.DOTALL)
+RAGGED_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
-def _explained(said: str, names: list[str]) -> Exception:
-    """An error for what pyarrow said about a CSV file. It counts the header as row 1."""
-    if found := TEXT.search(said):
+def _explained(message: str, names: list[str]) -> Exception:
+    """An error that explains pyarrow's message about a CSV file. pyarrow counts the header as row 1."""
+    if found := TEXT_CELL.search(message):
         return NotANumberError(names[int(found[1])], int(found[2]) - 1, found[3])
-    if found := RAGGED.search(said):
+    if found := RAGGED_ROW.search(message):
         row, wanted, got = map(int, found.groups())
         return ValueError(f"row {row - 1} has {_values(got)} and the header {wanted}")
-    if "straddling" in said:
+    if "straddling" in message:
         return ValueError(f"a row is longer than {BYTES_PER_BLOCK} bytes, or a quote is not closed")
-    return ValueError(said)
+    return ValueError(message)
 
 
 def _values(count: int) -> str:

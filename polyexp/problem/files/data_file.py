@@ -23,22 +23,40 @@ from polyexp.problem.source import SAMPLES_PER_CHUNK, Dropped, OnDropped, OnProg
 
 __all__ = ["DataFile"]
 
-MAX_NAMES = 20  # column names that an error lists
-
+MAX_NAMES_LISTED = 20  # column names in an error
 
 FORMATS: Mapping[str, type[Format]] = {".csv": CSV, ".csv.gz": CSV, ".parquet": Parquet, ".npz": NPZ}
 UNREADABLE = (OSError, EOFError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error)
-"""What reading a file that is damaged, forbidden or of another kind raises; pyarrow's errors are among them."""
+"""The errors of reading a file that is damaged, forbidden or of another kind; pyarrow's errors derive from them."""
 
 
 @dataclass
 class DataFile(Source, name="file"):
-    """Samples from the columns of a file.
+    """Samples from the columns of a CSV, Parquet or NPZ file.
 
-    path: a .csv, .csv.gz, .parquet or .npz file; relative to the current folder. x, y: the names of their columns.
-    weight: the name of the column of weights; None means that each sample has weight 1.
-    on_bad_rows: what to do with a row in which a number is missing, nan or infinite, or the weight negative: "error"
-    refuses the file and names the row, "drop" goes on without it. Text in place of a number is always refused.
+    Args:
+        path: The path of a .csv, .csv.gz, .parquet or .npz file, relative to the current folder.
+        x: The name of the column of x.
+        y: The name of the column of y.
+        weight: The name of the column of weights, or None for weight 1 of each sample.
+        on_bad_rows: What happens to a row in which a number is missing, nan or infinite, or the weight is negative:
+            "error" refuses the file and names the row, "drop" leaves the row out. Text in place of a number is always
+            refused.
+        loss: "mean" or "sum" of the squared residuals.
+        reduction: "auto", "none" or "gauss", see `Source`.
+
+    Raises:
+        InputError: A value is not allowed; when the file is read, also where that fails.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import polyexp as p
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.savez(f"{folder}/fall.npz", time=[0, 0.5, 1], height=[5, 3.75, 0])
+        ...     samples = p.DataFile(f"{folder}/fall.npz", x="time", y="height").samples()
+        >>> samples.name, samples.x.tolist(), samples.y.tolist()
+        ('fall', [0.0, 0.5, 1.0], [5.0, 3.75, 0.0])
     """
 
     path: str = ""
@@ -55,18 +73,18 @@ class DataFile(Source, name="file"):
 
     @property
     def label(self) -> str:
-        """The file's name without its ending."""
+        """The name of the file without its ending."""
         return Path(self.path).name[: -len(self._ending)]
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """The file's size in bytes, and when it was last changed, in nanoseconds."""
+        """The size of the file in bytes, and the time of its last change in nanoseconds since 1970."""
         with self._reading():
             stat = self._file().stat()
         return stat.st_size, stat.st_mtime_ns
 
     def check(self) -> None:
-        """InputError where there is no such file, or it lacks a column; reads no more than its header."""
+        """Raise `InputError` where there is no such file or it lacks a column. Only the header is read."""
         with self._reading():
             self._opened()
 
@@ -75,8 +93,13 @@ class DataFile(Source, name="file"):
     ) -> Iterator[Chunk]:
         """Read the file.
 
-        on_progress: called after each part with the fraction that is done. on_dropped: called at the end if rows were dropped.
-        Raises InputError where the file cannot be read, or has no good row, or a bad one that is not to be dropped.
+        Args:
+            seed: Not used.
+            on_progress: Called after each part with the fraction of the file that is done.
+            on_dropped: Called after the last part if rows were dropped.
+
+        Raises:
+            InputError: The file cannot be read, has no good row, or has a bad row and `on_bad_rows` is "error".
         """
         rows = Rows(self)
         for part, done in self._parts():
@@ -89,7 +112,7 @@ class DataFile(Source, name="file"):
 
     @property
     def columns(self) -> dict[str, str]:
-        """The column that each field names: `{"x": "time", "y": "height"}`."""
+        """The column that each field names, such as `{"x": "time", "y": "height"}`."""
         named = {"x": self.x, "y": self.y, "weight": self.weight}
         return {field: column for field, column in named.items() if column is not None}
 
@@ -99,7 +122,7 @@ class DataFile(Source, name="file"):
         return next((ending for ending in FORMATS if name.endswith(ending)), "")
 
     def _parts(self) -> Iterator[tuple[Chunk, float]]:
-        """All rows, with the fraction of the file that has been read."""
+        """All rows, each part with the fraction of the file that has been read."""
         names = list(dict.fromkeys(self.columns.values()))
         with self._reading():
             for values, done in self._opened().parts(names):
@@ -108,7 +131,7 @@ class DataFile(Source, name="file"):
                 yield Chunk(x, y, np.ones_like(x) if self.weight is None else column[self.weight]), done
 
     def _opened(self) -> Format:
-        """The file, with every column that is asked for."""
+        """The open file; InputError where it lacks one of the columns."""
         opened = FORMATS[self._ending](self._file())
         found = opened.columns()
         if not found:
@@ -120,7 +143,7 @@ class DataFile(Source, name="file"):
     def _file(self) -> Path:
         path = Path(self.path).expanduser()
         if not path.is_file():
-            kind = "a folder" if path.is_dir() else "which is not there"
+            kind = "a folder" if path.is_dir() else "which does not exist"
             raise InputError(
                 f"`problem.path` must name a file, got '{self.path}', {kind} (current folder: {Path.cwd()})."
             )
@@ -130,7 +153,7 @@ class DataFile(Source, name="file"):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """One sentence for whatever goes wrong inside."""
+        """Turn every error of reading into an InputError of one sentence."""
         try:
             yield
         except InputError:
@@ -145,7 +168,11 @@ class DataFile(Source, name="file"):
 
 
 class Rows:
-    """The rows of one reading: counts them, and keeps the bad ones out."""
+    """The rows of one reading, counted and without the bad ones.
+
+    Args:
+        file: The file that is read.
+    """
 
     def __init__(self, file: DataFile) -> None:
         self.file = file
@@ -154,7 +181,7 @@ class Rows:
         self.weighted = False
 
     def good(self, chunk: Chunk) -> Chunk:
-        """The good rows of the next part. Raises InputError where one is bad and is not to be dropped."""
+        """The good rows of the next part; InputError where a row is bad and `on_bad_rows` is "error"."""
         good = np.isfinite(chunk.x) & np.isfinite(chunk.y) & np.isfinite(chunk.weights) & (chunk.weights >= 0)
         if not good.all():
             self._meet(chunk, int(good.argmin()))
@@ -165,11 +192,11 @@ class Rows:
         return chunk
 
     def _meet(self, chunk: Chunk, index: int) -> None:
-        """The first bad row of a part."""
+        """Refuse or note the first bad row of a part, which is at this index."""
         x, y, weight = (float(column[index]) for column in chunk)
         field = "x" if not np.isfinite(x) else "y" if not np.isfinite(y) else "weight"
         value = {"x": x, "y": y, "weight": weight}[field]
-        row, shown = self.read + index + 1, "nan or nothing" if np.isnan(value) else repr(value)
+        row, shown = self.read + index + 1, "nan or an empty cell" if np.isnan(value) else repr(value)
         column = f"column {self.file.columns[field]!r}"
         if self.file.on_bad_rows == "error":
             wanted = "a column of finite numbers" + " of at least 0" * (field == "weight")
@@ -179,13 +206,13 @@ class Rows:
             self.first_bad = row, f"{shown} in {column}"
 
     def finish(self, on_dropped: OnDropped | None) -> None:
-        """To be called after the last part."""
+        """Report the dropped rows after the last part; InputError where no good row or no weight above 0 is left."""
         path, bad = self.file.path, self.read - self.kept
         dropped = Dropped(Path(path).name, bad, self.read, *self.first_bad)
         if not self.read:
             raise InputError(f"`problem.path` must name a file with rows of data, got '{path}', which has none.")
         if not self.kept:
-            raise InputError(f"`problem.path` must name a file with a good row, got '{path}': {dropped}")
+            raise InputError(f"`problem.path` must name a file with at least one valid row, got '{path}': {dropped}")
         if not self.weighted:
             raise InputError(f"`problem.weight` must name a column with a number above 0, got {self.file.weight!r}.")
         if bad and on_dropped:
@@ -193,15 +220,15 @@ class Rows:
 
 
 def _require_column(key: str, column: str, found: list[tuple[str, str]], header: str) -> None:
-    """InputError unless exactly one column has this name, and numbers in it."""
+    """Raise `InputError` unless exactly one column has this name, and it holds numbers."""
     names = [name for name, _ in found]
     if column not in names:
-        more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
-        shown = _short(", ".join(names[:MAX_NAMES] + more), 400)
+        more = [f"{len(names) - MAX_NAMES_LISTED} more"] if len(names) > MAX_NAMES_LISTED else []
+        shown = _short(", ".join(names[:MAX_NAMES_LISTED] + more), 400)
         raise InputError(f"`{key}` must be one of the columns {shown}{header}, got {column!r}.{nearest(column, names)}")
     if names.count(column) > 1:
         raise InputError(
-            f"`{key}` must name one column, got {column!r}, which {names.count(column)} columns are called."
+            f"`{key}` must name one column, got {column!r}, which is the name of {names.count(column)} columns."
         )
     holds = dict(found)[column]
     if holds:
@@ -209,11 +236,11 @@ def _require_column(key: str, column: str, found: list[tuple[str, str]], header:
 
 
 def _reason(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return _short(said, 120).rstrip(".") or type(error).__name__
+    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return _short(message, 120).rstrip(".") or type(error).__name__
 
 
 def _short(text: str, length: int) -> str:
-    """Text on one line, without its end where it is longer than this."""
+    """The text on one line, shortened to `length` characters."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 3] + "..."

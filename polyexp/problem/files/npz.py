@@ -1,4 +1,4 @@
-"""NumPy's archives, read part by part without pickles."""
+"""NPZ files, the archives of NumPy, read part by part and without pickles."""
 
 import zipfile
 from collections.abc import Iterator
@@ -13,18 +13,23 @@ __all__ = ["NPZ"]
 
 
 class NPZ(Format):
-    """What `np.savez(path, x=x, y=y)` and `np.savez_compressed` write; each column is an array of one dimension."""
+    """NPZ, as `np.savez(path, x=x, y=y)` and `np.savez_compressed` write it; each column is a one-dimensional array."""
 
     words = "a readable NPZ file"
 
     def columns(self) -> list[tuple[str, str]]:
-        """As the arrays' headers say."""
+        """The names of the arrays; what they hold is read from their headers."""
         with zipfile.ZipFile(self.path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
             return [(name, _array_holds(archive, name)) for name in names]
 
     def parts(self, columns: list[str]) -> Iterator[Part]:
-        """A part has `ROWS_PER_PART` rows."""
+        """All rows of these arrays; each part has `ROWS_PER_PART` rows.
+
+        Raises:
+            ValueError: The arrays differ in length.
+            EOFError: An array is cut short.
+        """
         with ExitStack() as stack:
             archive = stack.enter_context(zipfile.ZipFile(self.path))
             files = [stack.enter_context(archive.open(f"{name}.npy")) for name in columns]
@@ -39,7 +44,7 @@ class NPZ(Format):
 
 
 def _array_head(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of an array in the .npy format, whose numbers come next."""
+    """The shape and dtype of an array in the .npy format; reading goes on with its numbers."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
@@ -53,9 +58,9 @@ def _array_holds(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def _array_part(file: IO[bytes], dtype: np.dtype[Any], n: int) -> np.ndarray:
-    """The next n numbers."""
+    """The next n numbers as float64."""
     values = np.frombuffer(file.read(n * dtype.itemsize), dtype)
     if values.size < n:
         raise EOFError("an array is cut short")
-    with np.errstate(over="ignore"):  # a long double may be beyond float64: then it is inf, and refused as such
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, which is refused later
         return values.astype(float)

@@ -15,12 +15,12 @@ class Parquet(Format):
     words = "a readable Parquet file"
 
     def columns(self) -> list[tuple[str, str]]:
-        """As the file's schema says."""
+        """The columns of the file's schema."""
         with self._file() as file:
             return [(field.name, "" if _holds_numbers(field.type) else str(field.type)) for field in file.schema_arrow]
 
     def parts(self, columns: list[str]) -> Iterator[Part]:
-        """A part has `ROWS_PER_PART` rows, however large the file's row groups are."""
+        """All rows of these columns; each part has `ROWS_PER_PART` rows, whatever the size of the file's row groups."""
         read = 0
         with self._file() as file:
             for batch in file.iter_batches(batch_size=ROWS_PER_PART, columns=columns, use_threads=False):
@@ -30,7 +30,7 @@ class Parquet(Format):
     def _file(self) -> Any:
         from pyarrow import parquet
 
-        # pyarrow's defaults hold all of a row group in memory; a buffer makes it read page by page.
+        # By default pyarrow holds a whole row group in memory; with a buffer it reads page by page.
         return parquet.ParquetFile(str(self.path), pre_buffer=False, buffer_size=BYTES_PER_BLOCK)
 
 

@@ -1,17 +1,17 @@
-"""What the figures share: their titles, the points of their curves, and what an axis can show."""
+"""What the figures have in common: their titles, the points of their curves, and the values that an axis can show."""
 
 from typing import Any
 
 import numpy as np
 
 from polyexp.fitting import History, Result
-from polyexp.report.axes import HIGHEST_ON_LOG, LOWEST_ON_LOG, shortened, thinned
+from polyexp.report.axes import HIGHEST_ON_LOG_AXIS, LOWEST_ON_LOG_AXIS, shortened, thinned
 
 __all__ = [
     "CURVE_POINTS",
     "MAX_CURVES",
     "MAX_MARKS",
-    "MAX_NAME",
+    "MAX_NAME_CHARACTERS",
     "MAX_SNAPSHOTS",
     "grid",
     "logarithmic",
@@ -19,34 +19,35 @@ __all__ = [
     "updates",
 ]
 
-CURVE_POINTS = 600  # points of a curve
-MAX_SNAPSHOTS = 400  # looks shown
-MAX_MARKS = 60  # samples or looks that each get a mark of their own
-MAX_CURVES = 64  # curves drawn at all
-MAX_NAME = 24  # letters of a name in a title
+CURVE_POINTS = 600  # of a curve: about one for each pixel of the width of a picture
+MAX_SNAPSHOTS = 400  # that a figure shows
+MAX_MARKS = 60  # the largest number of samples or snapshots that are drawn as single, well visible marks
+MAX_CURVES = 64  # of a figure; more could not be distinguished
+MAX_NAME_CHARACTERS = 24  # of a name in a title
+MAX_ON_AXIS = 1e300  # the largest magnitude that is drawn: an axis is wider than its data, and must not overflow
+MIN_STEPS_FOR_LOG_AXIS = 1000  # a shorter run is shown well by a linear axis
 
 
 def subject(result: Result) -> str:
-    """`sin by power_series of degree 7`"""
+    """The title of a run, such as `sin by power_series of degree 7`."""
     degree = result.model.polynomial_degree
     of = "" if degree is None else f" of degree {degree}"
-    return f"{shortened(result.samples.name, MAX_NAME)} by {shortened(result.model.choice, MAX_NAME)}{of}"
+    return f"{shortened(result.samples.name, MAX_NAME_CHARACTERS)} by {shortened(result.model.choice, MAX_NAME_CHARACTERS)}{of}"
 
 
 def grid(result: Result) -> np.ndarray:  # shape: (CURVE_POINTS,)
-    """Where curves are evaluated: over the domain, or around a single point."""
+    """The points at which curves are evaluated: on the domain, or around it where it is a single point."""
     low, high = result.samples.domain
     if low == high:
         low, high = low - max(1.0, abs(low) / 2), high + max(1.0, abs(high) / 2)
-    return (
-        np.linspace(0, 1, CURVE_POINTS) * high + np.linspace(1, 0, CURVE_POINTS) * low
-    )  # does not overflow where high - low does
+    # np.linspace(low, high) would overflow where high - low does.
+    return np.linspace(0, 1, CURVE_POINTS) * high + np.linspace(1, 0, CURVE_POINTS) * low
 
 
 def updates(result: Result) -> tuple[np.ndarray, np.ndarray]:  # shape: (L + 1,) each
-    """The updates behind each loss that was measured, and that loss; the last one is the final loss.
+    """The number of updates before each measured loss, and that loss; the last one is the final loss.
 
-    At step t the loss before update t was seen, so that its parameters had seen t - 1 updates.
+    The loss of step t is that of the parameters before update t, to which t - 1 updates have been made.
     """
     history: History = result.history
     some = thinned(history.step.size, MAX_SNAPSHOTS)
@@ -54,24 +55,26 @@ def updates(result: Result) -> tuple[np.ndarray, np.ndarray]:  # shape: (L + 1,)
 
 
 def logarithmic(steps: np.ndarray) -> bool:
-    """Whether looks are spread logarithmically, as those of loop=closed_form are."""
-    return bool(steps.size > 2 and steps[-1] > 1000 and steps[-1] - steps[-2] > 2 * (steps[1] - steps[0]))
+    """Whether the steps of snapshots are spaced logarithmically, as those of loop=closed_form are."""
+    return bool(
+        steps.size > 2 and steps[-1] > MIN_STEPS_FOR_LOG_AXIS and steps[-1] - steps[-2] > 2 * (steps[1] - steps[0])
+    )
 
 
 def drawable(values: np.ndarray) -> np.ndarray:
-    """nan for what no axis can show."""
+    """The values, with nan for those that no axis can show."""
     with np.errstate(all="ignore"):
-        return np.where(np.abs(values) < 1e300, values, np.nan)
+        return np.where(np.abs(values) < MAX_ON_AXIS, values, np.nan)
 
 
 def drawable_on_log(values: np.ndarray) -> np.ndarray:
-    """nan for what no logarithmic axis can show."""
+    """The values, with nan for those that no logarithmic axis can show."""
     with np.errstate(all="ignore"):
-        return np.where((values > LOWEST_ON_LOG) & (values < HIGHEST_ON_LOG), values, np.nan)
+        return np.where((values > LOWEST_ON_LOG_AXIS) & (values < HIGHEST_ON_LOG_AXIS), values, np.nan)
 
 
 def spread_steps(ax: Any, result: Result) -> None:
-    """Updates along the x axis: whole numbers, spread as the looks are."""
+    """Scale the x axis of updates as the snapshots are spaced, with whole numbers at its ticks."""
     step = result.history.step
     if logarithmic(step):
         ax.set_xscale("symlog", linthresh=1)

@@ -1,4 +1,4 @@
-"""What a fitted curve is shown against."""
+"""The data that a fitted curve is shown with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,41 +7,47 @@ import numpy as np
 
 from polyexp.fitting import Result
 from polyexp.problem import Source
-from polyexp.report.axes import (
-    thinned,
-)
+from polyexp.report.axes import thinned
 
-__all__ = ["Scene", "scene"]
+__all__ = ["DisplayedData", "displayed_data"]
 
-MAX_POINTS = 400  # samples shown
-MAX_READ_AGAIN = 2**20  # samples that are worth reading once more for a picture
+MAX_SHOWN_SAMPLES = 400  # as many points as a picture shows well
+MAX_SAMPLES_READ_AGAIN = 2**20  # reading more of them once more would take longer than the picture is worth
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a fitted curve is shown against: the function where it is known, and some of the samples as they were given.
+class DisplayedData:
+    """The data that a fitted curve is shown with.
 
-    x and y have shape (M,), with M = 0 where there are too many samples to read them again.
+    Args:
+        target: The function that was fitted; None where it is not known.
+        x: Some of the samples before their reduction; none (M = 0) where there are too many samples to read them again.
+        y: The values at x.
     """
 
     target: Callable[[np.ndarray], np.ndarray] | None
-    x: np.ndarray
-    y: np.ndarray
+    x: np.ndarray  # shape: (M,)
+    y: np.ndarray  # shape: (M,)
 
 
-def scene(result: Result, problem: Source | None = None, seed: int = 0) -> Scene:
-    """What `result` is shown against; `problem` and `seed` are those it was fitted with, None where there were only samples.
+def displayed_data(result: Result, problem: Source | None = None, seed: int = 0) -> DisplayedData:
+    """The data that the curve of `result` is shown with.
 
-    Samples that have been reduced are drawn or read once more, unless there are more than a million.
+    Samples that have been reduced are drawn or read once more, unless there are more than a million of them.
+
+    Args:
+        result: The result of a single fit.
+        problem: The source of its samples; None where the fit was given samples.
+        seed: The seed with which the samples were drawn.
     """
     function = None if problem is None else problem.function
     samples = result.samples
     if samples.size == samples.total or problem is None:
-        some = thinned(samples.size, MAX_POINTS)
+        some = thinned(samples.size, MAX_SHOWN_SAMPLES)
         kept = samples.size == samples.total
-        return Scene(function, *((samples.x[some], samples.y[some]) if kept else (np.empty(0), np.empty(0))))
-    if samples.total > MAX_READ_AGAIN:
-        return Scene(function, np.empty(0), np.empty(0))
+        return DisplayedData(function, *((samples.x[some], samples.y[some]) if kept else (np.empty(0), np.empty(0))))
+    if samples.total > MAX_SAMPLES_READ_AGAIN:
+        return DisplayedData(function, np.empty(0), np.empty(0))
     x, y = (np.concatenate(one) for one in zip(*(chunk[:2] for chunk in problem.chunks(seed)), strict=True))
-    some = thinned(x.size, MAX_POINTS)
-    return Scene(function, x[some], y[some])
+    some = thinned(x.size, MAX_SHOWN_SAMPLES)
+    return DisplayedData(function, x[some], y[some])

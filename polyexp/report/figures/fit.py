@@ -6,34 +6,27 @@ from typing import Any
 import numpy as np
 
 from polyexp.fitting import Outcome, Result
-from polyexp.report.axes import (
-    Figure,
-    Palette,
-    figure,
-    legend,
-    say,
-    thinned,
-)
+from polyexp.report.axes import Figure, Palette, annotate, figure, legend, thinned
 from polyexp.report.figures.curves import MAX_CURVES, MAX_MARKS, drawable, grid, subject
-from polyexp.report.figures.displayed import Scene
+from polyexp.report.figures.displayed import DisplayedData
 
 __all__ = ["fit_figure"]
 
-MAX_HEIGHTS = 20.0  # the fitted curve is shown in whole up to this many times the height of what it is fitted to
+MAX_HEIGHTS_OF_TARGET = 20.0  # beyond the target, in heights of it, up to which the whole fitted curve is shown
 
 
-def fit_figure(result: Result, shown: Scene) -> Figure:
-    """The target, the samples and the fitted curve; below it the residual on a scale of its own."""
+def fit_figure(result: Result, shown: DisplayedData) -> Figure:
+    """The target, the samples and the fitted curve, and below them the residual on a scale of its own."""
     x = grid(result)
     curve, target = drawable(result(x)), _values(shown.target, x)
     samples = result.samples
-    made, (top, bottom) = figure(subject(result), _ending(result), rows=(2.2, 1), height=4.6)
+    made, (top, bottom) = figure(subject(result), _ending_words(result), rows=(2.2, 1), height=4.6)
     if target is not None:
         top.plot(x, target, color=Palette.GREEN, linewidth=4, alpha=0.45, label="target")
     if shown.x.size:
         few = shown.x.size <= MAX_MARKS
-        look = {"markersize": 8, "zorder": 3} if few else {"markersize": 3.5, "alpha": 0.6}
-        dots = {"linestyle": "none", "marker": ".", "color": Palette.GREY, **look}
+        style = {"markersize": 8, "zorder": 3} if few else {"markersize": 3.5, "alpha": 0.6}
+        dots = {"linestyle": "none", "marker": ".", "color": Palette.GREY, **style}
         some = "samples" if shown.x.size == samples.total else f"{shown.x.size} of {samples.total} samples"
         top.plot(shown.x, shown.y, label=some, **dots)
         bottom.plot(shown.x, drawable(result(shown.x) - shown.y), **dots)
@@ -47,7 +40,7 @@ def fit_figure(result: Result, shown: Scene) -> Figure:
     bottom.axhline(0, color=Palette.BLACK, linewidth=0.8)
     if target is not None:
         bottom.plot(x, drawable(result(x) - target), color=Palette.BLUE, linewidth=1.2)
-    _frame(top, [part for part in (target, shown.y, samples.y) if part is not None], curve)
+    _limit_y_axis(top, [part for part in (target, shown.y, samples.y) if part is not None], curve)
     top.set_ylabel("y")
     bottom.set_ylabel("fitted - target" if target is not None and not shown.x.size else "residual")
     bottom.set_xlabel("x")
@@ -56,10 +49,7 @@ def fit_figure(result: Result, shown: Scene) -> Figure:
     return made
 
 
-# What is drawn
-
-
-def _ending(result: Result) -> str:
+def _ending_words(result: Result) -> str:
     ended = " (DIVERGED: its last finite parameters)" if result.outcome is Outcome.DIVERGED else ""
     return f"loss {result.loss:.4g} after {result.steps} steps, largest error {result.max_error:.4g}{ended}"
 
@@ -71,8 +61,8 @@ def _values(function: Callable[[np.ndarray], np.ndarray] | None, x: np.ndarray) 
         return drawable(np.asarray(function(x.copy()), float) + np.zeros_like(x))
 
 
-def _frame(ax: Any, wanted: list[np.ndarray], curve: np.ndarray) -> None:
-    """The y axis around what is to be fitted, and around the curve unless that would hide everything else."""
+def _limit_y_axis(ax: Any, wanted: list[np.ndarray], curve: np.ndarray) -> None:
+    """Limit the y axis to the data, and to the fitted curve where the data remain visible beside it."""
     fixed = np.concatenate(wanted)
     fixed = fixed[np.isfinite(fixed)]
     low, high = float(fixed.min(initial=np.inf)), float(fixed.max(initial=-np.inf))
@@ -80,14 +70,14 @@ def _frame(ax: Any, wanted: list[np.ndarray], curve: np.ndarray) -> None:
         return
     height = (high - low) or max(1.0, abs(high))
     inside = curve[np.isfinite(curve)]
-    near = inside[(inside >= low - MAX_HEIGHTS * height) & (inside <= high + MAX_HEIGHTS * height)]
+    near = inside[(inside >= low - MAX_HEIGHTS_OF_TARGET * height) & (inside <= high + MAX_HEIGHTS_OF_TARGET * height)]
     if near.size == curve.size:
         low, high = min(low, float(near.min())), max(high, float(near.max()))
     elif not near.size:
-        say(ax, "the fitted curve is beyond this range")
+        annotate(ax, "the fitted curve is beyond this range")
         high += 0.2 * height
     else:
-        say(ax, "the fitted curve leaves this range")
+        annotate(ax, "the fitted curve leaves this range")
         low, high = low - 0.5 * height, high + 0.5 * height
     margin = 0.05 * ((high - low) or 2.0)
     ax.set_ylim(low - margin, high + margin)

@@ -4,21 +4,21 @@ import numpy as np
 
 from polyexp.exact import Forecast
 from polyexp.fitting import Result
-from polyexp.report.axes import Figure, Palette, figure, legend, log_axis, say
+from polyexp.report.axes import Figure, Palette, annotate, figure, legend, log_axis
 from polyexp.report.figures.curves import CURVE_POINTS, MAX_MARKS, drawable_on_log, spread_steps, subject, updates
 from polyexp.report.sentences import rate
 
 __all__ = ["loss_figure"]
 
 
-def loss_figure(result: Result, known: Forecast) -> Figure:
-    """The loss that was measured, the one that was predicted, and the best possible one, on a logarithmic scale.
+def loss_figure(result: Result, forecast: Forecast) -> Figure:
+    """The measured loss, the predicted loss and the best loss, on a logarithmic scale.
 
-    A loss is drawn at the number of updates that its parameters have seen.
+    A loss is drawn at the number of updates that led to its parameters.
     """
-    made, (ax,) = figure(subject(result), rate(known))
+    made, (ax,) = figure(subject(result), rate(forecast))
     taken, loss = updates(result)
-    predicted_at, predicted = _predicted(known, int(taken[-1]))
+    predicted_at, predicted = _predicted(forecast, int(taken[-1]))
     if predicted.size:
         ax.plot(
             predicted_at, drawable_on_log(predicted), color=Palette.ORANGE, linewidth=3.5, alpha=0.7, label="predicted"
@@ -27,14 +27,14 @@ def loss_figure(result: Result, known: Forecast) -> Figure:
     ax.plot(
         taken, drawable_on_log(loss), color=Palette.BLUE, linewidth=1.3, marker=marker, markersize=3.5, label="measured"
     )
-    lowest = np.nan if known.lowest is None else known.lowest
+    lowest = np.nan if forecast.lowest is None else forecast.lowest
     if lowest > 0:
-        what = "best possible" if known.exact else "no polynomial of its degree is below"
+        what = "best possible" if forecast.exact else "no polynomial of its degree is below"
         ax.axhline(lowest, color=Palette.GREEN, linewidth=1.3, linestyle="--", label=f"{what}: {lowest:.4g}")
     zeros = int((loss == 0).sum())
     some = log_axis(ax, loss, predicted, np.array([lowest]), otherwise="No loss is finite and above zero.")
     if some and zeros:
-        say(ax, f"exactly 0 at {zeros} of {loss.size} looks")
+        annotate(ax, f"exactly 0 at {zeros} of {loss.size} snapshots")
     ax.set_xlabel("updates taken")
     ax.set_ylabel("loss")
     spread_steps(ax, result)
@@ -42,15 +42,15 @@ def loss_figure(result: Result, known: Forecast) -> Figure:
     return made
 
 
-def _predicted(known: Forecast, last: int) -> tuple[np.ndarray, np.ndarray]:
-    """The loss at some numbers of updates up to the last one, as the forecast knows it; empty where it does not."""
-    quadratic, optimizer = known.quadratic, known.optimizer
-    if quadratic is None or optimizer.damping(known.eigenvalues, 1) is None:
+def _predicted(forecast: Forecast, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of updates up to the last one, and the predicted loss after them; empty where no forecast has it."""
+    quadratic, optimizer = forecast.quadratic, forecast.optimizer
+    if quadratic is None or optimizer.damping(forecast.eigenvalues, 1) is None:
         return np.empty(0), np.empty(0)
     half = CURVE_POINTS // 4
     spread = [np.linspace(0, last, half), np.geomspace(1, max(last, 1), half)]
     at = np.unique(np.concatenate(spread).astype(np.int64))
-    coordinates = quadratic.coordinates(known.initial)
+    coordinates = quadratic.coordinates(forecast.initial)
     with np.errstate(all="ignore"):
-        left = [np.asarray(optimizer.damping(known.eigenvalues, int(step))) for step in at]
+        left = [np.asarray(optimizer.damping(forecast.eigenvalues, int(step))) for step in at]
         return at, quadratic.lowest + quadratic.excess_at(np.stack(left) * coordinates)

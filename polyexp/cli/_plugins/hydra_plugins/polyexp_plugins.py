@@ -1,4 +1,4 @@
-"""What Hydra finds of polyexp by itself: a sweeper that checks every job first, and the configs of outside packages."""
+"""The plugins of Hydra that polyexp has: a sweeper that checks all jobs first, and the search path for config files."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,34 +15,41 @@ from polyexp.base import InputError
 from polyexp.cli import composition
 from polyexp.cli.configs import outside_configs
 from polyexp.experiment import varying
-from polyexp.report.progress_bar import Jobs
+from polyexp.report.progress_bar import JobCounter
 
-SILENT = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
+# A configuration of Python's logging in which nothing is printed.
+SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
 
 class CheckedSweeper(BasicSweeper):
-    """Hydra's basic sweeper, which builds and checks the components of all jobs before the first one starts, and counts them
-    as they end.
+    """Hydra's basic sweeper, extended so that all jobs are checked before the first one starts, and counted as they end.
+
+    The experiments of all jobs are built for this.
     """
 
-    _gather: Callable[[str], None] | None = None  # to be called after the last job, if jobs were started
+    # Set once the jobs are checked; called with the name of the sweep.
+    _finish_sweep: Callable[[str], None] | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """As Hydra does it, with jobs that are counted."""
-        self.jobs = Jobs()
+        """Prepare the sweep as Hydra does, with a task function that counts the jobs."""
+        self.jobs = JobCounter()
         counted = self.jobs.counted(task_function)
         super().setup(hydra_context=hydra_context, task_function=counted, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
-        """All jobs, and then where their runs are; also where one of them has failed."""
+        """Run all jobs, and then print where their runs are recorded, also where a job has failed."""
         try:
             return super().sweep(arguments)
         finally:
-            if self._gather and self.config is not None:
-                self._gather(Path(self.config.hydra.sweep.dir).name)
+            if self._finish_sweep and self.config is not None:
+                self._finish_sweep(Path(self.config.hydra.sweep.dir).name)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """At the first batch, check the jobs of all batches."""
+        """Check the jobs of all batches, when Hydra calls this with the first batch.
+
+        Raises:
+            InputError: Where there are no jobs, or one of them is certain to fail.
+        """
         assert self.hydra_context is not None
         assert self.overrides is not None
         assert self.config is not None
@@ -56,14 +63,14 @@ class CheckedSweeper(BasicSweeper):
         experiments = composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
         if all(one.quiet for one in experiments):
             with read_write(self.config), open_dict(self.config):
-                self.config.hydra.hydra_logging = SILENT  # which would announce every job
-        self._gather = partial(composition.gather, experiments[0], varying(experiments))
+                self.config.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
+        self._finish_sweep = partial(composition.finish_sweep, experiments[0], varying(experiments))
 
 
 class OutsideConfigs(SearchPathPlugin):
-    """The `conf` folder of every package that registers itself under the entry-point group `polyexp.plugins`."""
+    """A search path with the folder `conf` of each package in the entry-point group `polyexp.plugins`."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Append them, so that polyexp's own options come first."""
+        """Append these folders, so that a choice of polyexp is found before one of the same name in a plugin."""
         for name, folder in outside_configs().items():
             search_path.append(provider=name, path=f"file://{folder}")
