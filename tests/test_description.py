@@ -83,6 +83,14 @@ def test_data_have_no_taylor_series():
     assert table(learned(Run(p.Problem("abs", num_samples=9)).result)[0])[0] == ["parameter", "learned", "optimum"]
 
 
+def test_a_data_file_that_is_called_like_a_target_has_no_taylor_series(tmp_path):
+    (tmp_path / "sin.csv").write_text("x,y\n0,1\n1,4\n2,7\n")
+    run = Run(p.DataFile(path=str(tmp_path / "sin.csv")), p.PowerSeries(degree=1))
+    assert run.result.samples.name == "sin"
+    assert table(learned(run.result)[0])[0] == ["parameter", "learned", "optimum"]
+    assert run.displayed.target is None
+
+
 def test_the_best_rate_is_advised_where_it_alone_helps():
     run = Run(p.Problem(), p.PowerSeries(degree=3))
     found = re.search(r"With `optimizer.learning_rate=auto` alone: (\S+) steps\.", judgement(run.result, run.forecast))
