@@ -156,7 +156,8 @@ def test_a_rate_may_be_above_the_limit_if_that_is_wanted(bare_cli, tmp_path):
 
 
 DIRECT = (
-    "polyexp: `loop=closed_form` needs a model that is linear in its parameters, and gradient_descent or momentum: "
+    "polyexp: `loop=closed_form` needs a model that is linear in its parameters, and "
+    "`optimizer=gradient_descent` or `optimizer=momentum`: "
     "type `loop=manual`.\n"
 )
 NOT_LINEAR = "polyexp: `optimizer.learning_rate=auto` needs a model that is linear in its parameters: type a number.\n"

@@ -327,7 +327,8 @@ def test_damping_of_several_runs(rule):
 
 
 MESSAGE = (
-    r"^`loop=closed_form` needs a model that is linear in its parameters, and gradient_descent or momentum: "
+    r"^`loop=closed_form` needs a model that is linear in its parameters, and "
+    r"`optimizer=gradient_descent` or `optimizer=momentum`: "
     r"type `loop=manual`\.$"
 )
 

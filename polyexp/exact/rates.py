@@ -34,8 +34,8 @@ def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadrati
     """
     if quadratic is None or optimizer.damping(np.ones(1), 1) is None:
         raise InputError(
-            "`loop=closed_form` needs a model that is linear in its parameters, and gradient_descent or momentum: "
-            "type `loop=manual`."
+            "`loop=closed_form` needs a model that is linear in its parameters, and `optimizer=gradient_descent` or "
+            "`optimizer=momentum`: type `loop=manual`."
         )
     return quadratic
 

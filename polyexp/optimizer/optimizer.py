@@ -25,7 +25,7 @@ class Optimizer(Component):
     """An update rule: a pure function from a gradient g and a state to an update and the next state.
 
     A rule does not know where the gradient came from. A subclass gives `update`, and `init` if it has a state. `tuned`, `limit`
-    and `damping` say what is known of the rule on a linear model.
+    and `damping` describe the rule on a linear model.
 
     Args:
         learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). Rules with `tunable`
