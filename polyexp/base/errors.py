@@ -4,7 +4,7 @@ __all__ = ["DisagreementError", "InputError"]
 
 
 class InputError(ValueError):
-    """An input that is not allowed. Its message is one sentence that says what is allowed.
+    """An input that is not allowed. Its message is one sentence that names what is allowed.
 
     The command line prints the message and exits with code 2.
 
@@ -22,4 +22,4 @@ class InputError(ValueError):
 
 
 class DisagreementError(Exception):
-    """A comparison that failed, as of a crosscheck. Its message is one sentence that says what differs."""
+    """A comparison that failed, as of a crosscheck. Its message is one sentence that names what differs."""

@@ -41,9 +41,8 @@ class Model(Component):
 
     A model depends on no array library, loss or configuration. `params` has shape (*runs, K), and every method computes
     each run by itself. A subclass defines `param_names`, `features`, `forward`, `backward`, `power_series` and `formula`;
-    then every loop, backend and optimizer can be used with it. `linear` says that it is linear in its parameters, and then
-    so must `forward` be. The models are `PowerSeries`, `LegendreSeries`,
-    `ChebyshevSeries`, `HermiteSeries` and `Legendre`.
+    then every loop, backend and optimizer can be used with it. `linear` must be True for a model that is linear in its
+    parameters. The models are `PowerSeries`, `LegendreSeries`, `ChebyshevSeries`, `HermiteSeries` and `Legendre`.
 
     Args:
         initial: The initial values: "zeros", "uniform" on [0, 1), "normal" (of mean 0 and standard deviation 1), or the
@@ -185,8 +184,8 @@ def degree_in_x(model: Model) -> int | None:
         found = np.abs(chebinterpolate(partial(tried, params), degree + EXTRA_DEGREES_CHECKED))  # type: ignore[type-var]
     if np.isfinite(found).all() and found[degree + 1 :].max() > MAX_VANISHING_COEFFICIENT * found.max():
         raise InputError(
-            f"`model={model.choice}` is not the polynomial of degree {degree} in x that its class declares: give the class a "
-            "`power_series` of its own."
+            f"`model={model.choice}` is not the polynomial of degree {degree} in x that its class declares: override "
+            "`power_series` in the class."
         )
     return degree
 
