@@ -6,7 +6,7 @@ import torch
 
 import polyexp as p
 from tests.helpers.cases import every_path, named
-from tests.helpers.references import LIMIT_CYCLE_RTOL, OPTIMA, REFERENCES, ZERO_BELOW
+from tests.helpers.references import LIMIT_CYCLE_RTOL, OPTIMA, REFERENCES, ZERO_BELOW, float32_linspace
 
 pytestmark = pytest.mark.numeric
 
@@ -28,8 +28,8 @@ def test_notebook_a(backend_class, device, loop_class):
 @every_path
 def test_notebook_b_and_c_in_float64(backend_class, device, loop_class):
     """From the x of the programs, which is float32: it changes the loss by 2.5e-7."""
-    x = torch.linspace(-np.pi, np.pi, 4000).numpy()
-    samples = p.Samples.of(x, np.sin(x.astype(float)))
+    x = float32_linspace(-np.pi, np.pi, 4000)
+    samples = p.Samples.of(x, np.sin(x))
     reference = REFERENCES["notebook/torch in float64"]
     model = p.PowerSeries(initial=reference.initial)
     result = p.fit(samples, model, loop=loop_class(), backend=backend_class(), device=device)
@@ -130,3 +130,8 @@ def test_tutorial_optim():
     require_losses(result, reference)
     assert result.history.step[-1] == 2000
     np.testing.assert_allclose(result.history.loss[-1], reference.limit_cycle[2000], rtol=LIMIT_CYCLE_RTOL)
+
+
+def test_the_samples_of_the_float32_programs_are_those_of_torch_but_for_their_last_bit():
+    torchs, ours = torch.linspace(-np.pi, np.pi, 4000).double().numpy(), float32_linspace(-np.pi, np.pi, 4000)
+    assert np.abs(torchs - ours).max() <= np.spacing(np.float32(np.pi))

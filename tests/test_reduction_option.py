@@ -50,7 +50,7 @@ class Even(p.PowerSeries):
 
 @pytest.mark.parametrize("degree", [1, 2, 7, 40])
 def test_a_model_of_a_larger_degree_than_it_says_is_refused(degree):
-    message = f"not the polynomial of degree {degree} in x that its class declares: give the class a `power_series`"
+    message = f"not the polynomial of degree {degree} in x that its class declares: override `power_series`"
     with pytest.raises(p.InputError, match=message):
         p.fit(p.Problem(), Even(degree=degree), backend=p.NumPy())
 
