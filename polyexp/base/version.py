@@ -14,7 +14,7 @@ from pathlib import Path
 __all__ = ["COMMIT_FILE", "commit", "commit_of", "described", "tags"]
 
 COMMIT_FILE = "polyexp/base/commit.txt"  # written into wheel and sdist by hatch_build.py, never into a checkout
-SECONDS = 10  # a git that takes longer is not worth waiting for
+GIT_TIMEOUT_SECONDS = 10  # a git that takes longer is not worth waiting for
 
 
 @cache
@@ -50,7 +50,7 @@ def _asked_of_git(root: Path) -> str | None:
     environment["GIT_OPTIONAL_LOCKS"] = "0"  # looking must not disturb a git command that runs at the same time
     try:
         done = subprocess.run(
-            words, cwd=root, env=environment, capture_output=True, text=True, timeout=SECONDS, check=True
+            words, cwd=root, env=environment, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -14,7 +14,7 @@ from polyexp.exact import Forecast
 from polyexp.fitting import Outcome, Result
 from polyexp.report.axes import Palette, thinned
 from polyexp.report.figures import DisplayedData
-from polyexp.report.figures.curves import grid, logarithmic, subject
+from polyexp.report.figures.curves import MAX_ON_AXIS, drawable, grid, logarithmic, subject
 from polyexp.report.sentences import rate
 
 __all__ = ["film", "write_page"]
@@ -23,7 +23,6 @@ MAX_FRAMES = 60  # of the animation; the file grows with their number
 CURVE_POINTS = 240  # points of a curve; fewer than in a picture, because there is one curve for each frame
 MAX_HEIGHTS_BEYOND_TARGET = 3.0  # how far the y axis may reach beyond the target, in heights of the target
 FRAME_MILLISECONDS = 120  # for which a frame is shown
-MAX_ON_AXIS = 1e300  # the largest magnitude that is drawn: an axis is wider than its data, and must not overflow
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -62,7 +61,7 @@ def film(result: Result, forecast: Forecast, shown: DisplayedData) -> Any:
     steps, params, losses = _frame_values(result)
     x = grid(result)[thinned(grid(result).size, CURVE_POINTS)]
     with np.errstate(all="ignore"):
-        curves = _drawable(result.model(params, x))
+        curves = drawable(result.model(params, x))
     static = _static_curves(result, shown, x)
     moving = len(static), len(static) + 1
     made = Figure(data=[*static, _curve(x, curves[0]), _marker(steps[0], losses[0], steps), _loss(steps, losses)])
@@ -105,7 +104,7 @@ def _static_curves(result: Result, shown: DisplayedData, x: np.ndarray) -> list[
         curves.append({"type": "scatter", "name": "reduced samples", "x": samples.x, "y": samples.y, **ring})
     if shown.target is not None:
         with np.errstate(all="ignore"):
-            y = _drawable(np.asarray(shown.target(x.copy()), float) + np.zeros_like(x))
+            y = drawable(np.asarray(shown.target(x.copy()), float) + np.zeros_like(x))
         line = {"color": "rgba(0, 158, 115, 0.45)", "width": 6}  # GREEN
         curves.append({"type": "scatter", "name": "target", "mode": "lines", "x": x, "y": y, "line": line})
     return curves
@@ -127,12 +126,6 @@ def _marker(step: Any, loss: Any, steps: np.ndarray) -> dict[str, Any]:
 def _loss(steps: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
     own = {"xaxis": "x2", "yaxis": "y2", "mode": "lines", "line": {"color": Palette.BLUE}, "showlegend": False}
     return {"type": "scatter", "name": "loss", "x": steps, "y": _drawable_on_log(losses), **own}
-
-
-def _drawable(values: np.ndarray) -> np.ndarray:
-    """The values, with nan, which leaves a gap in a curve, for those that no axis can show."""
-    with np.errstate(all="ignore"):
-        return np.where(np.abs(values) < MAX_ON_AXIS, values, np.nan)
 
 
 def _drawable_on_log(values: np.ndarray) -> np.ndarray:
@@ -191,7 +184,7 @@ def _range(result: Result, shown: DisplayedData) -> list[float]:
     y = shown.y if shown.y.size else result.samples.y
     low, high = float(y.min()), float(y.max())
     height = (high - low) or max(1.0, abs(high))
-    curve = _drawable(result(grid(result)))
+    curve = drawable(result(grid(result)))
     near = curve[
         np.isfinite(curve)
         & (curve > low - MAX_HEIGHTS_BEYOND_TARGET * height)
