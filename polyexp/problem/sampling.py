@@ -91,7 +91,7 @@ class Problem(Source, name="target"):
         return getattr(self.target, "__name__", "function") if callable(self.target) else str(self.target)
 
     @property
-    def function(self) -> Target:
+    def target_function(self) -> Target:
         """The target with its name. A function that the user gives has no Taylor series here."""
         return Target(self.choice, self.target) if callable(self.target) else TARGETS[self.target]
 
@@ -130,7 +130,7 @@ class Problem(Source, name="target"):
             with np.errstate(all="ignore"):  # values that are not finite are refused below, in one sentence
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
                 # A function that the user gives may write into its argument, or return one number for all of x.
-                y = np.broadcast_to(np.asarray(self.function(x.copy() if callable(self.target) else x), float), x.shape)
+                y = np.broadcast_to(np.asarray(self.target_function(x.copy() if callable(self.target) else x), float), x.shape)
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
             if self.noise:

@@ -81,7 +81,7 @@ class Source(Component):
         return None
 
     @property
-    def function(self) -> Target | None:
+    def target_function(self) -> Target | None:
         """The function that the samples are of, or None where that is unknown, as for a data file."""
         return None
 

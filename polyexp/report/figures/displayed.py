@@ -40,7 +40,7 @@ def displayed_data(result: Result, problem: Source | None = None, seed: int = 0)
         problem: The source of its samples; None where the fit was given samples.
         seed: The seed with which the samples were drawn.
     """
-    function = None if problem is None else problem.function
+    function = None if problem is None else problem.target_function
     samples = result.samples
     if samples.size == samples.total or problem is None:
         some = thinned(samples.size, MAX_SHOWN_SAMPLES)
