@@ -130,7 +130,8 @@ class Problem(Source, name="target"):
             with np.errstate(all="ignore"):  # values that are not finite are refused below, in one sentence
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
                 # A function that the user gives may write into its argument, or return one number for all of x.
-                y = np.broadcast_to(np.asarray(self.target_function(x.copy() if callable(self.target) else x), float), x.shape)
+                values = self.target_function(x.copy() if callable(self.target) else x)
+                y = np.broadcast_to(np.asarray(values, float), x.shape)
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
             if self.noise:
