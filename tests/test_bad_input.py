@@ -77,6 +77,8 @@ NO_JOBS = "The sweep has no jobs: a range is empty, or a glob matches nothing."
 
 # One wrong word, or several words that contradict each other, and the error. They are tested in single runs and sweeps.
 WRONG = {
+    # conf/base holds parts of other files.
+    **{typed: unknown("base", " Did you mean 'backend'?") for typed in ("base=loop", "+base=loop", "+base@loop=loop")},
     # names
     "modell=legendre": unknown("modell", meant("model")),
     "modl.degree=3": unknown("modl", meant("model")),

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from polyexp.comparison import Comparison, best_first, tables
-from polyexp.comparison.figure import figure
+from polyexp.comparison.figure import _draw_target, figure
 from polyexp.comparison.page import page
 from polyexp.comparison.table import MAX_DETAILED, Detail
 from polyexp.tracking import RecordedRun, RecordedRuns, Selection
@@ -419,3 +419,8 @@ def test_an_id_that_reads_as_a_number_is_told_of_quotes(four, word):
     assert done.code == 2
     quoted = """ An id that could be read as a number needs its own quotes: "action.runs='...'".\n"""
     assert done.err.endswith(quoted) or (word == "1234567" and "got '1234567'." in done.err)
+
+
+def test_a_problem_of_a_plugin_may_have_a_target_that_is_a_list():
+    detail = SimpleNamespace(result={"config": {"problem.target": [1.0, 2.0]}}, curve=None)
+    assert _draw_target(None, [detail, detail]) is None

@@ -1,11 +1,14 @@
 """fit: results, and the defaults."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from numpy.polynomial import polynomial
 
 import polyexp as p
+from polyexp.problem import TARGETS
 from tests.helpers.cases import assert_close, every_model, every_path, every_place, normal
 from tests.helpers.fits import SAMPLES, X
 
@@ -101,3 +104,12 @@ def test_a_single_sample_is_fitted(cls, degree, backend_class, device, loop_clas
     assert np.isfinite(result.params).all()
     assert result.loss < 4
     assert result.power_series.shape == (degree + 1,)
+
+
+@pytest.mark.parametrize("target", [*TARGETS, np.tanh])
+def test_a_result_can_be_pickled(target):
+    """Processes of a pool return their results so."""
+    result = p.fit(p.Problem(target, [-1, 1], 20), p.PowerSeries(degree=2), loop=p.Manual(steps=3), backend=p.NumPy())
+    read = pickle.loads(pickle.dumps(result))
+    np.testing.assert_array_equal(read.params, result.params)
+    assert read.samples.target == result.samples.target

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import polyexp as p
+from polyexp.tracking import Record, Tracker
 
 
 def test_a_model_and_a_backend_are_placed_by_the_former_name():
@@ -24,6 +25,39 @@ def test_a_model_that_overrides_the_former_name_is_told():
         class Own(p.PowerSeries):
             def on(self, domain):
                 return self
+
+
+class Mixin:
+    def on(self, domain):
+        return self
+
+
+def test_an_override_by_a_class_beside_it_is_told_too():
+    with pytest.raises(TypeError, match=r"`Mixed.on` must be called `on_domain`"):
+
+        @dataclass
+        class Mixed(Mixin, p.PowerSeries):
+            pass
+
+
+def test_loops_trackers_and_records_are_told_too():
+    with pytest.raises(TypeError, match=r"`OwnLoop.looks` must be called `snapshot_steps`"):
+        type("OwnLoop", (p.Manual,), {"looks": lambda self: [1]})
+    with pytest.raises(TypeError, match=r"`OwnTracker.gather` must be called `finish_sweep`"):
+        type("OwnTracker", (Tracker,), {"gather": lambda self, sweep, varying: []})
+    with pytest.raises(TypeError, match=r"`OwnRecord.look` must be called `snapshot`"):
+        type("OwnRecord", (Record,), {"look": lambda self, look: None})
+
+
+def test_an_error_inside_of_a_property_is_not_hidden():
+    @dataclass
+    class Misspelt(p.PowerSeries):
+        @property
+        def param_names(self):
+            return self._nmaes
+
+    with pytest.raises(AttributeError, match="_nmaes"):
+        Misspelt()
 
 
 def test_a_public_name_is_found_by_its_former_one():

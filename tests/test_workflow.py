@@ -82,10 +82,7 @@ def test_targets_are_found_in_pages_of_every_kind():
 
 # CONTRIBUTING.md
 
-LAYOUT = pytest.mark.skipif(not (ROOT / "polyexp/base").is_dir(), reason="the folders are still to be moved")
 
-
-@LAYOUT
 def test_every_path_that_contributing_names_exists():
     roots = r"(?:polyexp|conf|tests|docs|benchmarks|\.github)"
     named = set(re.findall(rf"`({roots}/[\w./-]*)`", read("CONTRIBUTING.md")))
@@ -95,7 +92,6 @@ def test_every_path_that_contributing_names_exists():
     assert [path for path in sorted(patterns) if not (ROOT / path).is_dir()] == []
 
 
-@LAYOUT
 def test_contributing_lists_every_folder_as_a_row():
     (block,) = re.findall(r"```text\n(base ·.*?)```", read("CONTRIBUTING.md"), re.DOTALL)
     rows = re.findall(r"\w+", block)

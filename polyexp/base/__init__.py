@@ -2,6 +2,7 @@
 
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError
+from polyexp.base.former_names import FormerNames
 from polyexp.base.validation import (
     finite,
     finite_array,
@@ -19,6 +20,7 @@ __all__ = [
     "SETTINGS",
     "Component",
     "DisagreementError",
+    "FormerNames",
     "InputError",
     "finite",
     "finite_array",

@@ -4,11 +4,11 @@ A dataclass that derives from the class of a group with `name=...` becomes a cho
 schema of `conf/<group>/<name>.yaml`, and its `__post_init__` validates the values.
 """
 
-import warnings
 from abc import ABC
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+from polyexp.base.former_names import FormerNames
 
 __all__ = ["SETTINGS", "Component"]
 
@@ -16,7 +16,7 @@ SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the
 
 
 @dataclass
-class Component(ABC):
+class Component(FormerNames, ABC):
     """A part of an experiment that a configuration names by its group and choice.
 
     `group` is the config group (`model`, `loop`, ...) and `name` the choice in it. A subclass that is defined with
@@ -34,26 +34,12 @@ class Component(ABC):
     group: ClassVar[str]
     name: ClassVar[str]
     registry: ClassVar[dict[tuple[str, str], type["Component"]]] = {}
-    renamed: ClassVar[Mapping[str, str]] = {}  # methods by their former names, which are still accepted
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for old, new in cls.renamed.items():
-            if old in vars(cls):
-                raise TypeError(f"`{cls.__name__}.{old}` must be called `{new}`, the present name of the method.")
         if name is not None:
             cls.name = name
             Component.registry[cls.group, name] = cls
-
-    if not TYPE_CHECKING:  # a type checker would accept every misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """A method by its former name, with a warning; only called for names that do not exist."""
-            new = type(self).renamed.get(name)
-            if new is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            warnings.warn(f"`{type(self).__name__}.{name}` is now called `{new}`.", DeprecationWarning, stacklevel=2)
-            return getattr(self, new)
 
     @property
     def choice(self) -> str:

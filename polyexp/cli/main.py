@@ -5,6 +5,7 @@ of the user is wrong, 130 after an interruption (Ctrl-C) and 143 after a termina
 """
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -22,7 +23,7 @@ from polyexp.base import DisagreementError, InputError
 from polyexp.cli.composition import checked, prepare
 from polyexp.cli.configs import conf_dir
 from polyexp.cli.overrides import USER_ERRORS, explain
-from polyexp.experiment import Job
+from polyexp.experiment import Job, unknown_key_error
 from polyexp.tracking.store import without_password
 
 __all__ = ["main", "task"]
@@ -85,7 +86,8 @@ def _check_options(words: list[str]) -> None:
     """Check the options of the command line; for a wrong one Hydra would print its whole usage.
 
     Raises:
-        InputError: For an option that Hydra does not have.
+        InputError: For an option that Hydra does not have, or an override of `base`: the files of conf/base are a config
+            group for Hydra, but only parts of the files of other groups.
     """
 
     def refuse(message: str) -> NoReturn:
@@ -93,7 +95,9 @@ def _check_options(words: list[str]) -> None:
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
-    parser.parse_args(words)
+    for override in parser.parse_args(words).overrides:
+        if re.match(r"[+~]*base(?=[@/=]|$)", override):
+            raise unknown_key_error("base")
 
 
 def _job(cfg: DictConfig) -> Job:

@@ -76,7 +76,7 @@ def _draw_fits(axes: Any, details: Sequence[Detail]) -> None:
 
 def _draw_target(axes: Any, details: Sequence[Detail]) -> tuple[float, float] | None:
     """Draw the target of all runs in grey, and return its range; None where they do not have one target in common."""
-    (name, *others) = {detail.result["config"].get("problem.target") for detail in details}
+    (name, *others) = {str(detail.result["config"].get("problem.target")) for detail in details}
     curves = [detail.curve[0] for detail in details if detail.curve is not None]
     if others or name not in TARGETS or not curves:
         return None

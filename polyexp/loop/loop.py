@@ -1,7 +1,7 @@
 """The base class of loops: a source of loss and gradient, and the steps that are taken."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import ClassVar
@@ -44,6 +44,7 @@ class Loop(Component):
     """
 
     group: ClassVar[str] = "loop"
+    renamed: ClassVar[Mapping[str, str]] = {"looks": "snapshot_steps"}
     needs: ClassVar[frozenset[str]] = frozenset()
     direct: ClassVar[bool] = False
 

@@ -175,7 +175,7 @@ def samples_for(source: Source, degree: int | None, seed: int = 0, on_progress: 
         if source.reduction == "auto" and samples.total <= degree + 1:
             samples = source.samples(seed)
     domain = source.interval or samples.domain
-    return replace(samples, domain=domain, note=" ".join(map(str, notes)), target=source.target_function)
+    return replace(samples, domain=domain, note=" ".join(map(str, notes)), target=source.named_target)
 
 
 def _gathered(samples: Samples, points: np.ndarray) -> Samples:

@@ -1,6 +1,6 @@
 """Weighted samples, and the squared loss that they define."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ class Samples:
         name: The name of the samples in messages and pictures.
         total: The number of samples that these stand for, more than N where they are reduced; 0 means N.
         note: A sentence to be printed about them, such as how many rows were dropped.
-        target: The function that they are samples of, or None where that is unknown.
+        target: The named function that they are samples of, or None where they are of another one or that is unknown.
 
     Example:
         >>> import numpy as np
@@ -76,7 +76,7 @@ class Samples:
     name: str = "samples"
     total: int = 0
     note: str = ""
-    target: Target | None = None
+    target: Target | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", self.total or self.x.size)

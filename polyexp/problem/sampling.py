@@ -91,9 +91,14 @@ class Problem(Source, name="target"):
         return getattr(self.target, "__name__", "function") if callable(self.target) else str(self.target)
 
     @property
-    def target_function(self) -> Target:
-        """The target with its name. A function that the user gives has no Taylor series here."""
-        return Target(self.choice, self.target) if callable(self.target) else TARGETS[self.target]
+    def target_function(self) -> Callable[[np.ndarray], np.ndarray]:
+        """The target as a function."""
+        return self.named_target or self.target
+
+    @property
+    def named_target(self) -> Target | None:
+        """The target where it is named; None for a function that the user gives."""
+        return None if callable(self.target) else TARGETS[self.target]
 
     @property
     def at_least(self) -> int:
@@ -125,12 +130,13 @@ class Problem(Source, name="target"):
             InputError: The target or the noise makes y infinite or nan.
         """
         places, noises = np.random.RandomState([seed, 1]), np.random.RandomState([seed, 2])
+        function = self.target_function
         for begin in range(0, self.num_samples, SAMPLES_PER_CHUNK):
             index = np.arange(begin, min(begin + SAMPLES_PER_CHUNK, self.num_samples), dtype=float)
             with np.errstate(all="ignore"):  # values that are not finite are refused below, in one sentence
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
                 # A function that the user gives may write into its argument, or return one number for all of x.
-                values = self.target_function(x.copy() if callable(self.target) else x)
+                values = function(x.copy() if callable(self.target) else x)
                 y = np.broadcast_to(np.asarray(values, float), x.shape)
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -81,8 +81,13 @@ class Source(Component):
         return None
 
     @property
-    def target_function(self) -> Target | None:
-        """The function that the samples are of, or None where that is unknown, as for a data file."""
+    def target_function(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The function that the samples are of, or None where it is unknown, as for a data file."""
+        return None
+
+    @property
+    def named_target(self) -> Target | None:
+        """The named target that the samples are of, or None where it is another function or unknown."""
         return None
 
     @property
@@ -133,7 +138,8 @@ class Source(Component):
             x, y, weights = (
                 np.concatenate(one) for one in zip(*self.chunks(seed, on_progress, on_dropped), strict=True)
             )
-            return Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
+            samples = Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
+            return replace(samples, target=self.named_target)
         except MemoryError as error:
             raise InputError(
                 f"{self.label} has more samples than memory holds: type `problem.reduction=auto`."

@@ -45,14 +45,34 @@ def _gaussian(x: np.ndarray) -> np.ndarray:
 
 
 # Of runge, nan stands for coefficients near and beyond the range of float64, where `**` would raise OverflowError.
+# Functions with names: a result, which holds its samples and their target, could not be pickled otherwise. Of runge, nan stands
+# for coefficients near and beyond the range of float64, where `**` would raise OverflowError.
+
+
+def _sin_coefficient(k: int) -> float:
+    return (0, 1, 0, -1)[k % 4] * _inverse_factorial(k)
+
+
+def _cos_coefficient(k: int) -> float:
+    return (1, 0, -1, 0)[k % 4] * _inverse_factorial(k)
+
+
+def _runge_coefficient(k: int) -> float:
+    return 0.0 if k % 2 else (-25.0) ** (k // 2) if k < 400 else math.nan
+
+
+def _gaussian_coefficient(k: int) -> float:
+    return 0.0 if k % 2 else (-1) ** (k // 2) * _inverse_factorial(k // 2)
+
+
 TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (
-        Target("sin", np.sin, lambda k: (0, 1, 0, -1)[k % 4] * _inverse_factorial(k)),
-        Target("cos", np.cos, lambda k: (1, 0, -1, 0)[k % 4] * _inverse_factorial(k)),
+        Target("sin", np.sin, _sin_coefficient),
+        Target("cos", np.cos, _cos_coefficient),
         Target("exp", np.exp, _inverse_factorial),
-        Target("runge", _runge, lambda k: 0.0 if k % 2 else (-25.0) ** (k // 2) if k < 400 else math.nan),
-        Target("gaussian", _gaussian, lambda k: 0.0 if k % 2 else (-1) ** (k // 2) * _inverse_factorial(k // 2)),
+        Target("runge", _runge, _runge_coefficient),
+        Target("gaussian", _gaussian, _gaussian_coefficient),
         Target("abs", np.abs),
     )
 }

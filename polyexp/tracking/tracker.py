@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyexp.base import Component, InputError
+from polyexp.base import Component, FormerNames, InputError
 from polyexp.exact import Forecast
 from polyexp.fitting import Result, Snapshot
 from polyexp.tracking.recorded import RecordedRuns
@@ -36,11 +36,13 @@ class RunInfo:
     tags: Mapping[str, str]
 
 
-class Record(AbstractContextManager["Record"]):
+class Record(FormerNames, AbstractContextManager["Record"]):
     """The record of one run, a context manager; this base class records nothing, as `tracking=none` does.
 
     A record whose context ends with an exception has the status FAILED, or KILLED where the run was interrupted.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"look": "snapshot"}
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +68,7 @@ class Tracker(Component):
     """The base class of trackers, which record runs."""
 
     group: ClassVar[str] = "tracking"
+    renamed: ClassVar[Mapping[str, str]] = {"gather": "finish_sweep"}
 
     def check(self) -> None:
         """Check that runs can be recorded. Called before a run, and before the first job of a sweep.
