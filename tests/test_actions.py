@@ -19,8 +19,8 @@ PAGE = f"""\
 Fitting power_series to 4000 samples of sin (reduced to 8 weighted samples) on numpy VERSION, float64, cpu
 {OUTLOOK}
 
-  mode   eigenvalue   remaining after 4000 steps   steps to a thousandth
- ────────────────────────────────────────────────────────────────────────
+  mode   eigenvalue   remaining after 4000 steps   steps to 1/1000
+ ──────────────────────────────────────────────────────────────────
   0      1.237e+06    0                            5
   1      1.447e+05    3e-272                       45
   2      434.9        0.176                        1.59e+04
@@ -30,14 +30,14 @@ Fitting power_series to 4000 samples of sin (reduced to 8 weighted samples) on n
   6      0.1832       0.999                        3.77e+07
   7      0.1024       1                            6.75e+07
 
-At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.
-Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.
+At this learning rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.
+`model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto` would need 79 steps.
 """
 LIMIT = (
-    "polyexp: `optimizer.learning_rate` must be at most {}, above which the loss of this model grows, got {}: "
-    "{}`optimizer.allow_divergence=true` runs it anyway.\n"
+    "polyexp: `optimizer.learning_rate` must be at most {}, got {}, with which the loss of this model grows: "
+    "{}`optimizer.allow_divergence=true` runs this one anyway.\n"
 )
-AUTO = "`optimizer.learning_rate=auto` finds a stable one, "
+AUTO = "`optimizer.learning_rate=auto` finds a stable rate, "
 
 
 def files(folder):
@@ -93,7 +93,7 @@ def test_predict_costs_no_steps(bare_cli):
     ("words", "line"),
     [
         (["optimizer=adam"], "has no known stability limit; the best possible loss is 2.461e-08."),
-        (["model=legendre"], "no polynomial of its degree has a loss below 0.004399; at the start the Hessian's"),
+        (["model=legendre"], "no polynomial of this degree has a loss below 0.004399; at the start the eigenvalues"),
         (["optimizer=momentum", "optimizer.learning_rate=auto"], " is stable (limit 3.23e-06); after"),
         (["optimizer.learning_rate=2e-6", "optimizer.allow_divergence=true"], "is NOT stable (limit 1.616e-06);"),
         (["loop=closed_form"], OUTLOOK),
@@ -321,7 +321,7 @@ def test_the_advice_can_be_followed(bare_cli, tmp_path):
     for typed in (["loop.steps=3"], ["loop.steps=3", "model=legendre"], ["loop.steps=3", "seed=5", "model.degree=4"]):
         typed = [*typed, *QUICK, "optimizer.learning_rate=1e-9"]
         ended = bare_cli(*typed)
-        words, steps = re.search(r"^Try `(.+)`: (\d+) steps\.$", ended.out, re.MULTILINE).groups()
+        words, steps = re.search(r"^`(.+)` would need (\d+) steps\.$", ended.out, re.MULTILINE).groups()
         first = json.loads(max(tmp_path.rglob("result.json")).read_text())
         target = first.get("best_loss", first.get("lower_bound"))
         assert bare_cli(*typed, *words.split(), f"loop.steps={steps}").code == 0

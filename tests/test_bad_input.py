@@ -17,7 +17,7 @@ def files_outside_the_run(folder):
 
 
 def unknown(key, hint=""):
-    return f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --help` lists them."
+    return f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --cfg job` prints all settings."
 
 
 def meant(word):
@@ -37,7 +37,7 @@ def no_value(key):
 
 
 def several(word):
-    return f"`{word}` lists several values: type -m in front for a sweep, or [...] around them for a list."
+    return f"`{word}` lists several values: put -m in front for a sweep, or [...] around them for a list."
 
 
 def unreadable(word, why=""):
@@ -67,7 +67,7 @@ ONE_CHOICE = "A config group takes the name of one choice; `python -m polyexp --
 MAINTENANCE = (
     "The filesystem tracking backend (e.g., './mlruns') is in maintenance mode and will not receive further updates"
 )
-USAGE = " Settings are typed as key=value, options are listed by --help."
+USAGE = " Settings are typed as key=value; --help lists the options."
 NO_AUTOGRAD = "`loop={}` needs autograd, which `backend=numpy` does not offer: type `backend=torch`, or `loop=manual`."
 NO_CUDA = (
     f"`device=cuda` needs a CUDA GPU, and torch {torch.__version__} sees none here: type `device=cpu`, or "
@@ -105,7 +105,7 @@ WRONG = {
     "optimizer.momentum=0.9": unknown("optimizer.momentum", f"{ANOTHER}`optimizer`."),
     "tracking=none tracking.uri=x": unknown("tracking.uri", f"{ANOTHER}`tracking`."),
     "device.index=0": unknown("device.index", f"{ANOTHER}`device`."),
-    "model@here=legendre": "A config group cannot be moved: type `model=...`.",
+    "model@here=legendre": "A config group takes no package: type `model=...`.",
     "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic"]),
     "model=null": ONE_CHOICE,
     "model=3": ONE_CHOICE,
@@ -174,7 +174,7 @@ WRONG = {
     "model=hermite_series model.domain=[1]": must("model.domain", OPTIONAL_INTERVAL, "[1.0]"),
     "problem.noise=-1": must("problem.noise", "a finite number of at least 0", "-1.0"),
     "problem.noise=inf": must("problem.noise", "a finite number of at least 0", "inf"),
-    "problem.noise=1e308": must("problem.noise", "a number with which y stays finite", "1e+308"),
+    "problem.noise=1e308": must("problem.noise", "small enough to keep y finite", "1e+308"),
     "problem.sampling=random": one_of("problem.sampling", "random", allowed=["linspace", "uniform", "chebyshev"]),
     "problem.loss=max": one_of("problem.loss", "max", meant("mean"), ["mean", "sum"]),
     "backend.dtype=float16": one_of("backend.dtype", "float16", meant("float64"), ["float64", "float32"]),

@@ -227,7 +227,7 @@ def test_twenty_runs_are_drawn_each_in_its_own_style():
     lines = drawn.axes[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == MAX_DETAILED == 20
     assert drawn.get_suptitle() == "The first 20 of 25 runs"
-    sentence = "Coefficients and curves are those of the first 20 of 25 runs."
+    sentence = "Coefficients and curves are shown for the first 20 of 25 runs."
     assert sentence in page(comparison, b"")
     assert sentence in text_of(comparison)
 
@@ -368,7 +368,7 @@ BAD = {
     "without results": (["action.runs=[ID0,UNFINISHED]"], "The run SHORT has no results yet: it is RUNNING."),
     "both": (
         ["action.runs=[abcdef]", "action.last=3"],
-        "`action.runs` must be alone, without sweep, filter and last, got",
+        "`action.runs` must be used alone, without sweep, filter or last, got",
     ),
     "last": (["action.last=1"], "`action.last` must be a whole number of at least 2, got 1."),
     "no such sweep": (
@@ -381,7 +381,7 @@ BAD = {
         ["tracking.experiment_name=other"],
         f"`action.last` {WITH_RESULTS} 0 in the experiment 'other'",
     ),
-    "no tracking": (["tracking=none"], "`tracking=none` keeps no runs to read: type `tracking=mlflow`."),
+    "no tracking": (["tracking=none"], "`tracking=none` records no runs that could be read: type `tracking=mlflow`."),
 }
 
 

@@ -100,7 +100,7 @@ def test_what_diverges_is_compared_as_far_as_it_is_finite(model, rate):
     assert found.agrees, crosscheck_verdict(found)
     assert 1 <= found.steps < 30
     assert found.notes == (
-        f"Compared up to step {found.steps}: after that the run diverges, or rounding determines it.",
+        f"Compared up to step {found.steps}: after that the run diverges, or rounding dominates it.",
     )
 
 

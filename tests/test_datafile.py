@@ -85,7 +85,7 @@ def test_bad_rows_are_dropped_and_counted(name, size, monkeypatch):
         assert (dropped.rows, dropped.of, dropped.first) == (4, 6, 2)
         assert (
             str(dropped)
-            == f"4 of 6 rows of {name} were dropped, the first is row 2 (nan or an empty cell in column 'x')."
+            == f"4 of 6 rows of {name} were dropped; the first was row 2 (nan or an empty cell in column 'x')."
         )
     assert f"nan or an empty cell in row 2 of column 'x'{DROP}" in refusal(name, weight="w")
 
@@ -106,7 +106,7 @@ def test_file_without_a_good_row_is_refused(name):
     written(name, {"x": [np.nan, 1.0], "y": [1.0, np.inf]})
     assert refusal(name, on_bad_rows="drop") == (
         f"`problem.path` must name a file with at least one valid row, got '{name}': "
-        f"2 of 2 rows of {name} were dropped, the first is row 1 (nan or an empty cell in column 'x')."
+        f"2 of 2 rows of {name} were dropped; the first was row 1 (nan or an empty cell in column 'x')."
     )
 
 

@@ -341,7 +341,7 @@ BAD = {
     ),
     "basis": (["action.basis=powers"], "`action.basis` must be one of own, power, got 'powers'. Did you mean 'power'?"),
     "function": (["action.function=2x"], "`action.function` must be a name that C and Python allow, got '2x'."),
-    "no tracking": (["tracking=none"], "`tracking=none` keeps no runs to read: type `tracking=mlflow`."),
+    "no tracking": (["tracking=none"], "`tracking=none` records no runs that could be read: type `tracking=mlflow`."),
 }
 
 
@@ -414,6 +414,6 @@ def test_a_run_that_diverged_to_nothing_finite(fitted_runs):
         fitted(result)
     with pytest.raises(p.InputError, match="'spline' belongs to a package that is not installed"):
         fitted(result | {"config": config | {"model": "spline"}})
-    with pytest.raises(p.InputError, match="does not say on which domain"):
+    with pytest.raises(p.InputError, match="domain on which the run was fitted is not recorded"):
         fitted(result | {"config": {"model": "power_series"}})
     assert fitted(result | {"parameters": {"w0": 1.0, "w1": 2.0}})[2] == (0.0, 1.0)

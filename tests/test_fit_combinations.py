@@ -45,7 +45,7 @@ def test_parts_that_do_not_go_together(parts, message):
     ],
 )
 def test_runs_that_do_not_go_together(parts):
-    wanted = "Seeds, params and the optimizer's numbers must describe the same runs: "
+    wanted = "The seeds, params and optimizer settings must be for the same number of runs: "
     with pytest.raises(p.InputError, match=wanted):
         p.fit(p.Problem(), p.PowerSeries(), **parts)
 

@@ -89,10 +89,10 @@ def test_models_that_are_not_linear_have_no_limit():
 
 
 REFUSAL = (
-    "`optimizer.learning_rate` must be at most {limit}, above which the loss of this model grows, got {rate}: "
-    "{auto}`optimizer.allow_divergence=true` runs it anyway."
+    "`optimizer.learning_rate` must be at most {limit}, got {rate}, with which the loss of this model grows: "
+    "{auto}`optimizer.allow_divergence=true` runs this one anyway."
 )
-AUTO = "`optimizer.learning_rate=auto` finds a stable one, "
+AUTO = "`optimizer.learning_rate=auto` finds a stable rate, "
 
 
 @pytest.mark.parametrize(
@@ -385,8 +385,8 @@ DEFAULT = (
         (
             p.Legendre(),
             p.GradientDescent(1e-6),
-            "learning_rate=1e-06 has no known stability limit; no polynomial of its degree has a loss below "
-            "0.004399; at the start the Hessian's eigenvalues range from -171 to 2685.",
+            "learning_rate=1e-06 has no known stability limit; no polynomial of this degree has a loss below "
+            "0.004399; at the start the eigenvalues of the Hessian range from -171 to 2685.",
         ),
     ],
     ids=["default", "unstable", "polyak", "adam", "legendre"],
@@ -400,8 +400,8 @@ def test_the_verdict_on_the_default_run_in_words():
     result = p.fit(SIN, p.PowerSeries(), optimizer=prediction.optimizer, backend=NUMPY)
     assert verdict(result, prediction) == [
         "That is 10.45 above the best possible loss of this model, 2.461e-08.",
-        "At this rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.",
-        "Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps.",
+        "At this learning rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.",
+        "`model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto` would need 79 steps.",
     ]
 
 
@@ -420,7 +420,7 @@ def test_the_verdict_on_the_legendre_model_in_words():
     distance, suggestion = verdict(result, prediction)
     assert re.fullmatch(r"That is \S+ above what any polynomial of its degree can reach, 1\.8\d*e-05\.", distance)
     words = "model=legendre_series model.degree=5 optimizer=gradient_descent optimizer.learning_rate=auto"
-    assert re.fullmatch(rf"Try `{words}`: \d+ steps\.", suggestion)
+    assert re.fullmatch(rf"`{words}` would need \d+ steps\.", suggestion)
 
 
 def test_the_table_of_modes():
@@ -449,4 +449,6 @@ def test_the_closing_summary_of_the_default_run_is_short(cli):
     assert len(closing) <= 12
     assert "MAX_STEPS after 4000 steps, loss 10.4495." in text  # what happened
     assert "That is 10.45 above the best possible loss of this model, 2.461e-08." in text  # how far from the best it is
-    assert "Try `model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto`: 79 steps." in text
+    assert (
+        "`model=legendre_series optimizer=gradient_descent optimizer.learning_rate=auto` would need 79 steps." in text
+    )

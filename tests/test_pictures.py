@@ -119,7 +119,7 @@ def test_a_curve_that_leaves_the_picture_does_not_flatten_it():
     low, high = figure.axes[0].get_ylim()
     assert -3 < low < -1 < 1 < high < 3
     assert sentences(figure.axes[0]) == ["the fitted curve is beyond this range"]
-    assert "(DIVERGED: its last finite parameters)" in words(figure)[1]
+    assert "(DIVERGED: the last finite parameters)" in words(figure)[1]
 
 
 # loss.png
@@ -157,7 +157,7 @@ def test_measured_and_predicted_losses_agree_where_they_meet(plain_run):
 def test_what_is_not_known_is_not_drawn():
     run = Run(model=p.Legendre(), optimizer=p.Adam(1e-3), loop=p.Manual(steps=20, log_every=5))
     figure = loss_figure(run.result, run.forecast)
-    assert named(figure.axes[0]) == ["measured", f"no polynomial of its degree is below: {run.forecast.lowest:.4g}"]
+    assert named(figure.axes[0]) == ["measured", f"lower bound for this degree: {run.forecast.lowest:.4g}"]
     assert words(figure)[1] == "learning_rate=0.001 has no known stability limit"
 
 
@@ -179,7 +179,7 @@ def test_a_loss_of_zero_is_said():
     run = Run(perfect, p.PowerSeries(degree=1, initial=[0.0, 0.0]), p.Manual(steps=3, log_every=1))
     assert sentences(loss_figure(run.result, run.forecast).axes[0]) == ["No loss is finite and above zero."]
     assert sentences(coefficients_figure(run.result).axes[0]) == ["Every coefficient is at its optimum."]
-    assert sentences(modes_figure(run.result, run.forecast).axes[0]) == ["no mode had an excess at the start"]
+    assert sentences(modes_figure(run.result, run.forecast).axes[0]) == ["no mode had any excess loss at the start"]
     run = Run(
         p.Samples.of([1.0], [2.0]), p.PowerSeries(degree=0), p.Manual(steps=3, log_every=1), p.GradientDescent(0.5)
     )
@@ -244,7 +244,7 @@ def test_more_coefficients_than_can_be_told_apart_are_thinned():
 def test_what_is_left_of_each_mode(plain_run):
     figure = modes_figure(plain_run.result, plain_run.forecast)
     (ax,) = figure.axes
-    assert named(ax) == ["predicted", "a thousandth of its distance", "done", "still going"]
+    assert named(ax) == ["predicted", "distance reduced to a thousandth", "done", "still going"]
     assert ax.get_yscale() == "log"
     left = {round(bar.get_x() + bar.get_width() / 2): bar.get_y() + bar.get_height() for bar in ax.patches}
     expected = np.array([plain_run.forecast.mode(k)[0] for k in range(8)]) ** 2

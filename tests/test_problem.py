@@ -290,7 +290,7 @@ def test_more_samples_than_memory():
 def test_noise_that_is_not_finite():
     with pytest.raises(p.InputError) as caught:
         p.Problem(noise=1e308).samples()
-    assert str(caught.value) == "`problem.noise` must be a number with which y stays finite, got 1e+308."
+    assert str(caught.value) == "`problem.noise` must be small enough to keep y finite, got 1e+308."
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "1", True, None])

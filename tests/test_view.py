@@ -97,7 +97,9 @@ def test_a_view_that_cannot_be_written_costs_one_line_and_the_link_does_without(
     monkeypatch.setattr(MlflowClient, "set_experiment_tag", refuse)
     ended = cli(*SHORT)
     assert (ended.code, only_run(store).info.status) == (0, "FINISHED")
-    assert ended.out.splitlines()[-1] == "Its columns and charts could not be arranged: the tag is too long"
+    assert (
+        ended.out.splitlines()[-1] == "The columns and charts of this page could not be arranged: the tag is too long"
+    )
     assert link(ended.out) == (only_run(store).info.experiment_id, "")
 
 

@@ -34,7 +34,7 @@ class Compare(Action, name="compare"):
 
     def __post_init__(self) -> None:
         chosen = self.sweep or self.filter or self.last
-        require(not (self.runs and chosen), self.key("runs"), "alone, without sweep, filter and last", self.runs)
+        require(not (self.runs and chosen), self.key("runs"), "used alone, without sweep, filter or last", self.runs)
         if self.last is not None:
             whole(self.key("last"), self.last, 2)
 

@@ -58,7 +58,8 @@ class Export(Action, name="export"):
             for line in made.lines():
                 terminal.print(line)
             terminal.end(
-                job.folder, [f"{file}, which is also among the artifacts of {run.name} below {ARTIFACT_FOLDER}/"]
+                job.folder,
+                [f"{file}, which is also among the artifacts of the run {run.name!r}, in {ARTIFACT_FOLDER}/"],
             )
 
     def _named(self, experiment: Experiment) -> RecordedRun:

@@ -91,7 +91,7 @@ def _check_options(words: list[str]) -> None:
     """
 
     def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}. Settings are typed as key=value, options are listed by --help.")
+        raise InputError(f"{message}. Settings are typed as key=value; --help lists the options.")
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]

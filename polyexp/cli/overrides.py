@@ -31,7 +31,7 @@ TYPE_WORDS = {
 REPHRASED_MESSAGES = {
     r"Config group override must be|Merge error": "A config group takes the name of one choice; `python -m polyexp --help` "
     "lists them.",
-    r"Ambiguous value for argument '(.*)'": r"`\1` lists several values: type -m in front for a sweep, or [...] around "
+    r"Ambiguous value for argument '(.*)'": r"`\1` lists several values: put -m in front for a sweep, or [...] around "
     "them for a list.",
     r"Key 'experiment' not in 'Config'": "The file must begin with the line `# @package _global_`.",
 }
@@ -70,7 +70,7 @@ def _rephrased(text: str) -> str:
         return str(unknown_key_error(key[1]))
     if unknown:
         group, moved, _ = unknown[1].partition("@")
-        return f"A config group cannot be moved: type `{group}=...`." if moved else str(unknown_key_error(unknown[1]))
+        return f"A config group takes no package: type `{group}=...`." if moved else str(unknown_key_error(unknown[1]))
     if key and "support deletion" in text:
         return f"`{key[1]}` cannot be removed."
     if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):

@@ -133,7 +133,7 @@ class Comparison:
         """A sentence on the runs whose files were not read; empty where all were."""
         if len(self.details) == len(self.runs):
             return ""
-        return f"Coefficients and curves are those of the first {len(self.details)} of {len(self.runs)} runs."
+        return f"Coefficients and curves are shown for the first {len(self.details)} of {len(self.runs)} runs."
 
     def tags(self, folder: Path) -> dict[str, str]:
         """The tags with which the comparison is recorded; `folder` is that of its job."""

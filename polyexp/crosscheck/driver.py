@@ -127,7 +127,7 @@ def crosscheck(
     if not np.isfinite(reference.size).all():
         return found(reference, (), "The loss is not finite at the initial parameters.")
     reached = reference.step.max(initial=0)
-    beyond = f"Compared up to step {reached}: after that the run diverges, or rounding determines it."
+    beyond = f"Compared up to step {reached}: after that the run diverges, or rounding dominates it."
     compared = [whole] if few is None or few is whole else [few, whole]
     rows = [one for samples in compared for one in formulations(model, samples, optimizer, initial, steps, reference)]
     return found(reference, rows, *([beyond] if reached < steps else []))

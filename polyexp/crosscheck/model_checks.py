@@ -54,7 +54,7 @@ def model_checks(model: Model, samples: Samples) -> Iterator[ModelCheck]:
     yield from _of_polynomial(model, params, x)
     if model.linear:
         yield _measured_check(
-            "linear", "holds, as `forward` equals `features` times the parameters", lambda: _linear(model, params, x)
+            "linear", "means that `forward` equals `features` times the parameters", lambda: _linear(model, params, x)
         )
         yield _measured_check("optimum", "agrees with numpy.linalg.lstsq", lambda: _least_squares(model, samples))
     yield _yes_or_no_check("custom Function", "passes torch's gradcheck", lambda: _gradcheck(model, params[0], True))
@@ -76,7 +76,7 @@ def _of_polynomial(model: Model, params: np.ndarray, x: np.ndarray) -> Iterator[
             "has the same values as the model",
             None,
             None,
-            "The model says that it is not a polynomial.",
+            "The model is declared not to be a polynomial.",
         )
         return
     yield _measured_check("power_series", "has the same values as the model", lambda: _power_series(model, params, x))

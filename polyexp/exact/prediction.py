@@ -171,10 +171,10 @@ def require_stable(forecast: Forecast) -> None:
         return
     if optimizer.allow_divergence or not optimizer.learning_rate > limit:
         return
-    instead = f"`{optimizer.key('learning_rate')}=auto` finds a stable one, " if optimizer.tunable else ""
+    instead = f"`{optimizer.key('learning_rate')}=auto` finds a stable rate, " if optimizer.tunable else ""
     raise InputError(
-        f"`{optimizer.key('learning_rate')}` must be at most {at_most(limit)}, above which the loss of this model grows, "
-        f"got {optimizer.learning_rate!r}: {instead}`{optimizer.key('allow_divergence')}=true` runs it anyway."
+        f"`{optimizer.key('learning_rate')}` must be at most {at_most(limit)}, got {optimizer.learning_rate!r}, with which the "
+        f"loss of this model grows: {instead}`{optimizer.key('allow_divergence')}=true` runs this one anyway."
     )
 
 

@@ -88,7 +88,9 @@ def unknown_key_error(key: str) -> InputError:
     hint = f" Did you mean {here[0]!r}?" if here else nearest(key, keys)
     if key in keys:
         hint = f" It belongs to another choice of `{key.partition('.')[0]}`."
-    return InputError(f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --help` lists them.")
+    return InputError(
+        f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --cfg job` prints all settings."
+    )
 
 
 def _group_position(key: str) -> int:

@@ -50,7 +50,7 @@ class Accuracy:
         """The accuracy in sentences."""
         low, high = self.domain
         lines = [
-            f"Domain: {low!r} <= x <= {high!r}; outside it the formula says nothing about its target.",
+            f"Domain: {low!r} <= x <= {high!r}; outside it the formula does not approximate the target.",
             f"Maximum error against the {self.samples} samples of {self.target}: {rounded_up(self.max_error)}.",
         ]
         if self.target_error is not None:
@@ -128,5 +128,5 @@ def _target(config: Mapping[str, Any]) -> tuple[str, Function | None]:
 
 def _finite_error(value: float | None) -> float:
     if value is None:
-        raise InputError("A run whose error is not finite has nothing to export.")
+        raise InputError("A run whose error is not finite cannot be exported.")
     return value

@@ -148,7 +148,9 @@ def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:
     try:
         return np.broadcast_to(initial, (*np.broadcast_shapes(tuple(runs), optimizer.runs), size))
     except ValueError as error:
-        raise InputError(f"Seeds, params and the optimizer's numbers must describe the same runs: {error}") from None
+        raise InputError(
+            f"The seeds, params and optimizer settings must be for the same number of runs: {error}"
+        ) from None
 
 
 def _run(

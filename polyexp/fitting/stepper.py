@@ -63,7 +63,7 @@ def step(model: Model, loop: Loop, optimizer: Optimizer, data: Data, state: Stat
     """
     if not optimizer.placed and optimizer.runs:
         raise InputError(
-            "An optimizer with a number for each run must be put on the backend: optimizer.on_device(backend.put)."
+            "An optimizer with a value for each run must be put on the backend first: optimizer.on_device(backend.put)."
         )
     loss, grad = loop.value_and_gradient(model, data)(state.params)
     update, opt_state = optimizer.update(grad, state.opt_state)

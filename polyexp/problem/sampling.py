@@ -142,7 +142,7 @@ class Problem(Source, name="target"):
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
             if self.noise:
                 y = y + noises.normal(0, self.noise, x.shape)
-                wanted = "a number with which y stays finite"
+                wanted = "small enough to keep y finite"
                 require(bool(np.isfinite(y).all()), self.key("noise"), wanted, self.noise)
             yield Chunk(x, y, np.broadcast_to(1.0, x.shape))
             if on_progress:

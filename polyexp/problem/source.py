@@ -32,7 +32,9 @@ class Dropped(NamedTuple):
     why: str
 
     def __str__(self) -> str:
-        return f"{self.rows} of {self.of} rows of {self.name} were dropped, the first is row {self.first} ({self.why})."
+        return (
+            f"{self.rows} of {self.of} rows of {self.name} were dropped; the first was row {self.first} ({self.why})."
+        )
 
 
 OnProgress = Callable[[float], None]

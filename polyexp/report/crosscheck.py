@@ -39,7 +39,7 @@ def crosscheck_verdict(found: Crosscheck) -> str:
     """
     if found.agrees:
         compared = [f"{found.tolerance:.2g} in parameters and loss"] if found.steps else []
-        within = " and ".join([*compared, f"{TOLERANCE:.2g} in the gradient"])
+        within = ", ".join([*compared, f"{TOLERANCE:.2g} in the gradient"])
         return f"All {len(found.formulations)} formulations agree with the reference to {within}."
     wrong = [f"model={found.model} fails the check that `{one.part}` {one.says}" for one in found.failed_checks]
     if found.differing:
@@ -75,7 +75,7 @@ def _check_line(check: ModelCheck) -> str:
 
 
 def _remark(one: Formulation) -> str:
-    return "" if one.agrees else f"DIFFERS {one.note}".strip()
+    return "" if one.agrees else f"DIFFERS: {one.note}".removesuffix(": ")
 
 
 def _shown(number: float) -> str:

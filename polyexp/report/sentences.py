@@ -66,10 +66,10 @@ def rate(forecast: Forecast) -> str:
 def _expected_loss(forecast: Forecast) -> str:
     if not forecast.exact:
         bound = (
-            "" if forecast.lowest is None else f"no polynomial of its degree has a loss below {forecast.lowest:.4g}; "
+            "" if forecast.lowest is None else f"no polynomial of this degree has a loss below {forecast.lowest:.4g}; "
         )
         curvature = f"from {forecast.eigenvalues[-1]:.3g} to {forecast.eigenvalues[0]:.4g}"
-        return f"{bound}at the start the Hessian's eigenvalues range {curvature}"
+        return f"{bound}at the start the eigenvalues of the Hessian range {curvature}"
     if forecast.final_loss is None:
         return f"the best possible loss is {forecast.lowest:.4g}"
     after = f"after {forecast.steps} steps the loss will be {forecast.final_loss:.4g}"
@@ -149,14 +149,14 @@ def advice(forecast: Forecast, *, rate_alone: bool = False) -> list[str]:
     lines = (
         []
         if needed is None
-        else [f"At this rate it takes {needed:.2g} steps to come within {close:.2g} of the best loss."]
+        else [f"At this learning rate it takes {needed:.2g} steps to come within {close:.2g} of the best loss."]
     )
     other = alternative(forecast, close)
     if other is not None and (needed is None or other.steps < needed):
-        lines.append(f"Try `{other.words}`: {other.steps} steps.")
+        lines.append(f"`{other.words}` would need {other.steps} steps.")
     best = forecast.steps_to_at_best_rate(close) if rate_alone else None
     if best is not None and (needed is None or best < 0.99 * needed) and (other is None or best != other.steps):
-        lines.append(f"With `{forecast.optimizer.key('learning_rate')}=auto` alone: {best:.2g} steps.")
+        lines.append(f"With `{forecast.optimizer.key('learning_rate')}=auto` alone it would take {best:.2g} steps.")
     return lines
 
 

@@ -121,7 +121,7 @@ class Terminal:
     def prediction(self, forecast: Forecast) -> None:
         """Print a table of the modes, how far each of them comes, and what to try."""
         modes = Table(
-            "mode", "eigenvalue", f"remaining after {forecast.steps} steps", "steps to a thousandth", box=SIMPLE_HEAD
+            "mode", "eigenvalue", f"remaining after {forecast.steps} steps", "steps to 1/1000", box=SIMPLE_HEAD
         )
         for row in mode_rows(forecast):
             modes.add_row(*row)

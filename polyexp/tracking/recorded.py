@@ -259,7 +259,7 @@ def _domain(result: Mapping[str, Any]) -> tuple[float, float]:
     """
     domain = result["samples"].get("domain") or result["config"].get("problem.domain")
     if domain is None:
-        raise InputError("The run does not say on which domain it was fitted: fit it again.")
+        raise InputError("The domain on which the run was fitted is not recorded: fit it again.")
     low, high = domain
     return float(low), float(high)
 

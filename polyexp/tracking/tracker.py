@@ -87,7 +87,9 @@ class Tracker(Component):
         Raises:
             InputError: Where the tracker records none.
         """
-        raise InputError(f"`{self.group}={self.choice}` keeps no runs to read: type `{self.group}=mlflow`.")
+        raise InputError(
+            f"`{self.group}={self.choice}` records no runs that could be read: type `{self.group}=mlflow`."
+        )
 
     def finish_sweep(self, sweep: str, varying: Sequence[str]) -> list[str]:
         """Finish the record of a sweep whose last job has ended, and return lines on where its runs are.

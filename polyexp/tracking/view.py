@@ -121,7 +121,7 @@ def arrange(client: Any, ui: str, experiment: Any, view: View) -> list[str]:
     try:
         _save(client, experiment, view)
     except Exception as error:
-        return [page, f"Its columns and charts could not be arranged: {error}".partition("\n")[0]]
+        return [page, f"The columns and charts of this page could not be arranged: {error}".partition("\n")[0]]
     return [f"{page}&viewStateShareKey={quote(view.key)}"]
 
 

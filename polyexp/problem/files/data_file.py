@@ -3,10 +3,7 @@
 CSV and Parquet are read by pyarrow, which is imported when such a file is opened.
 """
 
-import csv
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from polyexp.base import InputError, nearest, one_of, require
-from polyexp.problem.files.csv import CSV
 from polyexp.problem.files.format import Format, NotANumberError
-from polyexp.problem.files.npz import NPZ
-from polyexp.problem.files.parquet import Parquet
+from polyexp.problem.files.formats import FORMATS, UNREADABLE
 from polyexp.problem.samples import Chunk
 from polyexp.problem.source import SAMPLES_PER_CHUNK, Dropped, OnDropped, OnProgress, Source
 
 __all__ = ["DataFile"]
 
 MAX_NAMES_LISTED = 20  # column names in an error
-
-FORMATS: Mapping[str, type[Format]] = {".csv": CSV, ".csv.gz": CSV, ".parquet": Parquet, ".npz": NPZ}
-UNREADABLE = (OSError, EOFError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error)
-"""The errors of reading a file that is damaged, forbidden or of another kind; pyarrow's errors derive from them."""
 
 
 @dataclass

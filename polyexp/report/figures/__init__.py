@@ -6,10 +6,10 @@ left out, so that a diverged run has pictures as well.
 
 from polyexp.report.figures.coefficients import coefficients_figure
 from polyexp.report.figures.displayed import DisplayedData, displayed_data
-from polyexp.report.figures.files import draw
 from polyexp.report.figures.fit import fit_figure
 from polyexp.report.figures.loss import loss_figure
 from polyexp.report.figures.modes import modes_figure
+from polyexp.report.figures.registry import draw
 
 __all__ = [
     "DisplayedData",

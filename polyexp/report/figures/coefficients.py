@@ -67,14 +67,14 @@ def _optimum_words(result: Result, best: np.ndarray | None) -> str:
     if best is None:
         return "the parameters"
     if result.quadratic is None:
-        return "distance of each coefficient in powers of x to the best polynomial of the same degree"
+        return "distance of each coefficient in powers of x from the best polynomial of the same degree"
     undetermined = int((result.quadratic.eigenvalues == 0).sum())
     which = (
         f"the optimum of least norm: the samples do not determine {undetermined} modes"
         if undetermined
         else "its optimum"
     )
-    return f"distance of each coefficient to {which}"
+    return f"distance of each coefficient from {which}"
 
 
 def _colour_scale() -> Any:

@@ -50,7 +50,7 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
 
 
 def _ending_words(result: Result) -> str:
-    ended = " (DIVERGED: its last finite parameters)" if result.outcome is Outcome.DIVERGED else ""
+    ended = " (DIVERGED: the last finite parameters)" if result.outcome is Outcome.DIVERGED else ""
     return f"loss {result.loss:.4g} after {result.steps} steps, largest error {result.max_error:.4g}{ended}"
 
 

@@ -29,7 +29,7 @@ def loss_figure(result: Result, forecast: Forecast) -> Figure:
     )
     lowest = np.nan if forecast.lowest is None else forecast.lowest
     if lowest > 0:
-        what = "best possible" if forecast.exact else "no polynomial of its degree is below"
+        what = "best possible" if forecast.exact else "lower bound for this degree"
         ax.axhline(lowest, color=Palette.GREEN, linewidth=1.3, linestyle="--", label=f"{what}: {lowest:.4g}")
     zeros = int((loss == 0).sum())
     some = log_axis(ax, loss, predicted, np.array([lowest]), otherwise="No loss is finite and above zero.")

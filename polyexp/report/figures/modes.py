@@ -33,12 +33,12 @@ def modes_figure(result: Result, forecast: Forecast) -> Figure | None:
     if predicted is not None:
         expected = np.where(first > 0, predicted, np.nan)
         ax.plot(shown, expected[shown], color=Palette.BLACK, linestyle="none", marker="_", label="predicted")
-    ax.axhline(DONE_SHARE, color=Palette.BLACK, linewidth=0.8, linestyle=":", label="a thousandth of its distance")
+    ax.axhline(DONE_SHARE, color=Palette.BLACK, linewidth=0.8, linestyle=":", label="distance reduced to a thousandth")
     if not np.isfinite(left).any():
-        annotate(ax, "no mode had an excess at the start")
+        annotate(ax, "no mode had any excess loss at the start")
     ax.set_xlim(-0.6, left.size - 0.4)
     _name_modes(ax, quadratic.eigenvalues)
-    ax.set_ylabel("left of its initial excess loss")
+    ax.set_ylabel("remaining part of the initial excess loss")
     legend(ax)
     return made
 
@@ -98,4 +98,4 @@ def _name_modes(ax: Any, eigenvalues: np.ndarray) -> None:
     else:
         ax.locator_params(axis="x", integer=True)
     ax.grid(visible=False, axis="x")
-    ax.set_xlabel("mode, and its eigenvalue" if few else "mode, by falling eigenvalue")
+    ax.set_xlabel("mode, and its eigenvalue" if few else "mode, by decreasing eigenvalue")
