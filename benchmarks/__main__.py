@@ -60,7 +60,7 @@ def line_of(row: Row) -> str:
 
 
 def processor() -> str:
-    """Its name, where the system says it."""
+    """Its name, where the system gives it."""
     info = Path("/proc/cpuinfo")
     names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

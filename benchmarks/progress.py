@@ -22,8 +22,8 @@ from polyexp.report import Terminal
 
 FITS = {  # steps, log_every
     "the default fit, longer (log_every=200)": (60_000, 200),
-    "a look every 10 steps": (20_000, 10),
-    "a look at every step": (4_000, 1),
+    "a snapshot every 10 steps": (20_000, 10),
+    "a snapshot at every step": (4_000, 1),
 }
 KINDS = {"bar": ("xterm-256color", False), "lines": ("dumb", False), "quiet": ("xterm-256color", True)}
 RATE = p.GradientDescent(1e-6)
@@ -34,19 +34,19 @@ def seconds(steps, log_every, term, quiet, folder):
     os.environ["TERM"] = term
     samples = p.gauss(p.Problem().samples(), 7)
     model, loop, backend = p.PowerSeries(), p.Manual(steps, log_every), p.NumPy()
-    known = forecast(model, loop, RATE, samples, model.initial_params(0))
+    prediction = forecast(model, loop, RATE, samples, model.initial_params(0))
     showing = 0.0
 
-    def look(seen):
+    def observe(snapshot):
         nonlocal showing
         entered = time.process_time()
-        terminal.snapshot(seen)
+        terminal.snapshot(snapshot)
         showing += time.process_time() - entered
 
     began = time.process_time(), time.perf_counter()
     with Terminal(folder, quiet=quiet) as terminal:
-        terminal.begin(known, backend.describe())
-        p.fit(samples, model, loop=loop, optimizer=RATE, backend=backend, observe=look)
+        terminal.begin(prediction, backend.describe())
+        p.fit(samples, model, loop=loop, optimizer=RATE, backend=backend, observe=observe)
         terminal.close_bar()
     return time.process_time() - began[0], time.perf_counter() - began[1], showing
 

@@ -47,7 +47,7 @@ def _asked_of_git(root: Path) -> str | None:
     # Excluding every tag leaves the hash. Inside a hook, git's own variables name another repository or index.
     words = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment["GIT_OPTIONAL_LOCKS"] = "0"  # looking must not disturb a git command that runs at the same time
+    environment["GIT_OPTIONAL_LOCKS"] = "0"  # this must not disturb a git command that runs at the same time
     try:
         done = subprocess.run(
             words, cwd=root, env=environment, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=True
