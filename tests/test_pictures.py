@@ -244,7 +244,7 @@ def test_more_coefficients_than_can_be_told_apart_are_thinned():
 def test_what_is_left_of_each_mode(plain_run):
     figure = modes_figure(plain_run.result, plain_run.forecast)
     (ax,) = figure.axes
-    assert named(ax) == ["predicted", "distance reduced to a thousandth", "done", "still going"]
+    assert named(ax) == ["predicted", "a thousandth of the distance", "done", "still going"]
     assert ax.get_yscale() == "log"
     left = {round(bar.get_x() + bar.get_width() / 2): bar.get_y() + bar.get_height() for bar in ax.patches}
     expected = np.array([plain_run.forecast.mode(k)[0] for k in range(8)]) ** 2

@@ -33,12 +33,12 @@ def modes_figure(result: Result, forecast: Forecast) -> Figure | None:
     if predicted is not None:
         expected = np.where(first > 0, predicted, np.nan)
         ax.plot(shown, expected[shown], color=Palette.BLACK, linestyle="none", marker="_", label="predicted")
-    ax.axhline(DONE_SHARE, color=Palette.BLACK, linewidth=0.8, linestyle=":", label="distance reduced to a thousandth")
+    ax.axhline(DONE_SHARE, color=Palette.BLACK, linewidth=0.8, linestyle=":", label="a thousandth of the distance")
     if not np.isfinite(left).any():
         annotate(ax, "no mode had any excess loss at the start")
     ax.set_xlim(-0.6, left.size - 0.4)
     _name_modes(ax, quadratic.eigenvalues)
-    ax.set_ylabel("remaining part of the initial excess loss")
+    ax.set_ylabel("remaining initial excess loss")
     legend(ax)
     return made
 
