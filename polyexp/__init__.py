@@ -7,7 +7,7 @@ imports neither torch nor mlflow. The parts of a fit are
     model       `PowerSeries`, `LegendreSeries`, `ChebyshevSeries`, `HermiteSeries`, `Legendre`: a `Model` each,
     loop        `Manual`, `Autograd`, `CustomFunction`, `ClosedForm`: a `Loop` each,
     optimizer   `GradientDescent`, `Momentum`, `Nesterov`, `RMSprop`, `Adam`: an `Optimizer` each,
-    backend     `NumPy` and `Torch`: a `Backend` each, and
+    backend     `NumPy`, `Torch` and `JAX`: a `Backend` each, and
     device      `CPU`, `CUDA` and `Auto`: a `Device` each.
 
 `fit` makes a `Result` of them; `place`, `start` and `step` take single steps by hand.
@@ -24,11 +24,11 @@ import warnings
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from polyexp.backend import Backend, NumPy, Torch
+from polyexp.backend import JAX, Backend, NumPy, Torch
 from polyexp.base import Component, InputError
 from polyexp.device import CPU, CUDA, Auto, Device
 from polyexp.exact import Quadratic
-from polyexp.fitting import History, Outcome, Result, Snapshot, State, fit, place, start, step
+from polyexp.fitting import Checkpoint, History, Outcome, Result, Snapshot, State, fit, place, start, step
 from polyexp.loop import Autograd, ClosedForm, CustomFunction, Loop, Manual
 from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, LegendreSum, Model, PowerSeries
 from polyexp.optimizer import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
@@ -39,11 +39,13 @@ __version__ = version("polyexp")
 __all__ = [
     "CPU",
     "CUDA",
+    "JAX",
     "Adam",
     "Auto",
     "Autograd",
     "Backend",
     "ChebyshevSeries",
+    "Checkpoint",
     "Chunk",
     "ClosedForm",
     "Component",

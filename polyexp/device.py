@@ -1,12 +1,26 @@
 """Devices: the processor with its threads, or a CUDA GPU with its index."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from polyexp.base import Component, InputError, whole
 
 __all__ = ["CPU", "CUDA", "Auto", "Device"]
+
+
+class Finder(Protocol):
+    """What finds devices: a backend."""
+
+    def devices(self) -> Sequence[str]:
+        """The names of the devices, such as `cpu` and `cuda:0`."""
+        ...
+
+    @property
+    def library(self) -> str:
+        """The array library with its version."""
+        ...
 
 
 @dataclass
@@ -25,8 +39,8 @@ class Device(Component):
     kind: ClassVar[str] = "cpu"
 
     @abstractmethod
-    def resolve(self, offers: frozenset[str]) -> "CPU | CUDA":
-        """The device itself, for a backend that offers these kinds.
+    def resolve(self, finder: Finder) -> "CPU | CUDA":
+        """The device itself, for the backend that finds devices.
 
         Raises:
             InputError: There is no such device.
@@ -58,7 +72,7 @@ class CPU(Device, name="cpu"):
     def __post_init__(self) -> None:
         whole(self.key("threads"), self.threads, 1, 1024)
 
-    def resolve(self, offers: frozenset[str]) -> "CPU":
+    def resolve(self, finder: Finder) -> "CPU":
         """The processor, which every backend can use."""
         return self
 
@@ -89,16 +103,14 @@ class CUDA(Device, name="cuda"):
     def __post_init__(self) -> None:
         whole(self.key("index"), self.index, 0)
 
-    def resolve(self, offers: frozenset[str]) -> "CUDA":
-        """This GPU; InputError where torch finds none of this index."""
-        import torch
-
-        if not torch.cuda.is_available():
+    def resolve(self, finder: Finder) -> "CUDA":
+        """This GPU; InputError where the backend finds none of this index."""
+        count = sum(name.startswith("cuda:") for name in finder.devices())
+        if not count:
             raise InputError(
-                f"`device=cuda` needs a CUDA GPU, and torch {torch.__version__} sees none here: "
+                f"`device=cuda` needs a CUDA GPU, and {finder.library} sees none here: "
                 "type `device=cpu`, or `device=auto` for a GPU wherever there is one."
             )
-        count = torch.cuda.device_count()
         if self.index >= count:
             there = "only GPU 0" if count == 1 else f"GPUs 0 to {count - 1}"
             raise InputError(f"`{self.key('index')}` must name a GPU that exists ({there} here), got {self.index}.")
@@ -132,11 +144,7 @@ class Auto(Device, name="auto"):
         CUDA(self.index)
         CPU(self.threads)
 
-    def resolve(self, offers: frozenset[str]) -> CPU | CUDA:
-        """The GPU of this index where there is one, otherwise the processor."""
-        if "cuda" in offers:
-            import torch
-
-            if torch.cuda.device_count() > self.index:
-                return CUDA(self.index)
-        return CPU(self.threads)
+    def resolve(self, finder: Finder) -> CPU | CUDA:
+        """The GPU of this index where the backend finds it, otherwise the processor."""
+        gpu = CUDA(self.index)
+        return gpu if str(gpu) in finder.devices() else CPU(self.threads)

@@ -11,7 +11,7 @@ from polyexp.tracking import Record, Tracker
 
 def test_a_model_and_a_backend_are_placed_by_the_former_name():
     with pytest.warns(DeprecationWarning, match=r"`LegendreSeries.on` is now called `on_domain`\."):
-        assert p.LegendreSeries(degree=2).on((0, 4)).domain == [0, 4]
+        assert p.LegendreSeries(degree=2).on((0, 4)).domain == (0, 4)
     with pytest.warns(DeprecationWarning, match=r"`NumPy.on` is now called `on_device`\."):
         assert str(p.NumPy().on(p.Auto()).device) == "cpu"
     with pytest.warns(DeprecationWarning, match=r"`Adam.on` is now called `on_device`\."):

@@ -1,13 +1,13 @@
 """The NumPy backend, on the processor."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from polyexp.backend.backend import Backend, Carry
+from polyexp.backend.backend import Backend, Function
 from polyexp.device import CPU
 from polyexp.problem import Array
 
@@ -40,6 +40,11 @@ class NumPy(Backend, name="numpy"):
         dtype('float64')
     """
 
+    @property
+    def library(self) -> str:
+        """The text `numpy <version>`."""
+        return f"numpy {np.__version__}"
+
     def put(self, array: np.ndarray) -> Array:
         """The array cast to `dtype`. A number that float32 cannot hold becomes infinite."""
         # Contiguous rows halve the cost of a product of small arrays.
@@ -50,17 +55,16 @@ class NumPy(Backend, name="numpy"):
         """A float64 copy."""
         return np.array(array, np.float64)
 
-    def iterate(self, advance: Callable[[Carry], Carry], carry: Carry, n: int) -> Carry:
-        """Apply `advance` n times, with the threads of the device and without warnings.
+    def compile(self, function: Function) -> Function:
+        """The function with the threads of the device and without warnings.
 
         An overflow is an outcome of a run, which `fit` finds in a snapshot.
         """
         threads = self.device.threads if isinstance(self.device, CPU) else None
-        with _thread_pools().limit(limits=threads, user_api="blas"), np.errstate(all="ignore"):
-            for _ in range(n):
-                carry = advance(carry)
-        return carry
 
-    def describe(self) -> str:
-        """The text `numpy <version>, <dtype>, cpu`."""
-        return f"numpy {np.__version__}, {self.dtype}, {self.device}"
+        @functools.wraps(function)
+        def quiet(*args: Any) -> Any:
+            with _thread_pools().limit(limits=threads, user_api="blas"), np.errstate(all="ignore"):
+                return function(*args)
+
+        return cast(Function, quiet)

@@ -1,12 +1,12 @@
 """The torch backend, on the processor or a CUDA GPU. torch is imported when the backend is first used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
-from polyexp.backend.backend import Backend, Carry
+from polyexp.backend.backend import Backend
 from polyexp.device import CPU, Device
 from polyexp.problem import Array
 
@@ -44,8 +44,29 @@ class Torch(Backend, name="torch"):
             torch.set_num_threads(placed.device.threads)
         return placed
 
+    def devices(self) -> Sequence[str]:
+        """The processor, and the GPUs that torch finds."""
+        import torch
+
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return "cpu", *(f"cuda:{index}" for index in range(gpus))
+
+    @property
+    def library(self) -> str:
+        """The text `torch <version>`."""
+        import torch
+
+        return f"torch {torch.__version__}"
+
+    def describe(self) -> str:
+        """The text `torch <version>, <dtype>, <device>`, with the name of the GPU."""
+        import torch
+
+        gpu = "" if isinstance(self.device, CPU) else f" ({torch.cuda.get_device_name(str(self.device))})"
+        return f"{super().describe()}{gpu}"
+
     def put(self, array: np.ndarray) -> Array:
-        """The array cast to `dtype` by NumPy, so that both backends round alike, and moved to the device."""
+        """The array cast to `dtype` by NumPy, so that all backends round alike, and moved to the device."""
         import torch
 
         with np.errstate(over="ignore"):
@@ -55,15 +76,22 @@ class Torch(Backend, name="torch"):
         """A float64 copy in host memory. On CUDA this waits for the GPU."""
         return np.array(array.detach().cpu().numpy(), np.float64)
 
-    def iterate(self, advance: Callable[[Carry], Carry], carry: Carry, n: int) -> Carry:
-        """Apply `advance` n times."""
-        for _ in range(n):
-            carry = advance(carry)
-        return carry
-
-    def describe(self) -> str:
-        """The text `torch <version>, <dtype>, <device>`, with the name of the GPU."""
+    def value_and_grad(self, function: Callable[[Array], Array]) -> Callable[[Array], tuple[Array, Array]]:
+        """The function params -> (value, gradient), by one backward pass of torch.autograd for all runs."""
         import torch
 
-        gpu = "" if isinstance(self.device, CPU) else f" ({torch.cuda.get_device_name(str(self.device))})"
-        return f"torch {torch.__version__}, {self.dtype}, {self.device}{gpu}"
+        def both(params: Array) -> tuple[Array, Array]:
+            params = params.detach().requires_grad_(True)
+            value = function(params)
+            (gradient,) = torch.autograd.grad(value, params, torch.ones_like(value))
+            return value.detach(), gradient
+
+        return both
+
+    def custom_vjp(
+        self, forward: Callable[[Array], Array], backward: Callable[[Array, Array], Array]
+    ) -> Callable[[Array], Array]:
+        """The function as a custom autograd Function."""
+        from polyexp.backend.torch_function import custom_function
+
+        return custom_function(forward, backward)

@@ -4,6 +4,7 @@ from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError
 from polyexp.base.former_names import FormerNames
 from polyexp.base.validation import (
+    as_numbers,
     finite,
     finite_array,
     fraction,
@@ -22,6 +23,7 @@ __all__ = [
     "DisagreementError",
     "FormerNames",
     "InputError",
+    "as_numbers",
     "finite",
     "finite_array",
     "fraction",

@@ -4,9 +4,12 @@ A dataclass that derives from the class of a group with `name=...` becomes a cho
 schema of `conf/<group>/<name>.yaml`, and its `__post_init__` validates the values.
 """
 
-from abc import ABC
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from abc import ABCMeta
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from polyexp.base.former_names import FormerNames
 
@@ -15,12 +18,25 @@ __all__ = ["SETTINGS", "Component"]
 SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the config groups that decide a result
 
 
+class ComponentType(ABCMeta):
+    """The type of component classes; it closes a component once it has been made and validated."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A component that can no longer be changed."""
+        made = super().__call__(*args, **kwargs)
+        vars(made)["_closed"] = True
+        return made
+
+
 @dataclass
-class Component(FormerNames, ABC):
+class Component(FormerNames, metaclass=ComponentType):
     """A part of an experiment that a configuration names by its group and choice.
 
     `group` is the config group (`model`, `loop`, ...) and `name` the choice in it. A subclass that is defined with
     `name=...` is entered in `Component.registry` under (group, name).
+
+    A component cannot be changed once it has been made: `dataclasses.replace(component, field=value)` makes another, whose
+    values are validated too. Components of one class with equal fields are equal and have one hash.
 
     Example:
         >>> import polyexp as p
@@ -37,6 +53,9 @@ class Component(FormerNames, ABC):
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # In the class itself, since `dataclass` would otherwise add an __eq__ that compares arrays, and no __hash__.
+        cls.__eq__ = Component.__eq__  # type: ignore[method-assign]
+        cls.__hash__ = Component.__hash__  # type: ignore[method-assign]
         if name is not None:
             cls.name = name
             Component.registry[cls.group, name] = cls
@@ -49,3 +68,51 @@ class Component(FormerNames, ABC):
     def key(self, field: str) -> str:
         """The name of a field on the command line, such as `model.degree`."""
         return f"{self.group}.{field}"
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What distinguishes this component from others: its class and its fields, in hashable form."""
+        return type(self), *(_hashable(getattr(self, one.name)) for one in fields(self))
+
+    def __eq__(self, other: object) -> bool:
+        return self.identity == other.identity if isinstance(other, Component) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_closed" in vars(self):
+            raise FrozenInstanceError(
+                f"A {type(self).__name__} cannot be changed: dataclasses.replace(..., {name}=...) makes another one."
+            )
+        super().__setattr__(name, _fixed(value))
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"A {type(self).__name__} cannot be changed.")
+
+    def _with(self, **attributes: Any) -> Self:
+        """A copy with other attributes, which are not validated."""
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self) | attributes)
+        return copy
+
+
+def _fixed(value: Any) -> Any:
+    """The value in a form that cannot be changed: a tuple for a list, a copy that is read-only for an array."""
+    if isinstance(value, list):
+        return tuple(map(_fixed, value))
+    if isinstance(value, np.ndarray):
+        value = value.copy()
+        value.flags.writeable = False
+    return value
+
+
+def _hashable(value: Any) -> Any:
+    """The value in a form that can be hashed, and whose equality is true or false."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, Mapping):
+        return tuple((key, _hashable(one)) for key, one in sorted(value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_hashable, value))
+    return id(value) if hasattr(value, "__array__") and np.ndim(value) else value

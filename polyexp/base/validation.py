@@ -14,6 +14,7 @@ import numpy as np
 from polyexp.base.errors import InputError
 
 __all__ = [
+    "as_numbers",
     "finite",
     "finite_array",
     "fraction",
@@ -62,19 +63,19 @@ def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
 def finite(key: str, value: Any, low: float = -math.inf) -> None:
     """Require one finite number of at least `low`."""
     wanted = "a finite number" if low == -math.inf else f"a finite number of at least {low:g}"
-    array = _numbers(value)
+    array = as_numbers(value)
     require(array is not None and array.ndim == 0 and bool(np.isfinite(array) & (array >= low)), key, wanted, value)
 
 
 def positive(key: str, value: Any, wanted: str = "a finite number above 0") -> None:
     """Require a finite number above 0, or an array of them, one for each run."""
-    array = _numbers(value)
+    array = as_numbers(value)
     require(array is not None and bool(np.all(np.isfinite(array) & (array > 0))), key, wanted, value)
 
 
 def fraction(key: str, value: Any) -> None:
     """Require a number in [0, 1), or an array of them, one for each run."""
-    array = _numbers(value)
+    array = as_numbers(value)
     require(array is not None and bool(np.all((array >= 0) & (array < 1))), key, "a number from 0 to below 1", value)
 
 
@@ -95,7 +96,7 @@ def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None
 
 def number_list(key: str, value: Any, length: int, wanted: str) -> None:
     """Require a list of `length` finite numbers; `wanted` is what is allowed, in words that follow "must be"."""
-    array = _numbers(value)
+    array = as_numbers(value)
     require(array is not None and array.shape == (length,) and bool(np.all(np.isfinite(array))), key, wanted, value)
 
 
@@ -108,12 +109,12 @@ def seeds(key: str, value: Any) -> None:
 
 def finite_array(key: str, value: Any) -> np.ndarray:
     """A float64 copy of `value`; InputError where `value` is not an array of finite numbers."""
-    array = _numbers(value)
+    array = as_numbers(value)
     require(array is not None and bool(np.isfinite(array).all()), key, "finite numbers", value)
     return np.array(array, float)
 
 
-def _numbers(value: Any) -> np.ndarray | None:
+def as_numbers(value: Any) -> np.ndarray | None:
     """`value` as an array of real numbers, or None where it is none: booleans and text are not numbers."""
     try:
         array = np.asarray(value)
@@ -123,5 +124,8 @@ def _numbers(value: Any) -> np.ndarray | None:
 
 
 def _shown(value: Any) -> str:
+    value = (
+        list(value) if isinstance(value, tuple) else value
+    )  # components keep lists as tuples; lists are what is typed
     text = " ".join(repr(value).split())  # on one line: the repr of an array has several
     return text if len(text) <= 80 else text[:77] + "..."

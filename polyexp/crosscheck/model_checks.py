@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 
+from polyexp.backend import Torch
 from polyexp.base import InputError
 from polyexp.crosscheck.differences import TOLERANCE, largest_difference, one_line
 from polyexp.exact import quadratic_of
+from polyexp.loop import Autograd, CustomFunction
 from polyexp.model import Model, degree_in_x, jacobian
-from polyexp.problem import Samples
+from polyexp.problem import Data, Samples
 
 __all__ = ["ModelCheck", "model_checks"]
 
@@ -175,8 +177,6 @@ def _gradcheck(model: Model, params: np.ndarray, custom: bool) -> bool:
     """
     import torch
 
-    from polyexp.loop.functions import ModelFunction, lift
-
     tame = model.on_domain((-1.0, 1.0))
     features = tame.features(np.linspace(-1, 1, 5))
     with np.errstate(all="ignore"):
@@ -185,12 +185,7 @@ def _gradcheck(model: Model, params: np.ndarray, custom: bool) -> bool:
             and np.abs(params).max() > np.finfo(float).tiny
         ):
             params = params / 2
-    lifted = tame.differentiable(lift)
-
-    def values(at: torch.Tensor) -> torch.Tensor:
-        fixed = torch.from_numpy(np.array(features, float))
-        if custom:
-            return ModelFunction.apply(at, fixed, tame)  # type: ignore[no-any-return, no-untyped-call]
-        return lifted.forward(at, fixed)  # type: ignore[no-any-return]
-
+    loop = CustomFunction() if custom else Autograd()
+    data = Data(torch.from_numpy(np.array(features, float)), None, None, 0.0, Torch())
+    values = loop.differentiable_forward(tame, data)
     return bool(torch.autograd.gradcheck(values, torch.from_numpy(params).requires_grad_(True), raise_exception=False))

@@ -6,16 +6,20 @@
 `loop.log_every` of them.
 """
 
+from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.driver import computed_by, fit, require_offers
-from polyexp.fitting.progress import GROWTH_LIMIT
-from polyexp.fitting.result import History, Outcome, Result, best_power_series
+from polyexp.fitting.outcome import Outcome
+from polyexp.fitting.progress import GROWTH_LIMIT, Progress
+from polyexp.fitting.result import History, Result, best_power_series
 from polyexp.fitting.state import Snapshot, State, start
 from polyexp.fitting.stepper import place, step
 
 __all__ = [
     "GROWTH_LIMIT",
+    "Checkpoint",
     "History",
     "Outcome",
+    "Progress",
     "Result",
     "Snapshot",
     "State",

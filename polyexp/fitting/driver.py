@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import dropwhile
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy as np
 from polyexp.backend import Backend, Torch
 from polyexp.base import InputError, seeds
 from polyexp.device import Device
-from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
-from polyexp.fitting.progress import Progress, largest_loss
-from polyexp.fitting.result import History, Result, loss_of
-from polyexp.fitting.state import Snapshot
-from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, place
+from polyexp.exact import quadratic_of, require_modes, tuned
+from polyexp.fitting.checkpoint import Checkpoint
+from polyexp.fitting.outcome import Outcome
+from polyexp.fitting.progress import Progress, Rules, largest_loss, loss_of
+from polyexp.fitting.result import History, Result
+from polyexp.fitting.state import Snapshot, State
+from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, Stepper, place
 from polyexp.loop import Loop, Manual
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import GradientDescent, Optimizer
@@ -23,6 +26,7 @@ from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
 
 __all__ = ["computed_by", "fit", "require_offers"]
 
+MAX_BLOCK_SECONDS = 0.5  # of a block of steps, between two of which a fit can be stopped
 MAX_VALUES_AT_ONCE = 2**22  # values of the model that are in memory at once for the max error: 32 MiB
 
 
@@ -39,6 +43,8 @@ def fit(
     samples: Samples | None = None,
     observe: Callable[[Snapshot], None] | None = None,
     on_progress: OnProgress | None = None,
+    start: Checkpoint | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Result:
     """Fit a model to a problem by gradient descent on the loss L(w) = sum_i a_i (f(x_i; w) - y_i)^2 + floor.
 
@@ -57,9 +63,13 @@ def fit(
             run, the first of which is that of the samples.
         params: Initial values in place of those of the model. Shape (*runs, K).
         samples: The samples of the problem, where they have been read and reduced already.
-        observe: Called with every snapshot, each `loop.log_every` steps and after the last one.
+        observe: Called with every snapshot: each `loop.log_every` steps, after the last one, and at some early steps.
         on_progress: Called with the fraction of the samples that has been read, from 0 to 1: before the fit, and once more
             after it, for the max error.
+        start: The checkpoint of an earlier fit of the same runs, from which this one goes on; its result is that of a fit
+            that was never stopped, to the bit.
+        stop: Called between blocks of steps, each of which takes at most half a second; if it returns True, the runs that go
+            on end as INTERRUPTED, and the result has a checkpoint.
 
     Returns:
         The result of all runs, in float64 NumPy.
@@ -93,30 +103,35 @@ def fit(
     optimizer = tuned(optimizer, model, quadratic)
     initial = model.initial_params(seed) if params is None else model.check_params(params)
     initial = _spread(initial, optimizer)
-    stepper: StepByStep | ClosedFormStepper
+    stepper: Stepper
     if loop.direct:
         stepper = ClosedFormStepper(require_modes(optimizer, quadratic), optimizer.on_device(np.asarray), initial)
     else:
-        stepper = StepByStep(model, loop, optimizer.on_device(backend.put), backend, place(samples, model, backend))
-    progress = Progress(initial, largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
-    history, seconds = _run(stepper, loop, progress, quadratic, observe or (lambda snapshot: None))
-    loss = loss_of(model, samples, progress.params)
-    progress.end(loss)
+        data = place(samples, model, backend)
+        stepper = StepByStep(model, loop, optimizer.on_device(backend.put), backend, data, quadratic)
+    rules = Rules(largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
+    begin = _begin(stepper, initial, rules, start)
+    reached, stopped = _run(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
+    going, last = reached.progress.going, reached.snapshots[-1]
+    params = np.where(going[..., None], reached.state.params, last.params)
+    loss = loss_of(model, samples, params)
+    progress = reached.progress.ending(Outcome.INTERRUPTED) if stopped else reached.progress.end(loss)
     return Result(
         model=model,
         optimizer=optimizer,
         samples=samples,
         quadratic=quadratic,
         initial=initial,
-        params=progress.params,
+        params=params,
         loss=loss[()],
-        excess=quadratic.excess(progress.params)[()] if quadratic else None,
-        max_error=_max_error(model, progress.params, chunks)[()],
+        excess=quadratic.excess(params)[()] if quadratic else None,
+        max_error=_max_error(model, params, chunks)[()],
         outcome=progress.outcome[()],
-        steps=progress.taken[()],
-        history=history,
-        seconds=seconds,
+        steps=np.where(going, reached.state.step, progress.steps)[()],
+        history=History.of(reached.snapshots, progress.snapshots),
+        seconds=reached.seconds,
         computed_by=computed_by(loop, backend),
+        checkpoint=reached if stopped else None,
     )
 
 
@@ -153,39 +168,90 @@ def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:
         ) from None
 
 
+def _begin(stepper: Stepper, initial: np.ndarray, rules: Rules, start: Checkpoint | None) -> Checkpoint:
+    """The checkpoint from which the fit goes on; without one, that before the first step."""
+    if start is None:
+        return Checkpoint(stepper.get(stepper.start(initial)), Progress.start(rules), (), 0.0)
+    if start.state.params.shape != initial.shape:
+        raise InputError(
+            f"The checkpoint is of a fit with parameters of shape {start.state.params.shape}, and this fit has "
+            f"{initial.shape}: start it again with the arguments of the first fit."
+        )
+    return replace(start, progress=replace(start.progress, rules=rules))
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a fit is between two blocks.
+
+    Args:
+        state: The state that was reached.
+        finite: The last state in which every run that goes on was finite.
+        longest: The number of steps that the next block may have.
+        seconds: The time that all blocks took so far, in seconds.
+    """
+
+    state: State
+    finite: State
+    longest: int
+    seconds: float
+
+
 def _run(
-    stepper: StepByStep | ClosedFormStepper,
-    loop: Loop,
-    progress: Progress,
-    quadratic: Quadratic | None,
-    observe: Callable[[Snapshot], None],
-) -> tuple[History, float]:
-    """The history of all snapshots until every run has ended, and the seconds that its steps took."""
-    state = stepper.start(progress.params)
-    snapshots: list[Snapshot] = []
-    seconds = 0.0
-    for step in loop.snapshot_steps():
-        n = step - state.step
-        began = time.perf_counter()
-        # Loss and gradient norm cost a second pass over the samples, so that only the last step of a block computes them.
-        before = stepper.advance(state, n - 1)
-        after = stepper.step(before)
-        params = stepper.get(after.params)  # waits for the device, which belongs to the time of the steps
-        seconds += time.perf_counter() - began
-        loss, grad_norm = stepper.get(after.loss), stepper.get(after.grad_norm)
-        excess = quadratic.excess(stepper.get(before.params)) if quadratic else np.full_like(loss, np.nan)
-        reached, at = params, np.full(loss.shape, after.step)
-        if not np.isfinite(reached[progress.going]).all():  # rare, so that the block may be computed again
-            reached, at = stepper.last_finite(state, n)
-        snapshot, going = Snapshot(after.step, params, loss, excess, grad_norm), progress.going
-        progress.arrive(snapshot, reached, at)
-        snapshot = replace(snapshot, params=progress.params)
-        snapshots.append(snapshot if going.all() else snapshot.standing_still(snapshots[-1], ~going))
-        observe(snapshots[-1])
-        if not progress.going.any():
+    stepper: Stepper, loop: Loop, begin: Checkpoint, observe: Callable[[Snapshot], None], stop: Callable[[], bool]
+) -> tuple[Checkpoint, bool]:
+    """Take blocks until every run has ended, or until `stop` returns True between two of them, which the second value says."""
+    state, progress, snapshots = stepper.put(begin.state), begin.progress, [*begin.snapshots]
+    position = Position(state, state, 1, begin.seconds)
+    done, stopped = snapshots[-1].step if snapshots else 0, False
+    for target in dropwhile(lambda step: step <= done, loop.snapshot_steps()):
+        snapshot = None
+        while snapshot is None and not stopped:
+            position, snapshot = _block(stepper, position, progress.going, target)
+            if snapshot:
+                snapshots.append(snapshot.standing_still(snapshots[-1], ~progress.going) if snapshots else snapshot)
+                progress = progress.after(snapshots[-1])
+                observe(snapshots[-1])
+            ended = not progress.going.any() or int(position.state.step) == loop.steps
+            stopped = not ended and stop()
+        if stopped or not progress.going.any():
             break
-        state = after
-    return History.of(snapshots), seconds
+    return Checkpoint(stepper.get(position.finite), progress, tuple(snapshots), position.seconds), stopped
+
+
+def _block(stepper: Stepper, position: Position, going: np.ndarray, target: int) -> tuple[Position, Snapshot | None]:
+    """Take the steps up to the snapshot at `target`, or fewer and no snapshot where they would take too long.
+
+    Cutting a block changes no number: every step but that of a snapshot is taken in the same way.
+    """
+    began, n, snapshot = time.perf_counter(), target - int(position.state.step), None
+    if n <= position.longest or not stepper.divisible:
+        # Loss and gradient norm cost more than an update, so that only the last step computes them.
+        before = stepper.advance(position.state, n - 1)
+        state = stepper.step(before)
+        snapshot = stepper.read(state, before)
+    else:
+        n = position.longest
+        state = stepper.advance(position.state, n)
+    params = snapshot.params if snapshot else stepper.get(state).params  # waits for the device
+    seconds = time.perf_counter() - began
+    finite = bool(np.isfinite(params[going]).all())
+    if snapshot and not finite:
+        snapshot = _with_last_finite(stepper, position.finite, snapshot)
+    longest = max(1, int(n * MAX_BLOCK_SECONDS / 2 / max(seconds, 1e-9)))  # half, as blocks do not take equal times
+    kept = state if snapshot or finite else position.finite  # a run that is not finite ends with the snapshot
+    return Position(state, kept, longest, position.seconds + seconds), snapshot
+
+
+def _with_last_finite(stepper: Stepper, state: State, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with the last finite parameters of each run since a state in which they were finite."""
+    params, taken = stepper.last_finite(state, snapshot.step - int(state.step))
+    finite = np.isfinite(snapshot.params).all(-1)
+    return replace(
+        snapshot,
+        params=np.where(finite[..., None], snapshot.params, params),
+        taken=np.where(finite, snapshot.taken, taken),
+    )
 
 
 def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples]) -> np.ndarray:

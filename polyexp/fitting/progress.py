@@ -1,72 +1,106 @@
 """The progress of the runs of one fit towards their outcomes."""
 
+from dataclasses import dataclass, replace
+from typing import Self
+
 import numpy as np
 
 from polyexp.exact import Quadratic
-from polyexp.fitting.result import Outcome, loss_of
+from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.state import Snapshot
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Samples
 
-__all__ = ["GROWTH_LIMIT", "Progress", "largest_loss"]
+__all__ = ["GROWTH_LIMIT", "Progress", "Rules", "largest_loss", "loss_of"]
 
 GROWTH_LIMIT = 1e6  # a run whose loss is above this many times the initial one has diverged
 MIN_RELATIVE_FALL = 1e-9  # a smaller fall, relative to the lowest loss so far, may be rounding and does not count
 
 
-class Progress:
-    """The progress of the runs of one fit; the only mutable object of a fit.
+@dataclass(frozen=True)
+class Rules:
+    """The rules by which the runs of a fit end.
 
     Args:
-        initial: The initial values. Shape (*runs, K).
         limit: The largest loss of a run that has not diverged, from `largest_loss`. Shape (*runs,).
         loop: The loop, which has the tolerance and the patience.
         quadratic: The loss as a quadratic form, for a linear model.
     """
 
-    def __init__(self, initial: np.ndarray, limit: np.ndarray, loop: Loop, quadratic: Quadratic | None) -> None:
-        self.params = np.array(initial, float)  # shape: (*runs, K)
-        self.taken = np.zeros(limit.shape, int)
-        self.outcome = np.full(limit.shape, None, object)
-        self._lowest, self._waited = np.full(limit.shape, np.inf), np.zeros(limit.shape, int)
-        self._limit, self._quadratic = limit, quadratic
-        self._tolerance = -1.0 if loop.tolerance is None else loop.tolerance
-        self._patience = np.inf if loop.patience is None else loop.patience
+    limit: np.ndarray  # shape: (*runs,)
+    loop: Loop
+    quadratic: Quadratic | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the runs of one fit have come.
+
+    Args:
+        best: The lowest excess at a regular snapshot, or the lowest loss of a model that is not linear. Shape (*runs,).
+        waited: The number of regular snapshots since then. Shape (*runs,).
+        outcome: The `Outcome` of each run; None for a run that goes on. Shape (*runs,).
+        steps: The number of updates of the last finite parameters. Shape (*runs,).
+        snapshots: The number of snapshots up to the end of each run. Shape (*runs,).
+        rules: The rules by which the runs end.
+    """
+
+    best: np.ndarray  # shape: (*runs,)
+    waited: np.ndarray  # shape: (*runs,)
+    outcome: np.ndarray  # shape: (*runs,)
+    steps: np.ndarray  # shape: (*runs,)
+    snapshots: np.ndarray  # shape: (*runs,)
+    rules: Rules
+
+    @classmethod
+    def start(cls, rules: Rules) -> Self:
+        """The progress before the first snapshot."""
+        runs = rules.limit.shape
+        zero = np.zeros(runs, int)
+        return cls(np.full(runs, np.inf), zero, np.full(runs, None, object), zero, zero, rules)
 
     @property
     def going(self) -> np.ndarray:  # shape: (*runs,)
         """Whether each run has not ended yet."""
         return np.asarray(self.outcome == np.array(None))
 
-    def arrive(self, snapshot: Snapshot, reached: np.ndarray, at: np.ndarray) -> None:
-        """Record the parameters at a snapshot, and find out which runs have ended.
+    def after(self, snapshot: Snapshot) -> Self:
+        """The progress after a snapshot, which may end runs.
 
         Args:
-            snapshot: The snapshot.
-            reached: The last finite parameters of each run. Shape (*runs, K).
-            at: The steps of these parameters; below `snapshot.step` for a run that is no longer finite. Shape (*runs,).
+            snapshot: The snapshot, with finite parameters and the number of updates that gave them.
         """
-        going = self.going
-        self.params = np.where(going[..., None], reached, self.params)
-        self.taken = np.where(going, at, self.taken)
+        going, loop, quadratic = self.going, self.rules.loop, self.rules.quadratic
         # The excess is that of the parameters which a result would have; the loss is one step older.
-        excess = self._quadratic.excess(self.params) if self._quadratic else None
+        excess = quadratic.excess(snapshot.params) if quadratic else None
         value, small = (snapshot.loss, snapshot.grad_norm) if excess is None else (excess, excess)
-        self._waited = np.where(value < self._lowest * (1 - MIN_RELATIVE_FALL), 0, self._waited + 1)
-        self._lowest = np.fmin(self._lowest, value)
-        self._end(Outcome.DIVERGED, (at < snapshot.step) | ~(snapshot.loss <= self._limit))  # ~(<=) is true of nan too
-        self._end(Outcome.CONVERGED, small <= self._tolerance)
-        self._end(Outcome.STALLED, self._waited >= self._patience)
+        counted = going & (not snapshot.early)
+        waited = np.where(value < self.best * (1 - MIN_RELATIVE_FALL), 0, self.waited + 1)
+        reached = replace(
+            self,
+            best=np.where(counted, np.fmin(self.best, value), self.best),
+            waited=np.where(counted, waited, self.waited),
+            steps=np.where(going, snapshot.taken, self.steps),
+            snapshots=self.snapshots + going,
+        )
+        grown = ~(snapshot.loss <= self.rules.limit)  # true of nan too
+        reached = reached.ending(Outcome.DIVERGED, grown | (snapshot.taken < snapshot.step))
+        reached = reached.ending(Outcome.CONVERGED, small <= (-1.0 if loop.tolerance is None else loop.tolerance))
+        return reached.ending(Outcome.STALLED, reached.waited >= (np.inf if loop.patience is None else loop.patience))
 
-    def end(self, loss: np.ndarray) -> None:
-        """End the runs that are still going, by their final loss: DIVERGED or MAX_STEPS."""
-        self._end(Outcome.DIVERGED, ~(loss <= self._limit))
-        self._end(Outcome.MAX_STEPS, np.array(True))
+    def end(self, loss: np.ndarray) -> Self:
+        """The progress after the last step; a run that goes on ends as DIVERGED or MAX_STEPS, by its final loss.
 
-    def _end(self, outcome: Outcome, ended: np.ndarray) -> None:
-        self.outcome[self.going & ended] = outcome
+        Args:
+            loss: The final loss. Shape (*runs,).
+        """
+        return self.ending(Outcome.DIVERGED, ~(loss <= self.rules.limit)).ending(Outcome.MAX_STEPS)
+
+    def ending(self, outcome: Outcome, ended: np.ndarray | bool = True) -> Self:
+        """The progress in which those of the runs that go on have this outcome for which `ended` is true."""
+        return replace(self, outcome=np.where(self.going & ended, np.array(outcome, object), self.outcome))
 
 
 def largest_loss(
@@ -86,3 +120,9 @@ def largest_loss(
     stable = optimizer.limit(quadratic.largest) if quadratic and quadratic.largest else None
     growing = True if stable is None else np.asarray(optimizer.learning_rate) > stable
     return np.where(growing, np.minimum(limit, finite), finite)
+
+
+def loss_of(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
+    """The loss of each run at its parameters, in float64."""
+    with np.errstate(all="ignore"):
+        return samples.loss(model(params, samples.x))

@@ -1,38 +1,19 @@
 """The result of a fit: its outcome, its history, and its final parameters."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from enum import Enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from polyexp.exact import Quadratic, quadratic_of
+from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.state import Snapshot
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Samples
 
-__all__ = ["History", "Outcome", "Result"]
-
-
-class Outcome(Enum):
-    """Why a run ended: CONVERGED, STALLED, MAX_STEPS or DIVERGED; the value is a sentence of advice.
-
-    Example:
-        >>> import polyexp as p
-        >>> [outcome.name for outcome in p.Outcome]
-        ['CONVERGED', 'STALLED', 'MAX_STEPS', 'DIVERGED']
-        >>> p.Outcome.CONVERGED.value
-        'The tolerance was reached. Set a smaller loop.tolerance to come closer.'
-    """
-
-    CONVERGED = "The tolerance was reached. Set a smaller loop.tolerance to come closer."
-    STALLED = "The loss no longer falls. Another optimizer.learning_rate, optimizer or model may reach a lower loss."
-    MAX_STEPS = "All steps were taken. Increase loop.steps if the loss is still falling."
-    DIVERGED = (
-        "The loss grew without bound; the last finite parameters were kept. Try a smaller optimizer.learning_rate."
-    )
+__all__ = ["History", "Result", "best_power_series"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +28,7 @@ class History:
         loss: The loss before the last of these updates, in the unit of y squared. Shape (S, *runs).
         excess: How far that loss is above the best loss; nan for a model that is not linear. Shape (S, *runs).
         grad_norm: The Euclidean norm of the gradient before the last of these updates. Shape (S, *runs).
+        length: The number of snapshots up to the end of each run. Shape (*runs,).
 
     Example:
         >>> import polyexp as p
@@ -54,7 +36,7 @@ class History:
         >>> loop, optimizer = p.Manual(steps=20, log_every=10), p.GradientDescent(0.25)
         >>> history = p.fit(samples, model, loop=loop, optimizer=optimizer, params=[0, 1], backend=p.NumPy()).history
         >>> history.step.tolist(), history.loss.round(6).tolist(), history.params.shape
-        ([10, 20], [0.222675, 0.222222], (2, 2))
+        ([1, 2, 5, 10, 20], [1.333333, 0.518519, 0.232922, 0.222675, 0.222222], (5, 2))
     """
 
     step: np.ndarray  # shape: (S,)
@@ -63,12 +45,36 @@ class History:
     excess: np.ndarray  # shape: (S, *runs)
     grad_norm: np.ndarray  # shape: (S, *runs)
 
+    length: Any  # shape: (*runs,)
+
     @classmethod
-    def of(cls, snapshots: Sequence[Snapshot]) -> "History":
-        """The history that consists of these snapshots, of which there is at least one."""
-        return cls(
-            **{one.name: np.stack([getattr(snapshot, one.name) for snapshot in snapshots]) for one in fields(cls)}
-        )
+    def of(cls, snapshots: Sequence[Snapshot], length: np.ndarray) -> "History":
+        """The history that consists of these snapshots, of which there is at least one.
+
+        Args:
+            snapshots: The snapshots.
+            length: The number of snapshots up to the end of each run. Shape (*runs,).
+        """
+        stacked = {name: np.stack([getattr(one, name) for one in snapshots]) for name in STACKED}
+        return cls(**stacked, length=length[()])
+
+    def of_run(self, run: Any) -> "History":
+        """The history of one run of a batch, up to its end; or of several, up to the end of the last of them.
+
+        Args:
+            run: The index of the run, which is applied to the axes (*runs,).
+        """
+        length = self.length[run]
+        picked = {name: getattr(self, name)[: np.max(length)] for name in STACKED}
+        picked |= {name: array[(slice(None), *_axes(run))] for name, array in picked.items() if name != "step"}
+        return History(**picked, length=length)
+
+
+STACKED = tuple(one.name for one in fields(History) if one.name != "length")
+
+
+def _axes(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Result:
     """What a fit found, in float64 NumPy, whatever the backend.
 
     For a single run the shape (*runs,) is (), and its numbers are scalars. A result can be called: `result(x)` gives the values
-    of the fitted model at x.
+    of the fitted model at x, of any shape. `result[i]` is the result of one run of a batch, as if it had been fitted alone.
 
     Args:
         model: The model on the domain of the samples.
@@ -93,6 +99,7 @@ class Result:
         history: All snapshots.
         seconds: The time that the steps took, for all runs together, in seconds.
         computed_by: The library, dtype and device that computed the fit, such as "numpy 2.0.0, float64, cpu".
+        checkpoint: What `fit` needs as `start` to go on, where it was stopped before its end; otherwise None.
 
     Example:
         >>> import polyexp as p
@@ -101,6 +108,9 @@ class Result:
         >>> result = p.fit(samples, model, loop=loop, optimizer=optimizer, backend=p.NumPy())
         >>> f"{result.parameters['w2']:.6g}", result([0.5, 2.0]).round(6).tolist(), result.outcome.name
         ('1', [0.25, 4.0], 'MAX_STEPS')
+        >>> batch = p.fit(samples, model, loop=loop, optimizer=p.GradientDescent([0.1, 0.5]), backend=p.NumPy())
+        >>> batch.params.shape, [f"{one.loss:.3g}" for one in batch], batch[1].optimizer.learning_rate
+        ((2, 3), ['0.000155', '2.16e-15'], 0.5)
     """
 
     model: Model
@@ -117,6 +127,31 @@ class Result:
     history: History
     seconds: float
     computed_by: str
+    checkpoint: Checkpoint | None = field(default=None, repr=False)
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """The shape (*runs,) of the batch; () for a single run."""
+        return self.params.shape[:-1]
+
+    def __getitem__(self, run: Any) -> "Result":
+        """The result of one run of a batch, or of several, by an index that is applied to the axes (*runs,).
+
+        Raises:
+            IndexError: There is no such run.
+        """
+        if not self.runs:
+            raise IndexError("the result of a single run has no others")
+        numbers = ("initial", "params", "loss", "max_error", "outcome", "steps", "excess")
+        picked: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[run] for name in numbers
+        }
+        optimizer, history = self.optimizer.of_run(run, self.runs), self.history.of_run(run)
+        return replace(self, **picked, optimizer=optimizer, history=history, checkpoint=None)
+
+    def __iter__(self) -> Iterator["Result"]:
+        """The results along the first axis of the batch."""
+        return (self[run] for run in range(self.runs[0] if self.runs else 0))
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -137,12 +172,6 @@ class Result:
         """The values of the fitted model at x; inf or nan where those of a run that diverged overflow."""
         with np.errstate(all="ignore"):
             return self.model(self.params, x)
-
-
-def loss_of(model: Model, samples: Samples, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
-    """The loss of each run at its parameters, in float64."""
-    with np.errstate(all="ignore"):
-        return samples.loss(model(params, samples.x))
 
 
 def best_power_series(result: Result) -> np.ndarray | None:  # shape: (degree + 1,)

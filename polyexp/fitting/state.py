@@ -1,7 +1,8 @@
 """The states of a fit, and the snapshots that the host reads of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,14 +13,13 @@ from polyexp.problem import Array
 __all__ = ["Snapshot", "State", "start"]
 
 
-@dataclass(frozen=True)
-class State:
-    """A moment of a run as arrays of its backend.
+class State(NamedTuple):
+    """A moment of a fit: arrays of its backend and a step number, a pytree of JAX and of torch as it is.
 
     Loss and gradient norm belong to the parameters before the last update, because that update has computed them.
 
     Args:
-        step: The number of updates so far.
+        step: The number of updates so far, a NumPy integer.
         params: The parameters after these updates. Shape (*runs, K).
         opt_state: The state of the optimizer after these updates, as named arrays.
         loss: The loss before the last update; nan if there was none. Shape (*runs,).
@@ -28,15 +28,24 @@ class State:
     Example:
         >>> import polyexp as p
         >>> state = p.start([0.0, 1.0], p.Momentum(), p.NumPy())
-        >>> state.step, state.params.tolist(), state.opt_state["velocity"].tolist()
+        >>> int(state.step), state.params.tolist(), state.opt_state["velocity"].tolist()
         (0, [0.0, 1.0], [0.0, 0.0])
     """
 
-    step: int
+    step: np.int64
     params: Array  # shape: (*runs, K)
     opt_state: dict[str, Array]
     loss: Array  # shape: (*runs,)
     grad_norm: Array  # shape: (*runs,)
+
+    def moved(self, move: Callable[[Array], Array]) -> "State":
+        """This state with each array moved, such as by `Backend.get` to the host or by `Backend.put` to a device.
+
+        Args:
+            move: The function that moves one array.
+        """
+        opt_state = {name: move(array) for name, array in self.opt_state.items()}
+        return State(self.step, move(self.params), opt_state, move(self.loss), move(self.grad_norm))
 
 
 @dataclass(frozen=True)
@@ -45,20 +54,27 @@ class Snapshot:
 
     Args:
         step: The number of updates so far.
-        params: The parameters after these updates. Shape (*runs, K).
+        params: The parameters after these updates; of a run that has ended, its final ones. Shape (*runs, K).
         loss: The loss before the last update, in the unit of y squared. Shape (*runs,).
         excess: How far that loss is above the best loss; nan for a model that is not linear. Shape (*runs,).
         grad_norm: The Euclidean norm of the gradient before the last update. Shape (*runs,).
+        taken: The number of updates of the parameters of each run: `step`, or less for a run that has ended or is no longer
+            finite. None means `step` for every run. Shape (*runs,).
+        early: Whether the snapshot comes before the first multiple of `loop.log_every`. Such a snapshot is neither printed nor
+            counted by `loop.patience`.
 
     Example:
         >>> import polyexp as p
         >>> def observe(snapshot):
-        ...     print(snapshot.step, f"{snapshot.loss:.6g}")
+        ...     print(snapshot.step, f"{snapshot.loss:.6g}", snapshot.early)
         >>> samples, model = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1)
         >>> loop, optimizer = p.Manual(steps=20, log_every=10), p.GradientDescent(0.25)
         >>> result = p.fit(samples, model, loop=loop, optimizer=optimizer, params=[0, 1], backend=p.NumPy(), observe=observe)
-        10 0.222675
-        20 0.222222
+        1 1.33333 True
+        2 0.518519 True
+        5 0.232922 True
+        10 0.222675 False
+        20 0.222222 False
     """
 
     step: int
@@ -66,16 +82,23 @@ class Snapshot:
     loss: np.ndarray  # shape: (*runs,)
     excess: np.ndarray  # shape: (*runs,)
     grad_norm: np.ndarray  # shape: (*runs,)
+    taken: Any = None  # shape: (*runs,)
+    early: bool = False
+
+    def __post_init__(self) -> None:
+        if self.taken is None:
+            object.__setattr__(self, "taken", np.full(np.shape(self.loss), self.step))
 
     def standing_still(self, last: "Snapshot", ended: np.ndarray) -> "Snapshot":
-        """This snapshot with the loss, excess and gradient norm of an earlier one for the runs that have ended.
+        """This snapshot with the values of an earlier one for the runs that have ended.
 
         Args:
             last: The earlier snapshot.
             ended: Whether each run has ended. Shape (*runs,).
         """
-        numbers = ("loss", "excess", "grad_norm")
-        return replace(self, **{one: np.where(ended, getattr(last, one), getattr(self, one)) for one in numbers})
+        numbers = ("loss", "excess", "grad_norm", "taken")
+        still = {name: np.where(ended, getattr(last, name), getattr(self, name)) for name in numbers}
+        return replace(self, params=np.where(ended[..., None], last.params, self.params), **still)
 
 
 def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shape: (*runs, K)
@@ -89,10 +112,9 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
     Example:
         >>> import polyexp as p
         >>> state = p.start([[0, 1], [2, 3]], p.GradientDescent(), p.NumPy())  # two runs with two parameters each
-        >>> state.step, state.params.tolist(), state.loss.tolist()
+        >>> int(state.step), state.params.tolist(), state.loss.tolist()
         (0, [[0.0, 1.0], [2.0, 3.0]], [nan, nan])
     """
     params = np.array(params, float)
-    unknown = backend.put(np.full(params.shape[:-1], np.nan))
-    opt_state = {name: backend.put(array) for name, array in optimizer.init(params).items()}
-    return State(0, backend.put(params), opt_state, unknown, unknown)
+    unknown = np.full(params.shape[:-1], np.nan)
+    return State(np.int64(0), params, optimizer.init(params), unknown, unknown).moved(backend.put)

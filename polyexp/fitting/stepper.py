@@ -1,20 +1,21 @@
 """Steppers, which take a fit from one state to a later one: step by step, or by the closed form."""
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from polyexp.backend import Backend
 from polyexp.base import InputError
 from polyexp.exact import Quadratic
-from polyexp.fitting.state import State, start
+from polyexp.fitting.state import Snapshot, State, start
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array, Data, Samples
 
-__all__ = ["ClosedFormStepper", "StepByStep", "place", "step"]
+__all__ = ["ClosedFormStepper", "StepByStep", "Stepper", "place", "step"]
 
 
 def place(samples: Samples, model: Model, backend: Backend) -> Data:
@@ -33,7 +34,8 @@ def place(samples: Samples, model: Model, backend: Backend) -> Data:
     """
     put = backend.put
     with np.errstate(over="ignore", invalid="ignore"):  # x^1000 may overflow: an outcome, not a warning
-        return Data(put(model.features(samples.x)), put(samples.y), put(samples.weights), float(samples.floor))
+        features = put(model.features(samples.x))
+    return Data(features, put(samples.y), put(samples.weights), float(samples.floor), backend)
 
 
 def step(model: Model, loop: Loop, optimizer: Optimizer, data: Data, state: State) -> State:
@@ -58,16 +60,119 @@ def step(model: Model, loop: Loop, optimizer: Optimizer, data: Data, state: Stat
         >>> samples, model, optimizer = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1), p.GradientDescent(0.25)
         >>> data = p.place(samples, model, p.NumPy())
         >>> state = p.step(model, p.Manual(), optimizer, data, p.start([0, 1], optimizer, p.NumPy()))
-        >>> state.step, state.params.round(6).tolist(), f"{state.loss:.6g}"
+        >>> int(state.step), state.params.round(6).tolist(), f"{state.loss:.6g}"
         (1, [0.333333, 0.666667], '1.33333')
     """
     if not optimizer.placed and optimizer.runs:
         raise InputError(
             "An optimizer with a value for each run must be put on the backend first: optimizer.on_device(backend.put)."
         )
-    loss, grad = loop.value_and_gradient(model, data)(state.params)
-    update, opt_state = optimizer.update(grad, state.opt_state)
-    return State(state.step + 1, state.params + update, opt_state, loss, (grad * grad).sum(-1) ** 0.5)
+    (params, opt_state), loss, grad_norm = _measured(model, loop, optimizer, data, (state.params, state.opt_state))
+    return State(state.step + 1, params, opt_state, loss, grad_norm)
+
+
+Arguments = tuple[Array, Array, Array, float]  # features, y, weights and floor of the samples
+Carry = tuple[Array, dict[str, Array]]  # parameters and state of the optimizer
+
+
+def _measured(model: Model, loop: Loop, optimizer: Optimizer, data: Data, carry: Carry) -> tuple[Carry, Array, Array]:
+    """The parameters and the state of the optimizer after one update, and the loss and the gradient norm before it."""
+    params, opt_state = carry
+    loss, grad = loop.value_and_gradient(model, data)(params)
+    update, opt_state = optimizer.update(grad, opt_state)
+    return (params + update, opt_state), loss, (grad * grad).sum(-1) ** 0.5
+
+
+@dataclass(frozen=True)
+class Compilable:
+    """A function of arrays and numbers alone. Its fields are what is static in it, by which backends keep compiled functions.
+
+    Args:
+        model: The model, without what its `forward` and `backward` do not depend on.
+        loop: The loop, without the rules by which a fit ends.
+        optimizer: The optimizer, whose numbers are arguments of the function.
+        backend: The backend.
+    """
+
+    model: Model
+    loop: Loop
+    optimizer: Optimizer
+    backend: Backend
+
+    @classmethod
+    def of(cls, model: Model, loop: Loop, optimizer: Optimizer, backend: Backend) -> Self:
+        """The function for these parts of a fit."""
+        return cls(model.formulation, loop.formulation, optimizer.formulation, backend)
+
+
+class Updates(Compilable):
+    """Many updates, without their losses."""
+
+    def __call__(self, samples: Arguments, numbers: dict[str, Any], carry: Carry, n: int) -> Carry:
+        """The parameters and the state of the optimizer n updates later."""
+        gradient = self.loop.gradient(self.model, _data(samples, self.backend))
+        update = self.optimizer.with_numbers(numbers).update
+
+        def once(carry: Carry) -> Carry:
+            params, opt_state = carry
+            change, opt_state = update(gradient(params), opt_state)
+            return params + change, opt_state
+
+        return self.backend.repeat(once, carry, n)
+
+
+class MeasuredUpdate(Compilable):
+    """One update, with the loss and the gradient norm before it."""
+
+    def __call__(self, samples: Arguments, numbers: dict[str, Any], carry: Carry) -> tuple[Carry, Array, Array]:
+        """The parameters and the state of the optimizer after the update, the loss, and the gradient norm."""
+        optimizer = self.optimizer.with_numbers(numbers)
+        return _measured(self.model, self.loop, optimizer, _data(samples, self.backend), carry)
+
+
+def _data(samples: Arguments, backend: Backend) -> Data:
+    features, y, weights, floor = samples
+    return Data(features, y, weights, floor, backend)
+
+
+class Stepper(Protocol):
+    """What takes a fit from one state to a later one."""
+
+    @property
+    def divisible(self) -> bool:
+        """Whether fewer steps take less time, so that a long block may be cut."""
+        ...
+
+    def start(self, initial: np.ndarray) -> State:
+        """The state before the first update. # shape: (*runs, K)"""
+        ...
+
+    def put(self, state: State) -> State:
+        """The state, with its arrays moved from the host to where they are computed."""
+        ...
+
+    def get(self, state: State) -> State:
+        """The state, with its arrays in float64 NumPy; the host waits for the device here."""
+        ...
+
+    def advance(self, state: State, n: int) -> State:
+        """The state n updates later; loss and gradient norm are not computed."""
+        ...
+
+    def step(self, state: State) -> State:
+        """The state after one update, with the loss and the gradient norm before it."""
+        ...
+
+    def read(self, state: State, before: State) -> Snapshot:
+        """The snapshot of a state, of which `before` is the state one update earlier; the host waits for the device here."""
+        ...
+
+    def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """The last finite parameters of each run within n updates, and the numbers of updates that gave them.
+
+        # shape: (*runs, K), (*runs,)
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -80,6 +185,7 @@ class StepByStep:
         optimizer: The optimizer, with its arrays on the backend.
         backend: The backend that carries out the steps.
         data: Features and samples on the backend.
+        quadratic: The loss as a quadratic form, for a linear model.
     """
 
     model: Model
@@ -87,50 +193,82 @@ class StepByStep:
     optimizer: Optimizer
     backend: Backend
     data: Data
+    quadratic: Quadratic | None
+
+    @property
+    def divisible(self) -> bool:
+        """True."""
+        return True
 
     def start(self, initial: np.ndarray) -> State:
         """The state before the first update."""
         return start(initial, self.optimizer, self.backend)
 
+    def put(self, state: State) -> State:
+        """The state with its arrays on the backend."""
+        return state.moved(self.backend.put)
+
+    def get(self, state: State) -> State:
+        """The state in float64 NumPy."""
+        return state.moved(self.backend.get)
+
     def advance(self, state: State, n: int) -> State:
         """The state n updates later; the host reads nothing, and neither loss nor gradient norm is computed."""
-        gradient, update = self.loop.gradient(self.model, self.data), self.optimizer.update
-
-        def once(carry: tuple[Array, dict[str, Array]]) -> tuple[Array, dict[str, Array]]:
-            params, opt_state = carry
-            change, opt_state = update(gradient(params), opt_state)
-            return params + change, opt_state
-
-        params, opt_state = self.backend.iterate(once, (state.params, state.opt_state), n)
-        return replace(state, step=state.step + n, params=params, opt_state=opt_state)
+        if not n:
+            return state
+        carry = (state.params, state.opt_state)
+        params, opt_state = self._updates(self.data.arguments, self.optimizer.numbers, carry, int(n))
+        return state._replace(step=state.step + n, params=params, opt_state=opt_state)
 
     def step(self, state: State) -> State:
         """The state after one update, with the loss and the gradient norm before it."""
-        return self.backend.iterate(partial(step, self.model, self.loop, self.optimizer, self.data), state, 1)
+        carry = (state.params, state.opt_state)
+        carry, loss, grad_norm = self._measured_update(self.data.arguments, self.optimizer.numbers, carry)
+        return State(state.step + 1, *carry, loss, grad_norm)
 
-    def get(self, array: Array) -> np.ndarray:
-        """An array as float64 NumPy; the host waits for the device here."""
-        return self.backend.get(array)
+    def read(self, state: State, before: State) -> Snapshot:
+        """The snapshot of a state."""
+        get = self.backend.get
+        params, loss, grad_norm = get(state.params), get(state.loss), get(state.grad_norm)
+        excess = self.quadratic.excess(get(before.params)) if self.quadratic else np.full_like(loss, np.nan)
+        return Snapshot(int(state.step), params, loss, excess, grad_norm, early=self.loop.is_early(int(state.step)))
 
     def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """The last finite parameters of each run within n updates, and their steps.
+        """The last finite parameters of each run within n updates, and the numbers of updates that gave them.
 
-        The updates are taken once more, and the host reads the parameters after each. That is slow, and is done only after a
-        run has become infinite or nan.
+        Each run is at a step of its own, and all of them try half of what remains at once: those that stay finite keep it. So
+        the updates are taken at most once more, and the host reads the parameters log2(n) times.
 
         # shape: (*runs, K), (*runs,)
         """
-        kept = self.get(state.params)
-        at = np.full(kept.shape[:-1], state.step)
-        for _ in range(n):
-            state = self.advance(state, 1)
-            params = self.get(state.params)
-            finite = np.isfinite(params).all(-1)
-            if not finite.any():
-                break
-            kept = np.where(finite[..., None], params, kept)
-            at = np.where(finite, state.step, at)
-        return kept, at
+        kept, remaining = self.get(state), n
+        taken = np.full(kept.params.shape[:-1], state.step)
+        while remaining > 1:
+            half = remaining // 2
+            tried = self.get(self.advance(self.put(kept), half))
+            finite = np.isfinite(tried.params).all(-1)
+            taken = np.where(finite, taken + half, taken)
+            kept = _chosen(finite, tried, kept)
+            remaining -= half
+        return kept.params, taken
+
+    @cached_property
+    def _updates(self) -> Updates:
+        return self.backend.compile(Updates.of(self.model, self.loop, self.optimizer, self.backend))
+
+    @cached_property
+    def _measured_update(self) -> MeasuredUpdate:
+        return self.backend.compile(MeasuredUpdate.of(self.model, self.loop, self.optimizer, self.backend))
+
+
+def _chosen(chosen: np.ndarray, one: State, other: State) -> State:
+    """The parameters and the states of the optimizer of `one` for the runs that are chosen, those of `other` for the rest."""
+
+    def pick(array: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        return np.where(chosen.reshape(chosen.shape + (1,) * (array.ndim - chosen.ndim)), array, rest)
+
+    opt_state = {name: pick(array, other.opt_state[name]) for name, array in one.opt_state.items()}
+    return other._replace(params=pick(one.params, other.params), opt_state=opt_state)
 
 
 @dataclass(frozen=True)
@@ -147,26 +285,41 @@ class ClosedFormStepper:
     optimizer: Optimizer
     initial: np.ndarray  # shape: (*runs, K)
 
+    @property
+    def divisible(self) -> bool:
+        """False: any number of steps takes the same time."""
+        return False
+
     def start(self, initial: np.ndarray) -> State:
         """The state before the first update."""
         unknown = np.full(initial.shape[:-1], np.nan)
-        return State(0, initial, {}, unknown, unknown)
+        return State(np.int64(0), initial, {}, unknown, unknown)
+
+    def put(self, state: State) -> State:
+        """The state itself, as its arrays are NumPy's."""
+        return state
+
+    def get(self, state: State) -> State:
+        """The state itself, as its arrays are NumPy's."""
+        return state
 
     def advance(self, state: State, n: int) -> State:
         """The state n updates later."""
-        return replace(state, step=state.step + n, params=self.quadratic.params(self._coordinates(state.step + n)))
+        params = self.quadratic.params(self._coordinates(int(state.step) + n))
+        return state._replace(step=state.step + n, params=params)
 
     def step(self, state: State) -> State:
         """The state after one update, with the loss and the gradient norm before it."""
-        before = self._coordinates(state.step)
+        before = self._coordinates(int(state.step))
         with np.errstate(all="ignore"):
             loss = self.quadratic.lowest + self.quadratic.excess_at(before)
             grad_norm = np.asarray(((self.quadratic.eigenvalues * before) ** 2).sum(-1) ** 0.5)
-        return replace(self.advance(state, 1), loss=loss, grad_norm=grad_norm)
+        return self.advance(state, 1)._replace(loss=loss, grad_norm=grad_norm)
 
-    def get(self, array: Array) -> np.ndarray:
-        """The array itself, which is NumPy's already."""
-        return np.asarray(array)
+    def read(self, state: State, before: State) -> Snapshot:
+        """The snapshot of a state."""
+        excess = self.quadratic.excess(before.params)
+        return Snapshot(int(state.step), state.params, state.loss, excess, state.grad_norm)
 
     def last_finite(self, state: State, n: int) -> tuple[np.ndarray, np.ndarray]:
         """The parameters of `state`, which are the last ones that were computed, and their steps.

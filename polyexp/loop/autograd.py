@@ -1,10 +1,10 @@
-"""The loop whose gradient is torch's automatic differentiation of the model's forward pass."""
+"""The loop whose gradient is the backend's automatic differentiation of the model's forward pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from polyexp.loop.loop import Loop, ValueAndGradient, squared_loss
+from polyexp.loop.loop import Gradient, Loop, ValueAndGradient, squared_sum
 from polyexp.model import Model
 from polyexp.problem import Array, Data
 
@@ -13,10 +13,10 @@ __all__ = ["Autograd"]
 
 @dataclass
 class Autograd(Loop, name="autograd"):
-    """Gradient descent with the gradient by torch's autograd of the model's `forward`.
+    """Gradient descent with the gradient by automatic differentiation of the model's `forward`.
 
-    A function with an analytic derivative, such as the P_n of `Legendre`, becomes a custom autograd Function. The backend
-    must be `Torch`.
+    A function with an analytic derivative, such as the P_n of `Legendre`, is differentiated by that (in torch by a custom
+    autograd Function, in jax by `custom_vjp`). The backend must be `Torch` or `JAX`.
 
     Args:
         steps: The largest number of steps, from 1 to 10^18.
@@ -40,21 +40,25 @@ class Autograd(Loop, name="autograd"):
 
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:
         """The function params -> (loss, gradient), by one backward pass for all runs."""
-        import torch
+        both = self._of_sum(model, data)
 
-        forward = self.differentiable_forward(model)
+        def with_floor(params: Array) -> tuple[Array, Array]:
+            loss, gradient = both(params)
+            return loss + data.floor, gradient
 
-        def both(params: Array) -> tuple[Array, Array]:
-            params = params.detach().requires_grad_(True)
-            # The loss of a run depends on its own parameters only, so the gradient of the sum holds that of each run.
-            loss = squared_loss(forward(params, data.features), data)
-            (gradient,) = torch.autograd.grad(loss, params, torch.ones_like(loss))
-            return loss.detach(), gradient
+        return with_floor
 
+    def gradient(self, model: Model, data: Data) -> Gradient:
+        """The function params -> gradient; the floor of the loss has none."""
+        both = self._of_sum(model, data)
+        return lambda params: both(params)[1]
+
+    def differentiable_forward(self, model: Model, data: Data) -> Callable[[Array], Array]:
+        """The function params -> values of the model, in the form that the backend differentiates."""
+        lifted = model.differentiable(data.backend.lift)
+        return lambda params: lifted.forward(params, data.features)
+
+    def _of_sum(self, model: Model, data: Data) -> ValueAndGradient:
+        forward = self.differentiable_forward(model, data)
+        both: ValueAndGradient = data.backend.value_and_grad(lambda params: squared_sum(forward(params), data))
         return both
-
-    def differentiable_forward(self, model: Model) -> Callable[[Array, Array], Array]:
-        """The model's `forward` in the form that torch differentiates."""
-        from polyexp.loop.functions import lift
-
-        return model.differentiable(lift).forward

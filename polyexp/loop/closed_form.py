@@ -53,6 +53,10 @@ class ClosedForm(Loop, name="closed_form"):
         spread = np.geomspace(1, self.steps, min(MAX_SNAPSHOTS, self.steps))
         return sorted({*map(round, spread[:-1].tolist()), self.steps})
 
+    def is_early(self, step: int) -> bool:
+        """False: all snapshots are regular."""
+        return False
+
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:
         """Raise `NotImplementedError`, as the closed form takes no single steps; another loop does."""
         raise NotImplementedError("loop=closed_form computes steps directly; take single steps with Manual()")

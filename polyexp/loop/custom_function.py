@@ -1,21 +1,21 @@
-"""The loop whose gradient goes through one custom autograd Function, made of the model's forward and backward passes."""
+"""The loop whose gradient goes through one custom function, made of the model's forward and backward passes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from polyexp.loop.autograd import Autograd
 from polyexp.model import Model
-from polyexp.problem import Array
+from polyexp.problem import Array, Data
 
 __all__ = ["CustomFunction"]
 
 
 @dataclass
 class CustomFunction(Autograd, name="custom_function"):
-    """Gradient descent with the gradient by torch's autograd through one custom Function.
+    """Gradient descent with the gradient by automatic differentiation through one custom function.
 
-    The Function is made of the model's `forward` and `backward`, so that autograd calls the model for its vector-Jacobian
-    product. The backend must be `Torch`.
+    The function (in torch a custom autograd Function, in jax a `custom_vjp`) is made of the model's `forward` and `backward`,
+    so that the backend calls the model for its vector-Jacobian product. The backend must be `Torch` or `JAX`.
 
     Args:
         steps: The largest number of steps, from 1 to 10^18.
@@ -35,8 +35,10 @@ class CustomFunction(Autograd, name="custom_function"):
         ['26.3604', '26.3604']
     """
 
-    def differentiable_forward(self, model: Model) -> Callable[[Array, Array], Array]:
-        """The Function that calls the model's `forward` and `backward`."""
-        from polyexp.loop.functions import ModelFunction
-
-        return lambda params, features: ModelFunction.apply(params, features, model)  # type: ignore[no-untyped-call]
+    def differentiable_forward(self, model: Model, data: Data) -> Callable[[Array], Array]:
+        """The function that calls the model's `forward` and `backward`."""
+        function: Callable[[Array], Array] = data.backend.custom_vjp(
+            lambda params: model.forward(params, data.features),
+            lambda params, grad_y: model.backward(params, data.features, grad_y),
+        )
+        return function

@@ -3,14 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import ClassVar
+from itertools import chain, takewhile
+from typing import ClassVar, Self
 
 from polyexp.base import Component, positive, whole
 from polyexp.model import Model
 from polyexp.problem import Array, Data
 
-__all__ = ["Gradient", "Loop", "ValueAndGradient", "squared_loss"]
+__all__ = ["Gradient", "Loop", "ValueAndGradient", "squared_sum"]
 
 Gradient = Callable[[Array], Array]
 ValueAndGradient = Callable[[Array], tuple[Array, Array]]
@@ -40,7 +40,7 @@ class Loop(Component):
         >>> import polyexp as p
         >>> loop = p.Manual(steps=500, log_every=200)
         >>> isinstance(loop, p.Loop), list(loop.snapshot_steps())
-        (True, [200, 400, 500])
+        (True, [1, 2, 5, 10, 20, 50, 100, 200, 400, 500])
     """
 
     group: ClassVar[str] = "loop"
@@ -62,8 +62,19 @@ class Loop(Component):
             whole(self.key("patience"), self.patience, 1)
 
     def snapshot_steps(self) -> Iterable[int]:
-        """The steps of the regular snapshots: the multiples of `log_every`, and the last step."""
-        return chain(range(self.log_every, self.steps, self.log_every), [self.steps])
+        """The steps of all snapshots: the early ones, the multiples of `log_every`, and the last step.
+
+        Early are 1, 2, 5, 10, 20, 50, ... below the first of the others. The fall of the loss is steepest there.
+        """
+        first = min(self.log_every, self.steps)
+        early = (lead * 10**power for power in range(len(str(first))) for lead in (1, 2, 5))
+        return chain(
+            takewhile(lambda step: step < first, early), range(first, self.steps, self.log_every), [self.steps]
+        )
+
+    def is_early(self, step: int) -> bool:
+        """Whether the snapshot at this step comes before the first regular one."""
+        return step < min(self.log_every, self.steps)
 
     @abstractmethod
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:
@@ -78,12 +89,16 @@ class Loop(Component):
 
     def gradient(self, model: Model, data: Data) -> Gradient:
         """The function params -> gradient, for the steps without a snapshot."""
-        both = self.value_and_gradient(model, replace(data, floor=0.0))
+        both = self.value_and_gradient(model, data)
         return lambda params: both(params)[1]
 
+    @property
+    def formulation(self) -> Self:
+        """This loop without the numbers that only decide when a fit ends: what a compiled step depends on."""
+        return replace(self, steps=1, log_every=1, tolerance=None, patience=None)
 
-def squared_loss(predictions: Array, data: Data) -> Array:  # shape: (*runs, N) -> (*runs,)
-    """The loss sum_i weights_i (p_i - y_i)^2 + floor of each run."""
+
+def squared_sum(predictions: Array, data: Data) -> Array:  # shape: (*runs, N) -> (*runs,)
+    """The sum_i weights_i (p_i - y_i)^2 of each run, which is the loss without its floor."""
     residual = predictions - data.y
-    loss = residual * residual @ data.weights
-    return loss + data.floor if data.floor else loss
+    return residual * residual @ data.weights

@@ -1,8 +1,7 @@
 """Linear expansions y = sum_k w_k B_k(z(x)) in the bases that numpy.polynomial provides."""
 
-import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -116,15 +115,19 @@ class MappedExpansion(Expansion):
         super().__post_init__()
 
     def on_domain(self, domain: tuple[float, float]) -> Self:
-        """A copy of this model with this domain, unless it has a domain of its own."""
-        bound = copy.copy(self)
-        if self.domain is None:
-            # Samples with one x only span no interval; with any width they are mapped to the middle of the window.
-            low, high = domain
-            if low == high:
-                low, high = low - max(1.0, abs(low) / 2), high + max(1.0, abs(high) / 2)
-            bound.domain = [low, high]
-        return bound
+        """This model with this domain, unless it has a domain of its own."""
+        if self.domain is not None:
+            return self
+        # Samples with one x only span no interval; with any width they are mapped to the middle of the window.
+        low, high = domain
+        if low == high:
+            low, high = low - max(1.0, abs(low) / 2), high + max(1.0, abs(high) / 2)
+        return replace(self, domain=[low, high])
+
+    @property
+    def formulation(self) -> Self:
+        """This model without initial values and domain, which only `features` depends on."""
+        return replace(super().formulation, domain=None)
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """The pseudo-Vandermonde matrix of z, which is x mapped to the window."""

@@ -1,6 +1,5 @@
 """The model y = a + b P_n(c + d x) of one Legendre polynomial, which is not linear in c and d."""
 
-import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -103,9 +102,7 @@ class Legendre(Model, name="legendre"):
 
     def differentiable(self, lift: Callable[[Elementwise], Callable[[Array], Array]]) -> Self:
         """A copy of this model whose P_n is differentiated by its analytic derivative."""
-        lifted = copy.copy(self)
-        lifted._polynomial = lift(LegendreSum.basis(self.degree))
-        return lifted
+        return self._with(_polynomial=lift(LegendreSum.basis(self.degree)))
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """The x themselves, as nothing that depends on x alone can be computed before c + d x."""

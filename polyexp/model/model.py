@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, Protocol, Self
 
@@ -105,6 +105,14 @@ class Model(Component):
         """
         return self
 
+    @property
+    def formulation(self) -> Self:
+        """This model without the fields on which `forward` and `backward` do not depend, as they get features and parameters.
+
+        Steps of models that are equal in this are compiled once.
+        """
+        return replace(self, initial="zeros", initial_scale=1.0)
+
     @abstractmethod
     def features(self, x: np.ndarray) -> np.ndarray:  # shape: (N,) -> (N, ...)
         """The numbers that depend on x alone, computed once in float64 NumPy."""
@@ -151,7 +159,7 @@ class Model(Component):
         """The values of the model at any x, in float64 NumPy."""
         x = np.asarray(x, float)
         values = np.asarray(self.forward(np.asarray(params, float), self.features(x.ravel())))
-        return values.reshape(*values.shape[:-1], *x.shape)
+        return values.reshape((*values.shape[:-1], *x.shape))
 
     def check_params(self, params: Any) -> np.ndarray:
         """`params` as a float64 array of shape (*runs, K).

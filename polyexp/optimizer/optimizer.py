@@ -4,7 +4,6 @@ They agree with SGD, RMSprop and Adam of torch.optim up to rounding. Every numbe
 each run.
 """
 
-import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyexp.base import Component, positive
+from polyexp.base import Component, as_numbers, positive
 from polyexp.problem import Array
 
 __all__ = ["Limited", "OptState", "Optimizer"]
@@ -24,8 +23,9 @@ OptState = dict[str, Array]
 class Optimizer(Component):
     """An update rule: a pure function from a gradient g and a state to an update and the next state.
 
-    A rule does not know where the gradient came from. A subclass gives `update`, and `init` if it has a state. `tuned`, `limit`
-    and `damping` describe the rule on a linear model.
+    A rule does not know where the gradient came from. A subclass gives `update`, and `init` if it has a state: named arrays
+    whose first axes are those of the runs. `tuned`, `limit` and `damping` describe the rule on a linear model. A list of
+    numbers is kept as an array.
 
     Args:
         learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). Rules with `tunable`
@@ -49,6 +49,11 @@ class Optimizer(Component):
     learning_rate: Any = 1e-6
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            array = as_numbers(value) if isinstance(value, tuple) else None
+            if array is not None:
+                setattr(self, one.name, array.astype(float))
         if not (self.tunable and self.automatic):
             wanted = "a finite number above 0" + (", or auto" if self.tunable else "")
             positive(self.key("learning_rate"), self.learning_rate, wanted)
@@ -71,12 +76,37 @@ class Optimizer(Component):
         Args:
             put: Makes an array of a backend from a NumPy array, such as `Backend.put`.
         """
-        placed = copy.copy(self)
-        for one in fields(self):
-            array = np.asarray(getattr(self, one.name), float)
-            setattr(placed, one.name, put(array[..., None]) if array.ndim else float(array))
-        placed.placed = True
-        return placed
+        arrays = {one.name: np.asarray(getattr(self, one.name), float) for one in fields(self)}
+        placed = {name: put(array[..., None]) if array.ndim else float(array) for name, array in arrays.items()}
+        return self._with(**placed, placed=True)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The numbers of this rule by name; those of a rule on a device are floats and arrays of shape (*runs, 1)."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @property
+    def formulation(self) -> Self:
+        """This rule without its numbers: what a compiled step depends on."""
+        return self._with(**dict.fromkeys(self.numbers, 0.0), placed=True)
+
+    def with_numbers(self, values: Mapping[str, Any]) -> Self:
+        """This rule with other numbers, which are not validated; they may be arrays of a backend.
+
+        Args:
+            values: The numbers by name, such as `numbers` gives them.
+        """
+        return self._with(**values)
+
+    def of_run(self, run: Any, runs: tuple[int, ...]) -> Self:
+        """This rule with the numbers of one run of a batch, or of several.
+
+        Args:
+            run: The index of the run, which is applied to the axes (*runs,).
+            runs: The shape of the batch, to which the numbers broadcast.
+        """
+        picked = {name: np.broadcast_to(one, runs)[run] for name, one in self.numbers.items() if np.ndim(one)}
+        return self._with(**{name: one if one.ndim else float(one) for name, one in picked.items()})
 
     def tuned(self, largest: float, smallest: float) -> Self:
         """This rule with its best learning rate in place of "auto"; a rule that is not `tunable` is returned as it is.

@@ -135,6 +135,7 @@ class Data:
         y: The y of the samples. # shape: (N,)
         weights: Their weights in the loss. # shape: (N,)
         floor: The constant part of the loss.
+        backend: The backend of these arrays, which loops ask for derivatives; `place` sets it.
 
     Example:
         >>> import numpy as np
@@ -149,3 +150,9 @@ class Data:
     y: Array  # shape: (N,)
     weights: Array  # shape: (N,)
     floor: float
+    backend: Any = None
+
+    @property
+    def arguments(self) -> tuple[Array, Array, Array, float]:
+        """What a compiled function takes as arguments: everything but the backend."""
+        return self.features, self.y, self.weights, self.floor
