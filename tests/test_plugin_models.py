@@ -95,7 +95,7 @@ def test_its_period_is_the_width_of_the_domain_unless_it_is_given(fourier, tmp_p
         best = np.linalg.lstsq(matrix, np.array([0.0, 3, 1, 1]))[0]
         assert_close(result.params, best, rounding(matrix, 5 * omega), np.linalg.norm(best))
     assert p.fit(p.Samples.of([3.0], [2.0]), fourier(), **closed)([3.0]) == pytest.approx([2.0])
-    with pytest.raises(p.InputError, match="`model.period` above 0"):
+    with pytest.raises(p.InputError, match=r"`model.period` above 0"):
         fourier(period=0.0)
 
 

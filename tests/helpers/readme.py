@@ -23,7 +23,8 @@ def install_plugin(folder: Path) -> dict[str, str]:
     (toml,) = BLOCKS["toml"]
     path = re.search(r"`(conf/model/\S+\.yaml)` inside that package", TEXT)
     entry = re.search(r'entry-points\."(.*)"\]\n(.*)', toml)
-    assert path and entry
+    assert path
+    assert entry
     files = {
         "my_package/__init__.py": "",
         "my_package/models.py": plugin_source(),
