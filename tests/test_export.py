@@ -22,6 +22,7 @@ from polyexp.export.accuracy import points_of
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
+from tests.helpers.figures import Wave
 from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.numeric
@@ -240,20 +241,26 @@ def test_no_names_of_functions(word):
 # What cannot be exported
 
 
-class Sine(p.Model):
-    """No polynomial."""
+@pytest.mark.parametrize("basis", ["own", "power"])
+def test_a_model_that_is_not_a_polynomial(basis):
+    with pytest.raises(p.InputError) as raised:
+        formula_of(Wave(), np.ones(2), basis)
+    assert str(raised.value) == (
+        "The model wave is not a polynomial in x, and only polynomials can be exported: the formula and the parameters of "
+        "such a run are in its result.json."
+    )
 
-    choice = "sine"
-    param_names = ("a",)
-    polynomial_degree = None
-    features = forward = backward = power_series = formula = None
 
+def test_a_polynomial_in_a_basis_of_another_package():
+    class Cube(Wave):
+        choice = "cube"
 
-def test_a_model_that_is_no_polynomial():
-    with pytest.raises(p.InputError, match="sine is not a polynomial in x"):
-        formula_of(Sine(), np.ones(1), "power")
-    with pytest.raises(p.InputError, match=r"`action.basis=own` is not available for sine: type `action.basis=power`"):
-        formula_of(Sine(), np.ones(1), "own")
+        def power_series(self, params):
+            return np.zeros((*params.shape[:-1], 4)) + params[..., :1] * [0, 0, 0, 1]
+
+    with pytest.raises(p.InputError, match=r"`action.basis=own` is not available for cube: type `action.basis=power`"):
+        formula_of(Cube(), np.ones(2), "own")
+    assert formula_of(Cube(), np.array([2.0, 0.0]), "power").coefficients.tolist() == [0, 0, 0, 2]
 
 
 def test_numbers_that_a_precision_does_not_hold():

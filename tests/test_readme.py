@@ -1,18 +1,16 @@
 """Every command and every Python block of the README is executed."""
 
-import re
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import execute, run, run_python, start
+from tests.helpers.commands import execute, run_python, start
+from tests.helpers.readme import BLOCKS
 from tests.helpers.servers import answer, find_free_port
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text()
-BLOCKS = {kind: re.findall(rf"```{kind}\n(.*?)```", TEXT, re.DOTALL) for kind in ("bash", "python", "toml", "yaml")}
 COMMANDS = [line.partition(" #")[0].strip() for block in BLOCKS["bash"] for line in block.splitlines()]
 PROGRAM = "python -m polyexp "
 RUNS = [command for command in COMMANDS if f"{command} ".startswith(PROGRAM)]
@@ -48,27 +46,6 @@ def test_python_block(block, tmp_path):
     done = run_python(script, cwd=tmp_path)
     assert done.code == 0, done.err
     assert bool(done.out) == ("print(" in block)
-
-
-def test_a_model_of_your_own_as_described(tmp_path):
-    """The class, the YAML and the entry point as the README shows them."""
-    (source,) = (block for block in BLOCKS["python"] if "class OddCubic" in block)
-    (yaml,) = BLOCKS["yaml"]
-    (toml,) = BLOCKS["toml"]
-    group, entry = re.search(r'entry-points\."(.*)"\]\n(.*)', toml).groups()
-    package = tmp_path / "site/my_package"
-    (package / "conf/model").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "models.py").write_text(source)
-    (package / "conf/model/odd_cubic.yaml").write_text(yaml)
-    info = tmp_path / "site/my_package-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{entry.replace(chr(34), '')}\n")
-    options = ("model=odd_cubic", "loop=custom_function", "loop.steps=1000", "optimizer.learning_rate=1e-3")
-    done = run(*options, "tracking=none", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")})
-    assert done.code == 0, done.err
-    assert re.search(r"y = 0\.\d+ x \+ -?0\.\d+ x\^3", done.out)
 
 
 @pytest.mark.slow

@@ -40,12 +40,13 @@ class Export(Action, name="export"):
         require(is_name(self.function), self.key("function"), "a name that C and Python allow", self.function)
 
     def check(self, experiment: Experiment) -> None:
-        """Check that the run exists and has a result.
+        """Check that the run exists and has a result with a formula that can be exported.
 
         Raises:
-            InputError: Where it does not.
+            InputError: Where it does not, or its model is not a polynomial.
         """
-        self._named(experiment)
+        model, params, _ = fitted(self._named(experiment).result())
+        formula_of(model, params, self.basis)
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
         """Write the file into the folder of the job and the artifacts of the run, and print its accuracy."""

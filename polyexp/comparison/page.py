@@ -33,30 +33,30 @@ tbody tr:hover {{ background: #f2f6fa; }}
 <img alt="Loss curves and fitted curves of the runs" src="data:image/png;base64,{picture}">
 <h2>What differs, and how the runs ended</h2>
 {runs}
-<h2>The fitted polynomials in powers of x</h2>
-{coefficients}
-</body>
+{coefficients}</body>
 </html>
 """
+COEFFICIENTS = "<h2>The fitted polynomials in powers of x</h2>\n{table}\n"
 
 
 def page(comparison: Comparison, picture: bytes) -> str:
     """The text of the HTML file; `picture` is the content of a PNG file."""
     title = comparison.title.capitalize()
+    coefficients = _table([comparison.polynomials, *comparison.coefficients]) if comparison.coefficients else ""
     same = "" if comparison.settings else "<p>They do not differ in their settings.</p>\n"
     return PAGE.format(
         title=escape(title),
         limited=escape(comparison.limited),
         picture=b64encode(picture).decode(),
         runs=same + _table([comparison.ids, *comparison.columns]),
-        coefficients=_table([comparison.ids, *comparison.coefficients]),
+        coefficients=coefficients and COEFFICIENTS.format(table=coefficients),
     )
 
 
 def _table(columns: Sequence[Column]) -> str:
     classes = [' class="n"' if column.numeric else "" for column in columns]
     heads = "".join(_cell("th", kind, column.head) for kind, column in zip(classes, columns, strict=True))
-    rows = zip(*(column.cells for column in columns), strict=False)  # coefficients are known of the first runs only
+    rows = zip(*(column.cells for column in columns), strict=True)
     body = "\n".join(
         "<tr>" + "".join(_cell("td", kind, cell) for kind, cell in zip(classes, row, strict=True)) + "</tr>"
         for row in rows

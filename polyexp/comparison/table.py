@@ -122,9 +122,15 @@ class Comparison:
         return [outcome, *(Column(head, [show(run) for run in self.runs], True) for head, show in NUMBERS.items())]
 
     @cached_property
+    def polynomials(self) -> Column:
+        """The ids of those of the first runs, whose files were read, whose models are polynomials."""
+        return Column("run", [detail.run.label for detail in self.details if detail.result["power_series"] is not None])
+
+    @cached_property
     def coefficients(self) -> list[Column]:
-        """The columns of the power series of the first runs, whose files were read."""
-        rows = [detail.result["power_series"] for detail in self.details]
+        """The columns of the power series of `polynomials`; none where no run has a polynomial."""
+        series = (detail.result["power_series"] for detail in self.details)
+        rows = [row for row in series if row is not None]
         powers = max(map(len, rows), default=0)
         return [Column(f"x^{k}", [_coefficient(row, k) for row in rows], True) for k in range(powers)]
 
@@ -133,7 +139,8 @@ class Comparison:
         """A sentence on the runs whose files were not read; empty where all were."""
         if len(self.details) == len(self.runs):
             return ""
-        return f"Coefficients and curves are shown for the first {len(self.details)} of {len(self.runs)} runs."
+        shown = "Coefficients and curves" if self.coefficients else "Curves"
+        return f"{shown} are shown for the first {len(self.details)} of {len(self.runs)} runs."
 
     def tags(self, folder: Path) -> dict[str, str]:
         """The tags with which the comparison is recorded; `folder` is that of its job."""

@@ -24,8 +24,9 @@ def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
     yield from _blocks(comparison.ids, comparison.columns, width)
     if len(comparison.runs) > MAX_ROWS:
         yield f"... and {len(comparison.runs) - MAX_ROWS} more runs, which are in compare.html.\n"
-    yield "The fitted polynomials in powers of x:"
-    yield from _blocks(comparison.ids, comparison.coefficients[:MAX_POWERS], width)
+    if comparison.coefficients:
+        yield "The fitted polynomials in powers of x:"
+        yield from _blocks(comparison.polynomials, comparison.coefficients[:MAX_POWERS], width)
     if len(comparison.coefficients) > MAX_POWERS:
         yield f"... and {len(comparison.coefficients) - MAX_POWERS} more powers, which are in compare.html.\n"
     if comparison.limited:

@@ -127,7 +127,7 @@ def _runs(model: Model, params: np.ndarray, x: np.ndarray) -> float:
 
 def _power_series(model: Model, params: np.ndarray, x: np.ndarray) -> float:
     """The difference relative to the sizes of the terms, whose rounding limits the accuracy of a power series."""
-    coefficients = np.moveaxis(model.power_series(params), -1, 0)
+    coefficients = np.moveaxis(np.asarray(model.power_series(params)), -1, 0)
     size = np.maximum(polyval(np.abs(x), np.abs(coefficients)), np.abs(model(params, x)))
     return largest_difference(polyval(x, coefficients) - model(params, x), size)
 

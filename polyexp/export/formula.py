@@ -145,9 +145,14 @@ def formula_of(model: Model, params: np.ndarray, basis: str) -> Formula:  # shap
         basis: "own" for the basis of the model, "power" for powers of x.
 
     Raises:
-        InputError: Where the model is no polynomial, has no basis of its own that can be exported, or its coefficients
+        InputError: Where the model is not a polynomial, has no basis of its own that can be exported, or its coefficients
             overflow in powers of x.
     """
+    if model.polynomial_degree is None:
+        raise InputError(
+            f"The model {model.choice} is not a polynomial in x, and only polynomials can be exported: the formula and the "
+            "parameters of such a run are in its result.json."
+        )
     if basis == "power" or isinstance(model, PowerSeries):
         return Formula(POWERS, _in_powers(model, params))
     if isinstance(model, Legendre):
@@ -165,8 +170,6 @@ def formula_of(model: Model, params: np.ndarray, basis: str) -> Formula:  # shap
 
 
 def _in_powers(model: Model, params: np.ndarray) -> np.ndarray:
-    if model.polynomial_degree is None:
-        raise InputError(f"{model.choice} is not a polynomial in x, and only polynomials can be exported.")
     with np.errstate(all="ignore"):
         coefficients = np.asarray(model.power_series(params), float)
     if not np.isfinite(coefficients).all():

@@ -160,11 +160,13 @@ class Result:
         return {name: float(v) if v.ndim == 0 else v for name, v in zip(self.model.param_names, columns, strict=True)}
 
     @property
-    def power_series(self) -> np.ndarray:  # shape: (*runs, degree + 1)
-        """The coefficients of the fitted polynomial in x, by ascending power.
+    def power_series(self) -> np.ndarray | None:  # shape: (*runs, degree + 1)
+        """The coefficients of the fitted polynomial in x, by ascending power; None for a model that is not a polynomial.
 
         They are inf or nan where those of a run that diverged overflow.
         """
+        if self.model.polynomial_degree is None:
+            return None
         with np.errstate(all="ignore"):
             return self.model.power_series(self.params)
 

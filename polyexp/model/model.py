@@ -40,9 +40,10 @@ class Model(Component):
     """A formula y = f(x; params) with K named parameters, for any number of runs at once.
 
     A model depends on no array library, loss or configuration. `params` has shape (*runs, K), and every method computes
-    each run by itself. A subclass defines `param_names`, `features`, `forward`, `backward`, `power_series` and `formula`;
-    then every loop, backend and optimizer can be used with it. `linear` must be True for a model that is linear in its
-    parameters. The models are `PowerSeries`, `LegendreSeries`, `ChebyshevSeries`, `HermiteSeries` and `Legendre`.
+    each run by itself. A subclass defines `param_names`, `features`, `forward`, `backward` and `formula`, and a polynomial in
+    x also `power_series`; then every loop, backend and optimizer can be used with it. `linear` must be True for a model that
+    is linear in its parameters. The models are `PowerSeries`, `LegendreSeries`, `ChebyshevSeries`, `HermiteSeries` and
+    `Legendre`.
 
     Args:
         initial: The initial values: "zeros", "uniform" on [0, 1), "normal" (of mean 0 and standard deviation 1), or the
@@ -87,10 +88,11 @@ class Model(Component):
     def polynomial_degree(self) -> int | None:
         """The largest degree in x that the model can have, which is that of its `power_series`.
 
-        A model that is no polynomial in x must return None.
+        None for a model that is not a polynomial in x, and so has no power series.
         """
         with np.errstate(all="ignore"):
-            return int(self.power_series(np.zeros(len(self.param_names))).shape[-1]) - 1
+            series = self.power_series(np.zeros(len(self.param_names)))
+        return None if series is None else int(series.shape[-1]) - 1
 
     def on_domain(self, domain: tuple[float, float]) -> Self:
         """This model for samples on the domain (low, high). A model that maps no domain is returned as it is."""
@@ -128,9 +130,9 @@ class Model(Component):
         # shape: (*runs, K), (N, ...), (*runs, N) -> (*runs, K)
         """
 
-    @abstractmethod
-    def power_series(self, params: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs, degree + 1)
-        """The coefficients of the same polynomial in x, by ascending power."""
+    def power_series(self, params: np.ndarray) -> np.ndarray | None:  # shape: (*runs, K) -> (*runs, degree + 1)
+        """The coefficients of the same polynomial in x, by ascending power; None for a model that is not a polynomial in x."""
+        return None
 
     @abstractmethod
     def formula(self, params: np.ndarray) -> str:  # shape: (K,)
@@ -175,7 +177,7 @@ class Model(Component):
 
 
 def degree_in_x(model: Model) -> int | None:
-    """The degree of the polynomials that the model can be, or None where it is no polynomial.
+    """The degree of the polynomials that the model can be, or None where it is not a polynomial.
 
     With a degree that is too small, a reduction would be wrong without any error. The degree is therefore checked: with
     random parameters on [-1, 1], the Chebyshev coefficients of the model beyond its degree must be 0 up to rounding.

@@ -39,7 +39,11 @@ def write(
 
 
 def as_json(result: Result, forecast: Forecast, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of result.json for a single fit; None (null) stands for a number that is not finite."""
+    """The content of result.json for a single fit.
+
+    None (null) stands for a number that is not finite, and for the power series of a model that is not a polynomial.
+    """
+    series = result.power_series
     return {
         "outcome": result.outcome.name,
         "steps": int(result.steps),
@@ -51,7 +55,7 @@ def as_json(result: Result, forecast: Forecast, settings: Mapping[str, Any]) -> 
         "predicted_loss": _number(np.nan if forecast.final_loss is None else forecast.final_loss),
         "max_error": _number(result.max_error),
         "parameters": {name: _number(value) for name, value in result.parameters.items()},
-        "power_series": [_number(value) for value in result.power_series],
+        "power_series": None if series is None else [_number(value) for value in series],
         "formula": result.model.formula(result.params),
         "samples": {
             "total": result.samples.total,

@@ -31,25 +31,21 @@ def learned(result: Result) -> list[str]:
 
     The first table has the parameters beside their optimum; the second has the coefficients of the power series beside those of
     the best polynomial and of the Taylor series of the target about 0. A power series has one table, because its parameters
-    are its coefficients.
+    are its coefficients, and so has a model that is not a polynomial.
     """
-    degree = result.model.polynomial_degree
-    series = np.empty(0) if degree is None else result.power_series
-    best = best_power_series(result)
-    taylor = None if degree is None else _taylor_coefficients(result, degree)
-    names = [f"x^{k}" for k in range(series.size)]
+    names, series = list(result.model.param_names), result.power_series
     optimum = None if result.quadratic is None else result.quadratic.optimum
+    if series is None:
+        return [_table("parameter", names, {"learned": result.params, "optimum": optimum}, MAX_TABLE_ROWS)]
+    best, taylor = best_power_series(result), _taylor_coefficients(result, series.size - 1)
     if np.array_equal(series, result.params):
         table = {"learned": result.params, "optimum": best if optimum is None else optimum}
-        return [
-            _table("parameter", list(result.model.param_names), table | {_about_zero(result): taylor}, MAX_TABLE_ROWS)
-        ]
-    half = MAX_TABLE_ROWS // 2
-    tables = [_table("parameter", list(result.model.param_names), {"learned": result.params, "optimum": optimum}, half)]
-    if names:
-        table = {"learned": series, "best": best, _about_zero(result): taylor}
-        tables.append(_table("power of x", names, table, half))
-    return tables
+        return [_table("parameter", names, table | {_about_zero(result): taylor}, MAX_TABLE_ROWS)]
+    half, powers = MAX_TABLE_ROWS // 2, [f"x^{k}" for k in range(series.size)]
+    return [
+        _table("parameter", names, {"learned": result.params, "optimum": optimum}, half),
+        _table("power of x", powers, {"learned": series, "best": best, _about_zero(result): taylor}, half),
+    ]
 
 
 def _taylor_coefficients(result: Result, degree: int) -> np.ndarray | None:  # shape: (degree + 1,)

@@ -37,10 +37,12 @@ def loss_line(snapshot: Snapshot) -> str:
 def coefficients(result: Result) -> list[tuple[str, str, str]]:
     """The rows of a table of the parameters and the power series, each with parameter, value, and coefficient of a power of x.
 
-    The last column is empty for a power series, whose parameters are these coefficients.
+    The last column is empty for a power series, whose parameters are these coefficients, and for a model that is not a
+    polynomial.
     """
     params = [(name, f"{value: .10g}") for name, value in result.parameters.items()]
-    powers = [] if np.array_equal(result.power_series, result.params) else [f"{v: .10g}" for v in result.power_series]
+    series = result.power_series
+    powers = [] if series is None or np.array_equal(series, result.params) else [f"{v: .10g}" for v in series]
     size = max(len(params), len(powers))
     params += [("", "")] * (size - len(params))
     powers = [f"{power}  x^{k}" for k, power in enumerate(powers)] + [""] * (size - len(powers))
@@ -96,10 +98,8 @@ def verdict(result: Result, forecast: Forecast, *, rate_alone: bool = False) -> 
     distance = f"That is {above:.4g} above {what}, {forecast.lowest:.4g}."
     if above > _close_excess(forecast):
         return [distance, *advice(forecast, rate_alone=rate_alone)]
-    return [
-        distance,
-        "This is as good as the best possible loss: only another model, such as one of a higher model.degree, can do better.",
-    ]
+    higher = ", such as one of a higher model.degree," if hasattr(forecast.model, "degree") else ""
+    return [distance, f"This is as good as the best possible loss: only another model{higher} can do better."]
 
 
 def ending(result: Result, forecast: Forecast) -> str:

@@ -42,7 +42,6 @@ class Wave(p.Model):
 
     choice = "wave"
     param_names = ("a", "b")
-    polynomial_degree = None
 
     def features(self, x: Any) -> Any:
         return x
@@ -53,9 +52,6 @@ class Wave(p.Model):
     def backward(self, params: Any, features: Any, grad_y: Any) -> Any:
         a, z = params[..., :1], params[..., 1:] * features
         return np.stack([(grad_y * np.sin(z)).sum(-1), (grad_y * a * features * np.cos(z)).sum(-1)], -1)
-
-    def power_series(self, params: Any) -> Any:
-        raise AssertionError("has none")
 
     def formula(self, params: Any) -> str:
         return "y = a sin(b x)"

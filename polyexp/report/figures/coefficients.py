@@ -57,10 +57,11 @@ def _values_and_optimum(result: Result, params: np.ndarray) -> tuple[list[str], 
     if result.quadratic is not None:
         return list(model.param_names), params, result.quadratic.optimum
     best = best_power_series(result)
-    if best is None:
-        return list(model.param_names), params, None
     with np.errstate(all="ignore"):
-        return [f"x^{k}" for k in range(best.size)], model.power_series(params), best
+        series = None if best is None else model.power_series(params)
+    if best is None or series is None:
+        return list(model.param_names), params, None
+    return [f"x^{k}" for k in range(best.size)], series, best
 
 
 def _optimum_words(result: Result, best: np.ndarray | None) -> str:
