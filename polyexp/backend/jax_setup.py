@@ -72,9 +72,9 @@ def cache_folder() -> Path:
 
 def _processor() -> str:
     """The processor's name and features, as far as the system tells them."""
-    known = ("model name", "flags", "Features")
+    names = ("model name", "flags", "Features")
     lines = CPUINFO.read_text().splitlines() if CPUINFO.is_file() else []
-    found = {key.strip(): value for key, _, value in (line.partition(":") for line in lines) if key.strip() in known}
+    found = {key.strip(): value for key, _, value in (line.partition(":") for line in lines) if key.strip() in names}
     return f"{platform.machine()} {platform.processor()} {found}"
 
 

@@ -4,6 +4,7 @@ A dataclass that derives from the class of a group with `name=...` becomes a cho
 schema of `conf/<group>/<name>.yaml`, and its `__post_init__` validates the values.
 """
 
+import inspect
 from abc import ABCMeta
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, fields
@@ -20,6 +21,12 @@ SETTINGS = ("problem", "model", "loop", "backend", "device", "optimizer")  # the
 
 class ComponentType(ABCMeta):
     """The type of component classes; it closes a component once it has been made and validated."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The signature of the constructor, which `__call__` below would hide from `inspect.signature`."""
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=[*signature.parameters.values()][1:])
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """A component that can no longer be changed."""

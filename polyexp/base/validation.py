@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 
+MAX_NUMBERS_SHOWN = 80  # of a list in an error, whose text is cut at as many characters
+
+
 def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
     """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string.
 
@@ -124,8 +127,12 @@ def as_numbers(value: Any) -> np.ndarray | None:
 
 
 def _shown(value: Any) -> str:
-    value = (
-        list(value) if isinstance(value, tuple) else value
-    )  # components keep lists as tuples; lists are what is typed
-    text = " ".join(repr(value).split())  # on one line: the repr of an array has several
+    text = " ".join(repr(_as_typed(value)).split())  # on one line: the repr of an array has several
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _as_typed(value: Any) -> Any:
+    """Lists in place of the tuples and arrays as which components keep them."""
+    if isinstance(value, np.ndarray) and value.size <= MAX_NUMBERS_SHOWN:
+        return value.tolist()
+    return [_as_typed(one) for one in value[:MAX_NUMBERS_SHOWN]] if isinstance(value, tuple) else value

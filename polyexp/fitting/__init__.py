@@ -12,7 +12,7 @@ from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import GROWTH_LIMIT, Progress
 from polyexp.fitting.result import History, Result, best_power_series
 from polyexp.fitting.state import Snapshot, State, start
-from polyexp.fitting.stepper import place, step
+from polyexp.fitting.updates import place, step
 
 __all__ = [
     "GROWTH_LIMIT",

@@ -18,7 +18,8 @@ from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import Progress, Rules, largest_loss, loss_of
 from polyexp.fitting.result import History, Result
 from polyexp.fitting.state import Snapshot, State
-from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, Stepper, place
+from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, Stepper
+from polyexp.fitting.updates import place
 from polyexp.loop import Loop, Manual
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import GradientDescent, Optimizer

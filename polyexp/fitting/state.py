@@ -71,8 +71,8 @@ class Snapshot:
         >>> loop, optimizer = p.Manual(steps=20, log_every=10), p.GradientDescent(0.25)
         >>> result = p.fit(samples, model, loop=loop, optimizer=optimizer, params=[0, 1], backend=p.NumPy(), observe=observe)
         1 1.33333 True
-        2 0.518519 True
-        5 0.232922 True
+        2 0.62963 True
+        5 0.249971 True
         10 0.222675 False
         20 0.222222 False
     """

@@ -32,7 +32,7 @@ class Manual(Loop, name="manual"):
         >>> optimizer = p.GradientDescent(learning_rate="auto")
         >>> result = p.fit(p.Problem("exp"), p.LegendreSeries(degree=3), loop=loop, optimizer=optimizer, backend=p.NumPy())
         >>> result.outcome.name, int(result.steps)
-        ('CONVERGED', 200)
+        ('CONVERGED', 20)
     """
 
     def value_and_gradient(self, model: Model, data: Data) -> ValueAndGradient:
