@@ -86,12 +86,13 @@ class Terminal:
             self._bar = FitBar(self._outputs[0], forecast.steps)
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        """Print the loss line of a snapshot and, on a terminal, the bar below it.
+        """Print the loss line of a snapshot that is not early and, on a terminal, the bar below it.
 
         Lines of snapshots that follow each other fast are collected and printed together, so that printing takes at most a
         hundredth of the time of the fit.
         """
-        self._pending.append(loss_line(snapshot))
+        if not snapshot.early:
+            self._pending.append(loss_line(snapshot))
         if self._interval.due():
             with self._interval.showing():
                 self._flush()
