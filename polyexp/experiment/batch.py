@@ -17,9 +17,9 @@ __all__ = ["Batch"]
 NUMBERS = ("model.initial", "model.initial_scale", "seed")  # that may differ, besides those of the optimizer
 
 
-def _require_alike(one: Experiment, other: Experiment) -> None:
-    """Require experiments that differ in numbers only; comparing all their settings would take longer than their steps."""
-    if all(_alike(getattr(one, group), getattr(other, group)) for group in SETTINGS):
+def _require_alike(one: Experiment, other: Experiment, group: str) -> None:
+    """Require experiments whose components of a group differ in numbers only."""
+    if _alike(getattr(one, group), getattr(other, group)):
         return
     keys = [key for key in varying([one, other]) if key not in NUMBERS]
     raise InputError(
@@ -62,8 +62,12 @@ class Batch:
         """
         if not experiments:
             raise InputError("There are no experiments to be computed.")
-        for other in experiments[1:]:
-            _require_alike(experiments[0], other)
+        first = experiments[0]
+        for group in SETTINGS:
+            # Experiments of a sweep share components, and each needs to be compared only once.
+            different = {id(getattr(one, group)): one for one in experiments}
+            for other in different.values():
+                _require_alike(first, other, group)
         if len({one.seed for one in experiments}) > 1 and experiments[0].problem.random:
             raise InputError(
                 "`seed` is not the same in these experiments, and their samples depend on it (`problem.noise`, or random "
@@ -74,6 +78,9 @@ class Batch:
     @property
     def initial(self) -> np.ndarray:  # shape: (R, K)
         """The initial values of all experiments."""
+        models = {id(one.model): one.model for one in self.experiments}
+        if len(models) == 1:
+            return self.experiments[0].model.initial_params([one.seed for one in self.experiments])
         return np.stack([one.model.initial_params(one.seed) for one in self.experiments])
 
     @property
@@ -81,6 +88,6 @@ class Batch:
         """The optimizer of all experiments, with arrays of shape (R,) for the numbers in which they differ."""
         first = self.experiments[0].forecast
         rules = [tuned(one.optimizer, first.model, first.quadratic) for one in self.experiments]
-        columns = {name: [rule.numbers[name] for rule in rules] for name in rules[0].numbers}
+        columns = {name: [getattr(rule, name) for rule in rules] for name in rules[0].numbers}
         differing: dict[str, Any] = {name: np.array(column) for name, column in columns.items() if len(set(column)) > 1}
         return replace(rules[0], **differing)
