@@ -229,9 +229,10 @@ def _run(
     for target in dropwhile(lambda step: step <= done, loop.snapshot_steps()):
         snapshot = None
         while snapshot is None and not stopped:
-            position, snapshot = _block(stepper, position, progress.going, target)
+            going = progress.going
+            position, snapshot = _block(stepper, position, going, target)
             if snapshot:
-                snapshots.append(snapshot.standing_still(snapshots[-1], ~progress.going) if snapshots else snapshot)
+                snapshots.append(snapshot if going.all() else snapshot.standing_still(snapshots[-1], ~going))
                 progress = progress.after(snapshots[-1])
                 observe(snapshots[-1])
             ended = not progress.going.any() or int(position.state.step) == loop.steps
