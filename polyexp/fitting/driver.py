@@ -1,7 +1,7 @@
 """Whole fits: blocks of steps with a snapshot after each, until every run has ended."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile
 from typing import Any
@@ -13,6 +13,7 @@ from polyexp.base import InputError, seeds
 from polyexp.device import CPU, Device
 from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
 from polyexp.fitting.checkpoint import Checkpoint
+from polyexp.fitting.max_error import max_error
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import Progress, Rules, largest_loss, loss_of
 from polyexp.fitting.result import History, Result
@@ -28,8 +29,6 @@ from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
 __all__ = ["computed_by", "fit", "require_offers"]
 
 MAX_BLOCK_SECONDS = 0.5  # of a block of steps, between two of which a fit can be stopped
-MAX_RUNS_AT_ONCE = 2**9  # runs whose values are computed at once for the max error
-MAX_VALUES_AT_ONCE = 2**17  # values of the model that are computed at once for the max error: 1 MiB, which caches hold
 
 
 def fit(
@@ -123,7 +122,7 @@ def fit(
             params=params,
             loss=loss[()],
             excess=quadratic.excess(params)[()] if quadratic else None,
-            max_error=_max_error(model, params, chunks)[()],
+            max_error=max_error(model, params, chunks)[()],
             outcome=progress.outcome[()],
             steps=np.where(going, reached.state.step, progress.steps)[()],
             history=History.of(reached.snapshots, progress.snapshots),
@@ -275,27 +274,3 @@ def _with_last_finite(stepper: Stepper, state: State, snapshot: Snapshot) -> Sna
         params=np.where(finite[..., None], snapshot.params, params),
         taken=np.where(finite, snapshot.taken, taken),
     )
-
-
-def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples]) -> np.ndarray:
-    """The max error of each run: the largest |f(x_i) - y_i| over all samples, not over those of a reduction.
-
-    # shape: (*runs, K) -> (*runs,)
-    """
-    *runs, size = params.shape
-    flat = params.reshape(-1, size)
-    largest = np.zeros(len(flat))
-    block = MAX_VALUES_AT_ONCE // min(len(flat), MAX_RUNS_AT_ONCE)
-    with np.errstate(all="ignore"):
-        for chunk in chunks:
-            for samples in _parts(chunk.x.size, block):
-                x, y = chunk.x[samples], chunk.y[samples]
-                for part in _parts(len(flat), MAX_RUNS_AT_ONCE):
-                    error = np.abs(model(flat[part], x) - y).max(-1)
-                    largest[part] = np.maximum(largest[part], error)
-    return largest.reshape(runs)
-
-
-def _parts(size: int, length: int) -> Iterator[slice]:
-    """The slices of `length` elements each that a sequence of `size` elements consists of."""
-    return (slice(begin, begin + length) for begin in range(0, size, length))
