@@ -20,7 +20,11 @@ pytestmark = pytest.mark.numeric
 PROBLEM = p.Problem("exp", domain=list(DOMAIN), num_samples=60)
 WHOLE = PROBLEM.samples()
 RATE = p.GradientDescent(1e-4)
-FORMULATIONS = ["numpy manual cpu", "torch autograd cpu", "torch custom_function cpu", "torch manual cpu"]
+FORMULATIONS = [
+    *("jax autograd cpu", "jax custom_function cpu", "jax manual cpu"),
+    "numpy manual cpu",
+    *("torch autograd cpu", "torch custom_function cpu", "torch manual cpu"),
+]
 QUICK = ("action=crosscheck", "problem.num_samples=50", "loop.steps=20", "tracking=none")
 
 

@@ -1,15 +1,13 @@
 """start and step: a loop that is written by hand."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from tests.helpers.cases import assert_close, every_optimizer, every_path, every_place, normal
-from tests.helpers.fits import SAMPLES, by_hand
+from tests.helpers.cases import assert_close, assert_same, every_optimizer, every_path, every_place, normal
+from tests.helpers.fits import SAMPLES, X, by_hand
 
 pytestmark = pytest.mark.numeric
 
@@ -20,7 +18,7 @@ def test_a_loop_by_hand_equals_fit(cls, backend_class, device, loop_class):
     model, optimizer, loop = p.ChebyshevSeries(degree=4), cls(learning_rate=0.01), loop_class(steps=30, log_every=7)
     result = p.fit(SAMPLES, model, loop=loop, optimizer=optimizer, backend=backend_class(), device=device, seed=5)
     path = by_hand(model, loop, optimizer, backend_class().on_device(device), model.initial_params(5), 30)
-    np.testing.assert_array_equal(result.params, path[-1])
+    assert_same(backend_class, result.params, path[-1], 30 * X.size)
 
 
 @every_place
@@ -50,7 +48,7 @@ def test_step_is_pure(backend_class, device, loop_class):
     np.testing.assert_equal(copied(state), before)
     np.testing.assert_equal(copied(once), copied(twice))
     assert (state.step, once.step) == (1, 2)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         state.step = 5
 
 

@@ -75,5 +75,6 @@ def test_a_cuda_index_that_there_is_not(monkeypatch, count, there):
     [(p.Torch, 0, "cpu"), (p.Torch, 1, "cpu"), (p.Torch, 2, "cuda:1"), (p.NumPy, 2, "cpu")],
 )
 def test_auto_is_a_gpu_where_there_is_one(monkeypatch, backend_class, count, resolved):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     assert str(backend_class().on_device(p.Auto(index=1)).device) == resolved

@@ -42,8 +42,8 @@ def test_a_result_of_many_runs(cls):
     np.testing.assert_array_equal(np.stack(list(result.parameters.values()), -1), result.params)
     assert result.power_series.shape == (2, 3, 3)
     assert result(X).shape == (2, 3, X.size)
-    assert result.history.params.shape == (2, *params.shape)
-    assert result.history.loss.shape == result.history.grad_norm.shape == (2, 2, 3)
+    assert result.history.params.shape == (4, *params.shape)
+    assert result.history.loss.shape == result.history.grad_norm.shape == (4, 2, 3)
     assert_close(result.loss, ((result(X) - SAMPLES.y) ** 2).mean(-1), 1e-13)
 
 
@@ -75,7 +75,7 @@ def test_the_defaults_are_those_of_the_command_line():
         seed=0,
     )
     np.testing.assert_array_equal(result.history.params, spelt.history.params)
-    assert result.history.step.tolist() == list(range(200, 4001, 200))
+    assert result.history.step.tolist() == [1, 2, 5, 10, 20, 50, 100, *range(200, 4001, 200)]
     assert result.computed_by == f"torch {torch.__version__}, float64, cpu"
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from polyexp.backend.backend import Backend, Carry, Function
+from polyexp.backend.jax_setup import set_up
 from polyexp.device import CPU, Device
 from polyexp.problem import Array
 
@@ -28,6 +29,7 @@ def _compiled(function: Any) -> Any:
 
 @cache
 def _jax_device(name: str) -> Any:
+    set_up()  # where the backend has not been put on a device, and so x64 is not enabled yet
     import jax
 
     kind, _, index = name.partition(":")
@@ -65,13 +67,12 @@ class JAX(Backend, name="jax"):
         Raises:
             InputError: jax is not installed, or runs with another number of threads, or there is no such device.
         """
-        from polyexp.backend.jax_setup import set_up
-
         set_up(getattr(device, "threads", None))
         return super().on_device(device)
 
     def devices(self) -> Sequence[str]:
         """The processor, and the GPUs that jax finds."""
+        set_up()
         import jax
 
         try:

@@ -11,6 +11,7 @@ import polyexp as p
 from polyexp.base import Component
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, and torch sees none here")
+EPS = float(np.finfo(float).eps)
 DOMAIN = (-2.0, 3.0)
 RUNS = [(), (3,), (2, 3)]
 
@@ -30,18 +31,28 @@ LINEAR = [cls for cls in MODELS if cls.linear]
 LOOPS = [cls for cls in registered("loop") if not cls.direct]
 OPTIMIZERS = registered("optimizer")
 
+
+def marks(backend: type[Any], device: Any) -> list[pytest.MarkDecorator]:
+    """The mark of a case: it is skipped where the backend finds no such device.
+
+    torch is asked first, so that no other library is imported for nothing: without its GPU no backend has one.
+    """
+    if device.kind == "cpu":
+        return []
+    found = torch.cuda.is_available() and str(device) in backend().devices()
+    return [pytest.mark.skipif(not found, reason=f"needs a CUDA GPU, and {backend.name} sees none here")]
+
+
 # Every way to compute a gradient: (backend class, device, loop class).
 PATHS = [
-    pytest.param(
-        backend, device, loop, marks=[GPU] if device.kind == "cuda" else [], id=f"{backend.name}-{device}-{loop.name}"
-    )
+    pytest.param(backend, device, loop, marks=marks(backend, device), id=f"{backend.name}-{device}-{loop.name}")
     for backend in registered("backend")
     for device in (p.CPU(), p.CUDA())
     for loop in LOOPS
     if {device.kind, *loop.needs} <= backend.offers
 ]
 PLACES = [
-    pytest.param(backend, device, marks=[GPU] if device.kind == "cuda" else [], id=f"{backend.name}-{device}")
+    pytest.param(backend, device, marks=marks(backend, device), id=f"{backend.name}-{device}")
     for backend in registered("backend")
     for device in (p.CPU(), p.CUDA())
     if device.kind in backend.offers
@@ -74,3 +85,15 @@ def assert_close(actual: ArrayLike, expected: Any, rtol: float, scale: Any = Non
     """Equal to rtol of the largest value expected: where half of the numbers are zero, rtol alone fails."""
     scale = np.abs(expected).max(initial=0) if scale is None else scale
     np.testing.assert_array_less(np.abs(np.asarray(actual) - expected), rtol * scale + 1e-300)
+
+
+def assert_same(backend: type[Any], actual: ArrayLike, expected: Any, operations: int, eps: float = EPS) -> None:
+    """Equal to the bit where the backend computes one operation after the other.
+
+    One that compiles fuses operations, which then round otherwise: each by at most eps of the largest value, and none of what
+    is compared here amplifies rounding, so that the differences add up to at most `operations` * eps.
+    """
+    if backend is p.JAX:
+        assert_close(actual, expected, operations * eps)
+    else:
+        np.testing.assert_array_equal(actual, expected)

@@ -1,5 +1,7 @@
 """Samples that tests of `fit` share, and the path of a fit, one `step` at a time."""
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,3 +22,17 @@ def by_hand(model: Any, loop: Any, optimizer: Any, backend: Any, params: Any, n:
             state = p.step(model, loop, optimizer, data, state)
             path.append(backend.get(state.params))
     return np.stack(path)
+
+
+@cache
+def without_early(loop_class: Any) -> Any:
+    """The loop without early snapshots, so that the first block is as long as the others."""
+
+    class Regular(loop_class):  # type: ignore[misc]
+        def snapshot_steps(self) -> Iterable[int]:
+            return (step for step in loop_class.snapshot_steps(self) if not loop_class.is_early(self, step))
+
+        def is_early(self, step: int) -> bool:
+            return False
+
+    return Regular
