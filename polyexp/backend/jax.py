@@ -75,10 +75,7 @@ class JAX(Backend, name="jax"):
         set_up()
         import jax
 
-        try:
-            gpus = len(jax.devices("cuda"))
-        except RuntimeError:  # there is no such platform
-            gpus = 0
+        gpus = sum(device.platform in ("gpu", "cuda") for device in jax.devices())
         return "cpu", *(f"cuda:{index}" for index in range(gpus))
 
     @property

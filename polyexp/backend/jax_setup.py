@@ -1,6 +1,7 @@
 """What jax needs in a process before its first use: threads, 64-bit numbers, and the cache of what it compiles."""
 
 import hashlib
+import logging
 import os
 import platform
 from importlib.util import find_spec
@@ -45,6 +46,7 @@ def _set_up(threads: int) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # leaves the memory of a GPU to others
     import jax
 
+    logging.getLogger("jax").setLevel(logging.WARNING)  # jax tells which devices it has not found
     settings: dict[str, Any] = {"jax_enable_x64": True}
     folder = cache_folder()
     if _usable(folder):

@@ -1,22 +1,23 @@
 """Every formulation that can run here, each compared with the reference."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from polyexp.backend import Backend, NumPy
-from polyexp.base import Component
+from polyexp.base import Component, InputError
 from polyexp.crosscheck.differences import TOLERANCE, largest_difference, one_line
 from polyexp.crosscheck.reference import Reference
 from polyexp.device import CPU, CUDA, Device
 from polyexp.exact import quadratic_of
 from polyexp.fitting import History, fit, place
+from polyexp.fitting.updates import Arguments, Compilable
 from polyexp.loop import ClosedForm, Loop
 from polyexp.model import Model
-from polyexp.optimizer import Optimizer
-from polyexp.problem import Samples
+from polyexp.optimizer import GradientDescent, Optimizer
+from polyexp.problem import Array, Samples
 
 __all__ = ["Formulation", "formulations", "paths"]
 
@@ -91,7 +92,7 @@ def paths(steps: int, every: int) -> Iterator[tuple[Backend, CPU | CUDA, Loop]]:
     for backend in backends:
         for device in (CPU(), CUDA()):
             for loop in loops:
-                if {device.kind, *loop.needs} <= backend.offers and _is_here(device):
+                if {device.kind, *loop.needs} <= backend.offers and str(device) in _devices(backend):
                     yield backend, device, loop
 
 
@@ -99,12 +100,12 @@ def _registered(base: Any) -> list[Any]:
     return [cls for (group, _), cls in sorted(Component.registry.items()) if group == base.group]
 
 
-def _is_here(device: CPU | CUDA) -> bool:
-    if isinstance(device, CPU):
-        return True
-    import torch
-
-    return torch.cuda.is_available()
+def _devices(backend: Backend) -> Sequence[str]:
+    """The devices that a backend can use here: none where its library is not installed."""
+    try:
+        return backend.devices()
+    except InputError:
+        return ()
 
 
 def _formulation(
@@ -132,13 +133,20 @@ def _formulation(
 
 def _gradient_difference(model: Model, samples: Samples, backend: Backend, loop: Loop, reference: Reference) -> float:
     """The difference of both gradient functions of a loop, at each of the two parameters and at both as a batch."""
-    data = place(samples, model, backend)
-    functions = [lambda params: loop.value_and_gradient(model, data)(params)[1], loop.gradient(model, data)]
-    size = reference.size[:, None]
+    data, size = place(samples, model, backend), reference.size[:, None]
+    gradients = backend.compile(Gradients.of(model, loop, GradientDescent(), backend))
     return max(
-        largest_difference(
-            backend.get(function(backend.put(reference.at[which]))) - reference.gradient[which], size[which]
-        )
-        for function in functions
+        largest_difference(backend.get(gradient) - reference.gradient[which], size[which])
         for which in (0, 1, slice(None))
+        for gradient in gradients(data.arguments, backend.put(reference.at[which]))
     )
+
+
+class Gradients(Compilable):
+    """The gradient by each of the two functions of a loop."""
+
+    def __call__(self, samples: Arguments, params: Array) -> tuple[Array, Array]:
+        """The gradient that comes with the loss, and the one that comes alone."""
+        data = self.data(samples)
+        _, gradient = self.loop.value_and_gradient(self.model, data)(params)
+        return gradient, self.loop.gradient(self.model, data)(params)

@@ -13,7 +13,7 @@ from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array, Data, Samples
 
-__all__ = ["Arguments", "Carry", "MeasuredUpdate", "Updates", "place", "step"]
+__all__ = ["Arguments", "Carry", "Compilable", "MeasuredUpdate", "Updates", "place", "step"]
 
 Arguments = tuple[Array, Array, Array, float]  # features, y, weights and floor of the samples
 Carry = tuple[Array, dict[str, Array]]  # parameters and state of the optimizer
@@ -101,13 +101,18 @@ class Compilable:
         """The function for these parts of a fit."""
         return cls(model.formulation, loop.formulation, optimizer.formulation, backend)
 
+    def data(self, samples: Arguments) -> Data:
+        """The samples in the form that loops take."""
+        features, y, weights, floor = samples
+        return Data(features, y, weights, floor, self.backend)
+
 
 class Updates(Compilable):
     """Many updates, without their losses."""
 
     def __call__(self, samples: Arguments, numbers: dict[str, Any], carry: Carry, n: int) -> Carry:
         """The parameters and the state of the optimizer n updates later."""
-        gradient = self.loop.gradient(self.model, _data(samples, self.backend))
+        gradient = self.loop.gradient(self.model, self.data(samples))
         update = self.optimizer.with_numbers(numbers).update
 
         def once(carry: Carry) -> Carry:
@@ -124,9 +129,4 @@ class MeasuredUpdate(Compilable):
     def __call__(self, samples: Arguments, numbers: dict[str, Any], carry: Carry) -> tuple[Carry, Array, Array]:
         """The parameters and the state of the optimizer after the update, the loss, and the gradient norm."""
         optimizer = self.optimizer.with_numbers(numbers)
-        return _measured(self.model, self.loop, optimizer, _data(samples, self.backend), carry)
-
-
-def _data(samples: Arguments, backend: Backend) -> Data:
-    features, y, weights, floor = samples
-    return Data(features, y, weights, floor, backend)
+        return _measured(self.model, self.loop, optimizer, self.data(samples), carry)
