@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from polyexp.action.action import Action
 from polyexp.experiment import Experiment, Job
-from polyexp.fitting import computed_by
 from polyexp.report import Terminal
 
 __all__ = ["Predict"]
@@ -17,7 +16,6 @@ class Predict(Action, name="predict"):
     def __call__(self, experiment: Experiment, job: Job) -> float | None:
         """Print the forecast, and return the predicted loss, None where there is none."""
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            backend = experiment.backend.on_device(experiment.device)
-            terminal.begin(experiment.forecast, computed_by(experiment.loop, backend))
+            terminal.begin(experiment.forecast, experiment.computed_by)
             terminal.prediction(experiment.forecast)
         return experiment.forecast.final_loss

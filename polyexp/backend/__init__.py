@@ -2,8 +2,8 @@
 
 from polyexp.backend.backend import Backend
 from polyexp.backend.jax import JAX
-from polyexp.backend.numpy import NumPy
+from polyexp.backend.numpy import NumPy, blas_threads
 from polyexp.backend.torch import Torch
 from polyexp.device import CPU, CUDA, Auto, Device
 
-__all__ = ["CPU", "CUDA", "JAX", "Auto", "Backend", "Device", "NumPy", "Torch"]
+__all__ = ["CPU", "CUDA", "JAX", "Auto", "Backend", "Device", "NumPy", "Torch", "blas_threads"]

@@ -54,6 +54,8 @@ def _set_up(threads: int) -> int:
         settings["jax_persistent_cache_min_compile_time_secs"] = 0
     for name, value in settings.items():
         jax.config.update(name, value)  # type: ignore[no-untyped-call]
+    # jax imports parts of itself and looks for devices when it is first used; no fit should wait for that.
+    jax.jit(lambda x: x).lower(0.0)
     _threads.append(threads)
     return threads
 

@@ -1,6 +1,7 @@
 """The NumPy backend, on the processor."""
 
 import functools
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,16 +9,28 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from polyexp.backend.backend import Backend, Function
-from polyexp.device import CPU
+from polyexp.device import Device
 from polyexp.problem import Array
 
-__all__ = ["NumPy"]
+__all__ = ["NumPy", "blas_threads"]
 
 
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
     """The thread pools of the libraries that are loaded. Finding them takes a millisecond, so it is done once."""
     return ThreadpoolController()
+
+
+def blas_threads(device: Device) -> AbstractContextManager[Any]:
+    """The context in which NumPy's linear algebra uses the threads of the device.
+
+    Products of small arrays take ten times as long on two threads as on one.
+
+    Args:
+        device: The device of a fit; one without threads of its own changes nothing.
+    """
+    threads = getattr(device, "threads", None)
+    return cast(AbstractContextManager[Any], _thread_pools().limit(limits=threads, user_api="blas"))
 
 
 @dataclass
@@ -56,15 +69,10 @@ class NumPy(Backend, name="numpy"):
         return np.array(array, np.float64)
 
     def compile(self, function: Function) -> Function:
-        """The function with the threads of the device and without warnings.
+        """The function without warnings; an overflow is an outcome of a run, which `fit` finds in a snapshot."""
 
-        An overflow is an outcome of a run, which `fit` finds in a snapshot.
-        """
-        threads = self.device.threads if isinstance(self.device, CPU) else None
-
-        @functools.wraps(function)
         def quiet(*args: Any) -> Any:
-            with _thread_pools().limit(limits=threads, user_api="blas"), np.errstate(all="ignore"):
+            with np.errstate(all="ignore"):
                 return function(*args)
 
         return cast(Function, quiet)

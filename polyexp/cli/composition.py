@@ -14,6 +14,7 @@ from polyexp.cli.configs import PACKAGE, load_plugin, plugins
 from polyexp.cli.help import help_page
 from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
+from polyexp.report.progress_bar import bar
 
 __all__ = ["checked", "finish_sweep", "prepare"]
 
@@ -46,12 +47,17 @@ def checked(*configs: DictConfig) -> list[Experiment]:
         InputError: Where a configuration describes no experiment, or its action is certain to fail.
     """
     try:
-        experiments = [build(cfg).check() for cfg in configs]
+        experiments = [_checked(build(cfg)) for cfg in configs]
     except OmegaConfBaseException as error:
         raise InputError(explain(error)) from error
     for experiment in experiments:
         experiment.action.check(experiment)
     return experiments
+
+
+def _checked(experiment: Experiment) -> Experiment:
+    with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
+        return experiment.check(progress)
 
 
 def finish_sweep(experiment: Experiment, varying: Sequence[str], sweep: str) -> None:

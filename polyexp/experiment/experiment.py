@@ -24,18 +24,18 @@ from polyexp.experiment.schema import (
     unknown_keys,
     valueless_keys,
 )
-from polyexp.fitting import require_offers
+from polyexp.fitting import computed_by, require_offers
 from polyexp.loop import Loop
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import Optimizer
 from polyexp.problem import (
     DataFile,  # noqa: F401  (defining a component registers it)
+    OnProgress,
     Samples,
     Source,
     samples_for,
 )
 from polyexp.report import Report
-from polyexp.report.progress_bar import bar
 from polyexp.tracking import Tracker
 
 __all__ = ["Experiment", "build", "varying"]
@@ -54,13 +54,12 @@ class _SamplesRequest:
     problem: Source = field(compare=False)
     degree: int | None
     seed: int
-    quiet: bool = field(compare=False)
+    on_progress: OnProgress | None = field(compare=False)
 
 
 @lru_cache(maxsize=4)
 def _samples(request: _SamplesRequest) -> Samples:
-    with bar(f"Reading {request.problem.label}", quiet=request.quiet) as progress:
-        return samples_for(request.problem, request.degree, request.seed, progress)
+    return samples_for(request.problem, request.degree, request.seed, request.on_progress)
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,11 @@ class Experiment:
     seed: int
     quiet: bool
 
-    def check(self) -> "Experiment":
+    def check(self, on_progress: OnProgress | None = None) -> "Experiment":
         """Check the experiment, and return it.
+
+        Args:
+            on_progress: Called with the fraction of the samples that has been read, from 0 to 1.
 
         Raises:
             InputError: Where the components do not fit together, a device does not exist, or the run would diverge.
@@ -106,18 +108,32 @@ class Experiment:
             value = getattr(self.optimizer, one.name)
             require(np.ndim(value) == 0, self.optimizer.key(one.name), "one number (a sweep, -m, takes several)", value)
         self.problem.check()
+        self.samples(on_progress)
         if self.loop.direct:
             require_modes(self.forecast.optimizer, self.forecast.quadratic)
         require_stable(self.forecast)
         return self
 
+    def samples(self, on_progress: OnProgress | None = None) -> Samples:
+        """The samples of the run, which are read and reduced when they are first needed.
+
+        Args:
+            on_progress: Called with the fraction of the samples that has been read, from 0 to 1.
+        """
+        key = (repr(self.problem), self.problem.stamp)
+        return _samples(_SamplesRequest(key, self.problem, self.degree, self.seed, on_progress))
+
     @cached_property
     def forecast(self) -> Forecast:
-        """The forecast of the run, for which its samples are read and reduced when it is first needed."""
-        key = (repr(self.problem), self.problem.stamp)
-        samples = _samples(_SamplesRequest(key, self.problem, self.degree, self.seed, self.quiet))
+        """The forecast of the run."""
+        samples = self.samples()
         model = self.model.on_domain(samples.domain)
         return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed))
+
+    @property
+    def computed_by(self) -> str:
+        """The library, dtype and device that compute the run, as text."""
+        return computed_by(self.loop, self.backend.on_device(self.device))
 
     @property
     def degree(self) -> int | None:

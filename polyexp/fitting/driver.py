@@ -1,6 +1,5 @@
 """Whole fits: blocks of steps with a snapshot after each, until every run has ended."""
 
-import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.backend import Backend, Torch
+from polyexp.backend import Backend, Torch, blas_threads
 from polyexp.base import InputError, seeds
-from polyexp.device import Device
-from polyexp.exact import quadratic_of, require_modes, tuned
+from polyexp.device import CPU, Device
+from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
 from polyexp.fitting.checkpoint import Checkpoint
+from polyexp.fitting.max_error import max_error
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import Progress, Rules, largest_loss, loss_of
 from polyexp.fitting.result import History, Result
+from polyexp.fitting.slices import Slices, slices_of
 from polyexp.fitting.state import Snapshot, State
 from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, Stepper
 from polyexp.fitting.updates import place
@@ -28,7 +29,6 @@ from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
 __all__ = ["computed_by", "fit", "require_offers"]
 
 MAX_BLOCK_SECONDS = 0.5  # of a block of steps, between two of which a fit can be stopped
-MAX_VALUES_AT_ONCE = 2**22  # values of the model that are in memory at once for the max error: 32 MiB
 
 
 def fit(
@@ -94,46 +94,42 @@ def fit(
     seeds("seed", seed)
     first = int(np.ravel(seed)[0])
     chunks: Iterable[Chunk | Samples]
-    if isinstance(problem, Samples):
-        samples, chunks = problem, [problem]
-    else:
-        samples = samples or samples_for(problem, degree_in_x(model), first, on_progress)
-        chunks = problem.chunks(first, on_progress)
-    model = model.on_domain(samples.domain)
-    quadratic = quadratic_of(model, samples)
-    optimizer = tuned(optimizer, model, quadratic)
-    initial = model.initial_params(seed) if params is None else model.check_params(params)
-    initial = _spread(initial, optimizer)
-    stepper: Stepper
-    if loop.direct:
-        stepper = ClosedFormStepper(require_modes(optimizer, quadratic), optimizer.on_device(np.asarray), initial)
-    else:
-        data = place(samples, model, backend)
-        stepper = StepByStep(model, loop, optimizer.on_device(backend.put), backend, data, quadratic)
-    rules = Rules(largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
-    begin = _begin(stepper, initial, rules, start)
-    reached, stopped = _run(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
-    going, last = reached.progress.going, reached.snapshots[-1]
-    params = np.where(going[..., None], reached.state.params, last.params)
-    loss = loss_of(model, samples, params)
-    progress = reached.progress.ending(Outcome.INTERRUPTED) if stopped else reached.progress.end(loss)
-    return Result(
-        model=model,
-        optimizer=optimizer,
-        samples=samples,
-        quadratic=quadratic,
-        initial=initial,
-        params=params,
-        loss=loss[()],
-        excess=quadratic.excess(params)[()] if quadratic else None,
-        max_error=_max_error(model, params, chunks)[()],
-        outcome=progress.outcome[()],
-        steps=np.where(going, reached.state.step, progress.steps)[()],
-        history=History.of(reached.snapshots, progress.snapshots),
-        seconds=reached.seconds,
-        computed_by=computed_by(loop, backend),
-        checkpoint=reached if stopped else None,
-    )
+    with blas_threads(backend.device):
+        if isinstance(problem, Samples):
+            samples, chunks = problem, [problem]
+        else:
+            samples = samples or samples_for(problem, degree_in_x(model), first, on_progress)
+            chunks = problem.chunks(first, on_progress)
+        model = model.on_domain(samples.domain)
+        quadratic = quadratic_of(model, samples)
+        optimizer = tuned(optimizer, model, quadratic)
+        initial = model.initial_params(seed) if params is None else model.check_params(params)
+        initial = _spread(initial, optimizer)
+        stepper = _stepper(model, loop, optimizer, backend, samples, quadratic, initial)
+        rules = Rules(largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
+        begin = _begin(stepper, initial, rules, start)
+        reached, stopped = _run(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
+        going, last = reached.progress.going, reached.snapshots[-1]
+        params = np.where(going[..., None], reached.state.params, last.params)
+        loss = loss_of(model, samples, params)
+        progress = reached.progress.ending(Outcome.INTERRUPTED) if stopped else reached.progress.end(loss)
+        return Result(
+            model=model,
+            optimizer=optimizer,
+            samples=samples,
+            quadratic=quadratic,
+            initial=initial,
+            params=params,
+            loss=loss[()],
+            excess=quadratic.excess(params)[()] if quadratic else None,
+            max_error=max_error(model, params, chunks)[()],
+            outcome=progress.outcome[()],
+            steps=np.where(going, reached.state.step, progress.steps)[()],
+            history=History.of(reached.snapshots, progress.snapshots),
+            seconds=reached.seconds,
+            computed_by=computed_by(loop, backend),
+            checkpoint=reached if stopped else None,
+        )
 
 
 def computed_by(loop: Loop, backend: Backend) -> str:
@@ -167,6 +163,30 @@ def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:
         raise InputError(
             f"The seeds, params and optimizer settings must be for the same number of runs: {error}"
         ) from None
+
+
+def _stepper(
+    model: Model,
+    loop: Loop,
+    optimizer: Optimizer,
+    backend: Backend,
+    samples: Samples,
+    quadratic: Quadratic | None,
+    initial: np.ndarray,
+) -> Stepper:
+    """The stepper of a fit: the closed form, or one that takes every step; of a large batch on a processor in slices."""
+    if loop.direct:
+        return ClosedFormStepper(require_modes(optimizer, quadratic), optimizer.on_device(np.asarray), initial)
+    data = place(samples, model, backend)
+
+    def of(rule: Optimizer) -> StepByStep:
+        return StepByStep(model, loop, rule.on_device(backend.put), backend, data, quadratic)
+
+    *runs, size = initial.shape
+    slices = slices_of(tuple(runs), max(size, samples.size)) if isinstance(backend.device, CPU) else []
+    if len(slices) > 1:
+        return Slices(tuple((part, of(optimizer.of_run(part, tuple(runs)))) for part in slices))
+    return of(optimizer)
 
 
 def _begin(stepper: Stepper, initial: np.ndarray, rules: Rules, start: Checkpoint | None) -> Checkpoint:
@@ -208,9 +228,10 @@ def _run(
     for target in dropwhile(lambda step: step <= done, loop.snapshot_steps()):
         snapshot = None
         while snapshot is None and not stopped:
-            position, snapshot = _block(stepper, position, progress.going, target)
+            going = progress.going
+            position, snapshot = _block(stepper, position, going, target)
             if snapshot:
-                snapshots.append(snapshot.standing_still(snapshots[-1], ~progress.going) if snapshots else snapshot)
+                snapshots.append(snapshot if going.all() else snapshot.standing_still(snapshots[-1], ~going))
                 progress = progress.after(snapshots[-1])
                 observe(snapshots[-1])
             ended = not progress.going.any() or int(position.state.step) == loop.steps
@@ -253,19 +274,3 @@ def _with_last_finite(stepper: Stepper, state: State, snapshot: Snapshot) -> Sna
         params=np.where(finite[..., None], snapshot.params, params),
         taken=np.where(finite, snapshot.taken, taken),
     )
-
-
-def _max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples]) -> np.ndarray:
-    """The max error of each run: the largest |f(x_i) - y_i| over all samples, not over those of a reduction.
-
-    # shape: (*runs, K) -> (*runs,)
-    """
-    runs = params.shape[:-1]
-    block = max(1, MAX_VALUES_AT_ONCE // max(1, math.prod(runs)))
-    largest = np.zeros(runs)
-    with np.errstate(all="ignore"):
-        for chunk in chunks:
-            for begin in range(0, chunk.x.size, block):
-                part = slice(begin, begin + block)
-                largest = np.maximum(largest, np.abs(model(params, chunk.x[part]) - chunk.y[part]).max(-1))
-    return largest

@@ -100,7 +100,10 @@ class Progress:
 
     def ending(self, outcome: Outcome, ended: np.ndarray | bool = True) -> Self:
         """The progress in which those of the runs that go on have this outcome for which `ended` is true."""
-        return replace(self, outcome=np.where(self.going & ended, np.array(outcome, object), self.outcome))
+        chosen = self.going & ended
+        if not chosen.any():  # as at almost every snapshot
+            return self
+        return replace(self, outcome=np.where(chosen, np.array(outcome, object), self.outcome))
 
 
 def largest_loss(

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from polyexp.backend import Backend
 from polyexp.exact import Quadratic
 from polyexp.fitting.state import Snapshot, State, start
-from polyexp.fitting.updates import MeasuredUpdate, Updates
+from polyexp.fitting.updates import Arguments, MeasuredUpdate, Updates
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
@@ -100,13 +100,13 @@ class StepByStep:
         if not n:
             return state
         carry = (state.params, state.opt_state)
-        params, opt_state = self._updates(self.data.arguments, self.optimizer.numbers, carry, int(n))
+        params, opt_state = self._updates(*self._fixed, carry, int(n))
         return state._replace(step=state.step + n, params=params, opt_state=opt_state)
 
     def step(self, state: State) -> State:
         """The state after one update, with the loss and the gradient norm before it."""
         carry = (state.params, state.opt_state)
-        carry, loss, grad_norm = self._measured_update(self.data.arguments, self.optimizer.numbers, carry)
+        carry, loss, grad_norm = self._measured_update(*self._fixed, carry)
         return State(state.step + 1, *carry, loss, grad_norm)
 
     def read(self, state: State, before: State) -> Snapshot:
@@ -134,6 +134,11 @@ class StepByStep:
             kept = _chosen(finite, tried, kept)
             remaining -= half
         return kept.params, taken
+
+    @cached_property
+    def _fixed(self) -> tuple[Arguments, dict[str, Any]]:
+        """What the steps do not change: the samples, and the numbers of the optimizer."""
+        return self.data.arguments, self.optimizer.numbers
 
     @cached_property
     def _updates(self) -> Updates:

@@ -13,7 +13,7 @@ from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array, Data, Samples
 
-__all__ = ["Carry", "MeasuredUpdate", "Updates", "place", "step"]
+__all__ = ["Arguments", "Carry", "MeasuredUpdate", "Updates", "place", "step"]
 
 Arguments = tuple[Array, Array, Array, float]  # features, y, weights and floor of the samples
 Carry = tuple[Array, dict[str, Array]]  # parameters and state of the optimizer

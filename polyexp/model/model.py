@@ -150,12 +150,17 @@ class Model(Component):
             InputError: A seed is not a whole number from 0 to 2^32 - 1.
         """
         seeds("seed", seed)
-        if not isinstance(seed, (int, np.integer)):
-            return np.stack([self.initial_params(int(one)) for one in seed])
-        size = len(self.param_names)
-        if isinstance(self.initial, str):
-            return self.initial_scale * INITIAL_VALUES[self.initial](np.random.RandomState(seed), size)
-        return np.array(self.initial, float)
+        several = [int(one) for one in np.ravel(seed)]
+        size, rng = len(self.param_names), np.random.RandomState()
+
+        def drawn(one: int) -> np.ndarray:
+            if not isinstance(self.initial, str):
+                return np.array(self.initial, float)
+            rng.seed(one)  # takes a hundredth of the time of a new RandomState, and gives the same stream
+            return self.initial_scale * INITIAL_VALUES[self.initial](rng, size)
+
+        values = np.stack([drawn(one) for one in several])
+        return values if np.ndim(seed) else values[0]
 
     def __call__(self, params: Any, x: Any) -> np.ndarray:  # shape: (*runs, K), any -> (*runs, *shape of x)
         """The values of the model at any x, in float64 NumPy."""

@@ -106,7 +106,7 @@ class Optimizer(Component):
             runs: The shape of the batch, to which the numbers broadcast.
         """
         picked = {name: np.broadcast_to(one, runs)[run] for name, one in self.numbers.items() if np.ndim(one)}
-        return self._with(**{name: one if one.ndim else float(one) for name, one in picked.items()})
+        return self._with(**{name: one if np.ndim(one) else one.item() for name, one in picked.items()})
 
     def tuned(self, largest: float, smallest: float) -> Self:
         """This rule with its best learning rate in place of "auto"; a rule that is not `tunable` is returned as it is.

@@ -101,6 +101,11 @@ class Problem(Source, name="target"):
         return None if callable(self.target) else TARGETS[self.target]
 
     @property
+    def random(self) -> bool:
+        """Whether there is noise, or the x are drawn at random."""
+        return self.noise > 0 or self.sampling == "uniform"
+
+    @property
     def at_least(self) -> int:
         """The number of samples."""
         return self.num_samples

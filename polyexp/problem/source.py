@@ -98,6 +98,11 @@ class Source(Component):
         return self.choice
 
     @property
+    def random(self) -> bool:
+        """Whether the samples may depend on the seed."""
+        return True
+
+    @property
     def at_least(self) -> int:
         """A lower bound of the number of samples, found without reading them."""
         return 0

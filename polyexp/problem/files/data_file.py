@@ -63,6 +63,11 @@ class DataFile(Source, name="file"):
         one_of(self.key("on_bad_rows"), self.on_bad_rows, ("error", "drop"))
 
     @property
+    def random(self) -> bool:
+        """False: a file does not depend on the seed."""
+        return False
+
+    @property
     def label(self) -> str:
         """The name of the file without its ending."""
         return Path(self.path).name[: -len(self._ending)]

@@ -1,0 +1,93 @@
+"""Experiments that differ only in numbers, as one computation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from polyexp.base import SETTINGS, Component, InputError
+from polyexp.exact import tuned
+from polyexp.experiment.experiment import Experiment, varying
+from polyexp.model import Model
+from polyexp.optimizer import Optimizer
+
+__all__ = ["Batch"]
+
+NUMBERS = ("model.initial", "model.initial_scale", "seed")  # that may differ, besides those of the optimizer
+
+
+def _require_alike(one: Experiment, other: Experiment, group: str) -> None:
+    """Require experiments whose components of a group differ in numbers only."""
+    if _alike(getattr(one, group), getattr(other, group)):
+        return
+    keys = [key for key in varying([one, other]) if key not in NUMBERS]
+    raise InputError(
+        f"`{keys[0]}` is not the same in these experiments, so they cannot be computed together; numbers of the optimizer, "
+        "initial values and the seed may differ: compute them one by one."
+    )
+
+
+def _alike(one: Component, other: Component) -> bool:
+    if one is other:
+        return True
+    if isinstance(one, Optimizer):
+        return type(one) is type(other)
+    return _without_initial(one) == _without_initial(other)
+
+
+def _without_initial(component: Component) -> Component:
+    """A model without its initial values; any other component as it is."""
+    return replace(component, initial="zeros", initial_scale=1.0) if isinstance(component, Model) else component
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Experiments that are computed together.
+
+    They may differ in the numbers of one optimizer, in initial values, and in the seed where the samples do not depend on it.
+
+    Args:
+        experiments: The experiments, at least one.
+    """
+
+    experiments: tuple[Experiment, ...]
+
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment]) -> Self:
+        """The batch of these experiments.
+
+        Raises:
+            InputError: There is none, or they differ in more than numbers.
+        """
+        if not experiments:
+            raise InputError("There are no experiments to be computed.")
+        first = experiments[0]
+        for group in SETTINGS:
+            # Experiments of a sweep share components, and each needs to be compared only once.
+            different = {id(getattr(one, group)): one for one in experiments}
+            for other in different.values():
+                _require_alike(first, other, group)
+        if len({one.seed for one in experiments}) > 1 and experiments[0].problem.random:
+            raise InputError(
+                "`seed` is not the same in these experiments, and their samples depend on it (`problem.noise`, or random "
+                "`problem.sampling`), so they cannot be computed together: compute them one by one."
+            )
+        return cls(tuple(experiments))
+
+    @property
+    def initial(self) -> np.ndarray:  # shape: (R, K)
+        """The initial values of all experiments."""
+        models = {id(one.model): one.model for one in self.experiments}
+        if len(models) == 1:
+            return self.experiments[0].model.initial_params([one.seed for one in self.experiments])
+        return np.stack([one.model.initial_params(one.seed) for one in self.experiments])
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer of all experiments, with arrays of shape (R,) for the numbers in which they differ."""
+        first = self.experiments[0].forecast
+        rules = [tuned(one.optimizer, first.model, first.quadratic) for one in self.experiments]
+        columns = {name: [getattr(rule, name) for rule in rules] for name in rules[0].numbers}
+        differing: dict[str, Any] = {name: np.array(column) for name, column in columns.items() if len(set(column)) > 1}
+        return replace(rules[0], **differing)

@@ -1,0 +1,73 @@
+"""The circumstances of a run, and what is recorded of it before it starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyexp.base import version
+from polyexp.experiment.experiment import Experiment
+from polyexp.experiment.schema import GROUPS, spell
+from polyexp.tracking import RunInfo
+
+__all__ = ["Job", "run_info"]
+
+MAX_NAME_CHARACTERS = 100  # of the name of a run
+SHORT_NAMES = {"learning_rate": "lr", "num_samples": "samples"}  # the words for these settings in the names of runs
+
+
+@dataclass(frozen=True)
+class Job:
+    """The circumstances of a run.
+
+    Args:
+        folder: The folder of the run, which exists.
+        overrides: The overrides that the user typed, without passwords.
+        sweep: The name of the sweep; None for a single run.
+        config_yaml: The composed configuration as YAML, without passwords.
+        varying: The keys to which the sweep gives several values.
+    """
+
+    folder: Path
+    overrides: tuple[str, ...]
+    sweep: str | None
+    config_yaml: str
+    varying: frozenset[str] = frozenset()
+
+
+def run_info(experiment: Experiment, job: Job) -> RunInfo:
+    """What is recorded of a run before it starts: its name, its params and its tags.
+
+    Args:
+        experiment: The experiment.
+        job: The circumstances of the run.
+    """
+    tags = {
+        **version.tags(),
+        "polyexp.fingerprint": experiment.fingerprint(),
+        "polyexp.computed_by": experiment.computed_by,
+        "polyexp.overrides": " ".join(job.overrides),
+        "polyexp.output_folder": str(job.folder),
+    }
+    if job.sweep:
+        tags["polyexp.sweep"] = job.sweep
+    params = {key: spell(value) for key, value in experiment.settings().items()}
+    return RunInfo(_name(experiment, job), params, experiment.model.param_names, tags)
+
+
+def _name(experiment: Experiment, job: Job) -> str:
+    """The name of a run: the overrides that the user typed, in a short form, or `power_series sin` where there are none.
+
+    A job of a sweep is named by what varies only, because the table of MLflow shows about 22 characters.
+    """
+    typed = [(key, value) for key, _, value in (one.lstrip("+~").partition("=") for one in job.overrides)]
+    silent = ("tracking", "report", "action", "quiet", "hydra")
+    decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]
+    varying = [(key, value) for key, value in decisive if key in job.varying]
+    words = [_word(key, value) for key, value in varying or decisive]
+    return " ".join(words)[:MAX_NAME_CHARACTERS] or f"{experiment.model.choice} {experiment.problem.choice}"
+
+
+def _word(key: str, value: str) -> str:
+    if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
+        return value
+    last = key.rpartition(".")[2]
+    return f"{SHORT_NAMES.get(last, last)}={value}"
