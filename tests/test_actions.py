@@ -150,9 +150,9 @@ def test_auto_is_the_answer(cli, store, tmp_path):
 def test_a_rate_may_be_above_the_limit_if_that_is_wanted(bare_cli, tmp_path):
     ended = bare_cli("optimizer.learning_rate=2e-6", "optimizer.allow_divergence=true", *QUICK)
     assert ended.code == 0
-    assert ended.err == "warning: the run diverged; its parameters are those after 200 steps.\n"
+    assert ended.err == "warning: the run diverged; its parameters are those after 20 steps.\n"
     (result,) = results(tmp_path)
-    assert (result["outcome"], result["steps"], result["predicted_loss"]) == ("DIVERGED", 200, None)
+    assert (result["outcome"], result["steps"], result["predicted_loss"]) == ("DIVERGED", 20, None)
 
 
 DIRECT = (

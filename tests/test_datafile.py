@@ -1,5 +1,7 @@
 """Data files of every format: what is read, bit for bit, what is refused, and the error."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
@@ -215,5 +217,5 @@ def test_configuration_composes(working_folder):
     cfg, default = composed(*overrides), composed("problem=file")
     file = OmegaConf.to_object(cfg.problem)
     assert file == DataFile(path="daten 1.csv", x="t", y="h", on_bad_rows="drop")
-    assert columns(**vars(file)) == [[1.0], [2.0], [1.0]]
-    assert {**default.problem} == vars(DataFile(path="a.csv")) | {"path": ""}
+    assert columns(**asdict(file)) == [[1.0], [2.0], [1.0]]
+    assert {**default.problem} == asdict(DataFile(path="a.csv")) | {"path": ""}

@@ -21,7 +21,7 @@ def test_the_last_finite_parameters_are_kept(cls, backend_class, device, loop_cl
     path = by_hand(model, loop, optimizer, backend, model.initial_params([0, 1]), result.steps.max() + 1)
     assert result.steps[1] < result.steps[0] < 400
     for run, steps in enumerate(result.steps):
-        np.testing.assert_array_equal(result.params[run], path[steps, run])
+        assert_same(backend_class, result.params[run], path[steps, run], steps * X.size, np.finfo(dtype).eps)
         assert np.isfinite(path[: steps + 1, run]).all()
         assert not np.isfinite(path[steps + 1, run]).all()
         assert result.outcome[run] is p.Outcome.DIVERGED

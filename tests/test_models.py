@@ -272,7 +272,7 @@ def test_params_of_a_wrong_shape(cls, shape):
         ("ab", "'ab'"),
         ([True, False], "[True, False]"),
         ([[1], [1, 2]], "[[1], [1, 2]]"),
-        (np.full((9, 2), np.nan), "array([[nan, nan], [nan, nan], [nan, nan], [nan, nan], [nan, nan], [nan, nan]..."),
+        (np.full((9, 2), np.nan), "[[nan, nan], [nan, nan], [nan, nan], [nan, nan], [nan, nan], [nan, nan], [nan..."),
     ],
 )
 def test_params_that_are_not_numbers(params, shown):

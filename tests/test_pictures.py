@@ -17,6 +17,7 @@ from polyexp.report.figures import coefficients_figure, draw, fit_figure, loss_f
 from polyexp.report.figures.curves import updates
 from tests.helpers.commands import MAIN, loaded_by, run_in_process
 from tests.helpers.figures import AUTO, QUICK, Run, Wave
+from tests.helpers.fits import without_early
 from tests.helpers.stores import only_run
 
 ALL = ["fit.png", "loss.png", "coefficients.png", "modes.png"]
@@ -113,7 +114,7 @@ def test_a_function_of_ones_own_is_the_target():
 
 
 def test_a_curve_that_leaves_the_picture_does_not_flatten_it():
-    run = Run(optimizer=p.GradientDescent(2e-6, allow_divergence=True), loop=p.Manual(log_every=1000))
+    run = Run(optimizer=p.GradientDescent(2e-6, allow_divergence=True), loop=without_early(p.Manual)(log_every=1000))
     assert run.result.outcome is p.Outcome.DIVERGED
     figure = fit_figure(run.result, run.displayed)
     low, high = figure.axes[0].get_ylim()
@@ -144,7 +145,7 @@ def test_the_loss_beside_its_prediction_and_the_best_possible_one(plain_run):
 def test_measured_and_predicted_losses_agree_where_they_meet(plain_run):
     drawn = curves(loss_figure(plain_run.result, plain_run.forecast).axes[0])
     taken, loss = (np.asarray(one) for one in drawn["measured"].get_data())
-    assert list(taken) == [*range(199, 4000, 200), 4000]
+    assert list(taken) == [0, 1, 4, 9, 19, 49, 99, *range(199, 4000, 200), 4000]
     assert loss[-1] == plain_run.result.loss
     q, start = plain_run.result.quadratic, plain_run.result.initial
     damping = np.stack([plain_run.result.optimizer.damping(q.eigenvalues, int(t)) for t in taken])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import polyexp as p
 from polyexp.exact import hessian_eigenvalues
 from tests.helpers.cases import LINEAR, OPTIMIZERS, PATHS, assert_close, named, normal
+from tests.helpers.fits import without_early
 from tests.helpers.reduction import (
     ORTHOGONAL,
     along_the_path,
@@ -68,8 +69,11 @@ def test_the_default_start_takes_the_same_path(cls, degree, place):
     ids=lambda value: value.name if isinstance(value, p.Model) else "",
 )
 def test_four_thousand_steps(model, rate):
-    """The notebooks' samples and number of steps, from the default start."""
-    options = {"backend": p.NumPy(), "optimizer": p.GradientDescent(rate), "loop": p.Manual(4000, 200)}
+    """The notebooks' samples, snapshots and number of steps, from the default start.
+
+    Earlier losses are up to 1e6 times larger, and their rounding with them: the test above has a scale for them.
+    """
+    options = {"backend": p.NumPy(), "optimizer": p.GradientDescent(rate), "loop": without_early(p.Manual)(4000, 200)}
     whole, few = (p.fit(p.Problem(reduction=how), model, **options) for how in ("none", "auto"))
     assert (whole.samples.size, few.samples.size) == (4000, model.degree + 1)
     assert_alike(whole, few)

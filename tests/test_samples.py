@@ -43,12 +43,12 @@ def test_samples_are_a_copy():
         ([1, 2], ["a", "b"], {}, "`y` must be finite numbers, got ['a', 'b']."),
         ([1, [2]], [1, 2], {}, "`x` must be finite numbers, got [1, [2]]."),
         ([1], [1], {"loss": "men"}, "`loss` must be one of mean, sum, got 'men'. Did you mean 'mean'?"),
-        ([1], [1], {"domain": (3, 1)}, "`domain` must be [low, high] with low <= high, both finite, got (3, 1)."),
+        ([1], [1], {"domain": (3, 1)}, "`domain` must be [low, high] with low <= high, both finite, got [3, 1]."),
         (
             [1],
             [1],
             {"domain": (0, np.inf)},
-            "`domain` must be [low, high] with low <= high, both finite, got (0, inf).",
+            "`domain` must be [low, high] with low <= high, both finite, got [0, inf].",
         ),
     ],
 )

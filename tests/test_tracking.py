@@ -28,7 +28,7 @@ ARGS = (
     "loop.log_every=10",
     "seed=3",
 )
-SNAPSHOTS = [10, 20, 25]
+SNAPSHOTS = [1, 2, 5, 10, 20, 25]
 SLOWEST = 136  # steps until a thousandth of every mode is left
 DERIVED = ("momentum.", "samples.", "learning_rate.", "hessian.")  # recorded as params, but no configuration keys
 NAMES = ["w0", "w1", "w2", "w3"]

@@ -26,7 +26,7 @@ from polyexp.report import Report
 Word = str | Path
 POLYEXP = (sys.executable, "-m", "polyexp")
 MAIN = "from polyexp.__main__ import main; assert main() == 0"  # as a program for `loaded_by`
-HEAVY = ("torch", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich", "pyarrow")
+HEAVY = ("torch", "jax", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich", "pyarrow")
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
 
 

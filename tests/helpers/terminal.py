@@ -6,11 +6,21 @@ import pty
 import re
 import select
 import struct
+import subprocess
+import sys
 import termios
 import time
 from pathlib import Path
 
 from tests.helpers.commands import POLYEXP, Finished
+
+# The terminal becomes that of the new session, so that it turns Ctrl-C into a signal. `pty.fork` would do this, but a process
+# in which jax runs must not be forked.
+ON_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def run_on_terminal(*words: str, cwd: Path, until: str = "", env: dict[str, str] | None = None) -> Finished:
@@ -18,14 +28,19 @@ def run_on_terminal(*words: str, cwd: Path, until: str = "", env: dict[str, str]
 
     until: Ctrl-C is typed once this has been written. env: added to the environment variables of the tests.
     """
-    child, terminal = pty.fork()
-    if child == 0:
-        for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-            os.environ.pop(name, None)
-        os.environ.update({"TERM": "xterm-256color"} | (env or {}))
-        os.chdir(cwd)
-        os.execv(POLYEXP[0], [*POLYEXP, *words])
+    terminal, other_side = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    inherited = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", ON_TERMINAL, *POLYEXP, *words],
+        stdin=other_side,
+        stdout=other_side,
+        stderr=other_side,
+        start_new_session=True,
+        cwd=cwd,
+        env=inherited | {"TERM": "xterm-256color"} | (env or {}),
+    )
+    os.close(other_side)
     out, ends = "", time.monotonic() + 60
     while time.monotonic() < ends and select.select([terminal], [], [], 60)[0]:
         try:
@@ -36,7 +51,7 @@ def run_on_terminal(*words: str, cwd: Path, until: str = "", env: dict[str, str]
             os.write(terminal, b"\x03")
             until = ""
     os.close(terminal)
-    return Finished(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), out, "")
+    return Finished(child.wait(), out, "")
 
 
 def screen(text: str) -> list[str]:

@@ -55,10 +55,14 @@ def updates(result: Result) -> tuple[np.ndarray, np.ndarray]:  # shape: (L + 1,)
 
 
 def logarithmic(steps: np.ndarray) -> bool:
-    """Whether the steps of snapshots are spaced logarithmically, as those of loop=closed_form are."""
-    return bool(
-        steps.size > 2 and steps[-1] > MIN_STEPS_FOR_LOG_AXIS and steps[-1] - steps[-2] > 2 * (steps[1] - steps[0])
-    )
+    """Whether the steps of snapshots are spaced logarithmically, as those of loop=closed_form are.
+
+    Then they are twice as far apart at the end as in the middle. Regular snapshots are not, whatever early ones precede them.
+    """
+    if steps.size < 3 or steps[-1] <= MIN_STEPS_FOR_LOG_AXIS:
+        return False
+    middle = int(np.searchsorted(steps[1:], steps[-1] / 2))
+    return bool(steps[-1] - steps[-2] > 1.5 * (steps[middle + 1] - steps[middle]))
 
 
 def drawable(values: np.ndarray) -> np.ndarray:
