@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmarks import compiled as compiled_steps
 from benchmarks import fits, samples
 from benchmarks.timing import REPEATS, Row
 
@@ -17,7 +18,7 @@ RESULTS = Path(__file__).parent / "results"
 HEAD = (
     "| job | against | its time | polyexp | times faster | wanted | parameters apart |\n|---|---|--:|--:|--:|--:|--:|"
 )
-PACKAGES = ("polyexp", "numpy", "torch", "lightning", "scikit-learn")
+PACKAGES = ("polyexp", "numpy", "torch", "jax", "lightning", "scikit-learn")
 
 
 def main() -> None:
@@ -44,6 +45,13 @@ def report() -> Iterator[str]:
     yield HEAD
     for row in fits.rows():
         yield line_of(row)
+    first, compiled = compiled_steps.first_fits()
+    yield line_of(first)
+    yield line_of(compiled_steps.per_step())
+    yield f"\nThe second fit of a process compiles {compiled} functions (wanted: 0).\n"
+    few, many, ratio = compiled_steps.run_steps()
+    yield f"{compiled_steps.MANY_RUNS:.0e} runs x {compiled_steps.STEPS} steps by JAX: {many:.1f} ns of the processor for a step of"
+    yield f"a run; {compiled_steps.FEW_RUNS:.0e} runs by NumPy: {few:.1f} ns; ratio {ratio:.2f} (wanted: 5)."
     few, many, ratio = samples.step_cost()
     yield f"\nA step over {samples.FEW:.0e} samples: {few:.2f} us; over {samples.MANY:.0e}: {many:.2f} us; ratio {ratio:.3f}"
     yield "(wanted: at most 1.1).\n"

@@ -18,11 +18,12 @@ def power_series(loop: type[p.Loop], backend: p.Backend, start: list[float]) -> 
     return p.fit(p.Problem("sin"), p.PowerSeries(degree=7), loop=loop(), backend=backend, params=start).params
 
 
-def legendre(start: Any) -> np.ndarray:
+def legendre(start: Any, backend: p.Backend | None = None) -> np.ndarray:
     """The problem of D; `start` may be those of many runs."""
     problem = p.Problem("sin", num_samples=2000, loss="sum")
     loop, optimizer = p.Autograd(steps=2000, log_every=100), p.GradientDescent(5e-6)
-    return p.fit(problem, p.Legendre(), loop=loop, optimizer=optimizer, backend=p.Torch("float32"), params=start).params
+    backend = backend or p.Torch("float32")
+    return p.fit(problem, p.Legendre(), loop=loop, optimizer=optimizer, backend=backend, params=start).params
 
 
 def legendre_together() -> np.ndarray:
@@ -65,6 +66,11 @@ def rows() -> Iterator[Row]:
     yield compare("C: torch, autograd, 4000 steps", "original program", c, ours, wanted="6")
     ours = partial(legendre, originals.D_START)
     yield compare("D: torch, custom Function, 2000 steps", "original program", d, ours, wanted="1")
+    jax = p.JAX("float32")
+    ours = partial(power_series, p.Autograd, jax, originals.C_START)
+    yield compare("C by JAX, autograd, compiled", "original program", c, ours, wanted="200")
+    ours = partial(legendre, originals.D_START, jax)
+    yield compare("D by JAX, autograd, compiled", "original program", d, ours, wanted="100")
     label = f"{RUNS} times the original program"
     yield compare(f"D: {RUNS} runs together", label, d, legendre_together, wanted="100", times=RUNS)
     lightning = partial(parameters, others.lightning_trainer)
