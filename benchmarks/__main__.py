@@ -50,8 +50,8 @@ def report() -> Iterator[str]:
     yield line_of(compiled_steps.per_step())
     yield f"\nThe second fit of a process compiles {compiled} functions (wanted: 0).\n"
     few, many, ratio = compiled_steps.run_steps()
-    yield f"{compiled_steps.MANY_RUNS:.0e} runs x {compiled_steps.STEPS} steps by JAX: {many:.1f} ns of the processor for a step"
-    yield f"of a run; {compiled_steps.FEW_RUNS:.0e} runs by NumPy: {few:.1f} ns; ratio {ratio:.2f} (wanted: 5)."
+    yield f"{compiled_steps.MANY_RUNS:.0e} runs x {compiled_steps.STEPS} steps by JAX: {many:.1f} ns of the processor for a"
+    yield f"step of a run; {compiled_steps.FEW_RUNS:.0e} runs by NumPy: {few:.1f} ns; ratio {ratio:.2f} (wanted: 5)."
     few, many, ratio = samples.step_cost()
     yield f"\nA step over {samples.FEW:.0e} samples: {few:.2f} us; over {samples.MANY:.0e}: {many:.2f} us; ratio {ratio:.3f}"
     yield "(wanted: at most 1.1).\n"

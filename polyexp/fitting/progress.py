@@ -76,19 +76,23 @@ class Progress:
         # The excess is that of the parameters which a result would have; the loss is one step older.
         excess = quadratic.excess(snapshot.params) if quadratic else None
         value, small = (snapshot.loss, snapshot.grad_norm) if excess is None else (excess, excess)
-        counted = going & (not snapshot.early)
-        waited = np.where(value < self.best * (1 - MIN_RELATIVE_FALL), 0, self.waited + 1)
-        reached = replace(
-            self,
-            best=np.where(counted, np.fmin(self.best, value), self.best),
-            waited=np.where(counted, waited, self.waited),
-            steps=np.where(going, snapshot.taken, self.steps),
-            snapshots=self.snapshots + going,
+        best, waited = self.best, self.waited
+        if not snapshot.early:
+            waited = np.where(going, np.where(value < best * (1 - MIN_RELATIVE_FALL), 0, waited + 1), waited)
+            best = np.where(going, np.fmin(best, value), best)
+        steps = np.where(going, snapshot.taken, self.steps)
+        reached = type(self)(best, waited, self.outcome, steps, self.snapshots + going, self.rules)
+        # The comparison with the limit is false of nan too.
+        diverged = (snapshot.taken < snapshot.step) | ~(snapshot.loss <= self.rules.limit)
+        converged = small <= (-1.0 if loop.tolerance is None else loop.tolerance)
+        stalled = waited >= (np.inf if loop.patience is None else loop.patience)
+        if not (going & (diverged | converged | stalled)).any():  # as at almost every snapshot
+            return reached
+        return (
+            reached.ending(Outcome.DIVERGED, diverged)
+            .ending(Outcome.CONVERGED, converged)
+            .ending(Outcome.STALLED, stalled)
         )
-        grown = ~(snapshot.loss <= self.rules.limit)  # true of nan too
-        reached = reached.ending(Outcome.DIVERGED, grown | (snapshot.taken < snapshot.step))
-        reached = reached.ending(Outcome.CONVERGED, small <= (-1.0 if loop.tolerance is None else loop.tolerance))
-        return reached.ending(Outcome.STALLED, reached.waited >= (np.inf if loop.patience is None else loop.patience))
 
     def end(self, loss: np.ndarray) -> Self:
         """The progress after the last step; a run that goes on ends as DIVERGED or MAX_STEPS, by its final loss.
@@ -100,10 +104,7 @@ class Progress:
 
     def ending(self, outcome: Outcome, ended: np.ndarray | bool = True) -> Self:
         """The progress in which those of the runs that go on have this outcome for which `ended` is true."""
-        chosen = self.going & ended
-        if not chosen.any():  # as at almost every snapshot
-            return self
-        return replace(self, outcome=np.where(chosen, np.array(outcome, object), self.outcome))
+        return replace(self, outcome=np.where(self.going & ended, np.array(outcome, object), self.outcome))
 
 
 def largest_loss(
