@@ -81,6 +81,7 @@ class JAX(Backend, name="jax"):
     @property
     def library(self) -> str:
         """The text `jax <version>`."""
+        set_up()
         import jax
 
         return f"jax {jax.__version__}"
