@@ -252,7 +252,7 @@ def fitted(compiled, parts):
 def test_a_second_fit_of_equal_shapes_compiles_nothing(compiled, loop_class):
     first = FIRST | {"loop": loop_class(steps=25, log_every=10)}
     assert fitted(compiled, first)
-    model, loop, optimizer, problem = (first[name] for name in ("model", "loop", "optimizer", "problem"))
+    model, loop, problem = (first[name] for name in ("model", "loop", "problem"))
     others = [
         {"seed": 1},
         {"optimizer": p.GradientDescent(2e-3)},
