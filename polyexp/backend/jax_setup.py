@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import platform
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ def _set_up(threads: int) -> int:
         settings["jax_compilation_cache_max_size"] = MAX_CACHE_BYTES
         # jax would keep only what takes longer than a second to compile, and so nothing of polyexp's.
         settings["jax_persistent_cache_min_compile_time_secs"] = 0
+        # A file that is damaged or cannot be written costs the time to compile, and nobody has to act on it.
+        warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache", UserWarning, "jax")
     for name, value in settings.items():
         jax.config.update(name, value)  # type: ignore[no-untyped-call]
     # jax imports parts of itself and looks for devices when it is first used; no fit should wait for that.
