@@ -93,7 +93,7 @@ class Quadratic:
     def excess_at(self, coordinates: np.ndarray) -> np.ndarray:  # shape: (*runs, K) -> (*runs,)
         """The excess at these coordinates."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray((self.eigenvalues / 2 * coordinates**2).sum(-1) + self.out_of_reach)
+            return np.asarray((self.eigenvalues / 2 * np.square(coordinates)).sum(-1) + self.out_of_reach)
 
     @property
     def largest(self) -> float:
