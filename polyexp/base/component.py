@@ -101,6 +101,10 @@ class Component(FormerNames, metaclass=ComponentType):
     def __delattr__(self, name: str) -> None:
         raise FrozenInstanceError(f"A {type(self).__name__} cannot be changed.")
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Set the attributes of a copy or of an unpickled component; NumPy makes copies of arrays writeable."""
+        vars(self).update({name: _fixed(value) for name, value in state.items()})
+
     def _with(self, **attributes: Any) -> Self:
         """A copy with other attributes, which are not validated."""
         copy = object.__new__(type(self))

@@ -110,6 +110,7 @@ def crosscheck(
         initial: The initial values. Shape (K,).
         steps: The number of steps.
     """
+    initial = np.asarray(initial, float)
     checks = tuple(model_checks(model, few or whole))
     reference_samples = few if few is not None and _cost(model, whole) > MAX_REFERENCE_COST else whole
     notes = (f"{whole.total} samples are too many to be fitted without reduction.",) if whole.size < whole.total else ()

@@ -135,6 +135,7 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
     Raises:
         InputError: The learning rate is "auto", and the model has no best one.
     """
+    initial = np.asarray(initial, float)
     quadratic = quadratic_of(model, samples)
     optimizer = tuned(optimizer, model, quadratic)
     eigenvalues = quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial)

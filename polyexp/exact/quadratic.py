@@ -94,7 +94,7 @@ class Quadratic:
         """The excess at these coordinates."""
         with np.errstate(over="ignore", invalid="ignore"):
             # As a product: a sum over so short an axis takes four times as long.
-            return np.asarray(coordinates**2 @ (self.eigenvalues / 2) + self.out_of_reach)
+            return np.asarray(np.square(coordinates) @ (self.eigenvalues / 2) + self.out_of_reach)
 
     @property
     def largest(self) -> float:

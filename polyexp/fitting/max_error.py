@@ -24,8 +24,9 @@ def max_error(model: Model, params: np.ndarray, chunks: Iterable[Chunk | Samples
     block = MAX_VALUES_AT_ONCE // min(len(flat), MAX_RUNS_AT_ONCE)
     with np.errstate(all="ignore"):
         for chunk in chunks:
-            for samples in _parts(chunk.x.size, block):
-                x, y = chunk.x[samples], chunk.y[samples]
+            all_x, all_y = np.asarray(chunk.x), np.asarray(chunk.y)
+            for samples in _parts(all_x.size, block):
+                x, y = all_x[samples], all_y[samples]
                 for part in _parts(len(flat), MAX_RUNS_AT_ONCE):
                     error = np.abs(model(flat[part], x) - y).max(-1)
                     largest[part] = np.maximum(largest[part], error)

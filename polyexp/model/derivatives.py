@@ -21,10 +21,12 @@ def complex_step(function: Callable[[np.ndarray], Any], params: np.ndarray) -> n
         function: The function f, which is analytic and takes complex parameters of shape (*runs, K).
         params: The parameters at which it is differentiated. # shape: (*runs, K)
     """
+    params = np.asarray(params)
     moved = params[..., None, :] + 1j * COMPLEX_STEP * np.eye(params.shape[-1])
     return np.asarray(function(moved)).imag / COMPLEX_STEP
 
 
 def jacobian(model: Model, params: np.ndarray, features: Any) -> np.ndarray:  # shape: (*runs, K) -> (*runs, K, N)
     """The derivatives df(x_i)/dparams_k of the model's `forward`, by complex steps."""
+    features = np.asarray(features)
     return complex_step(lambda moved: model.forward(moved, features), params)

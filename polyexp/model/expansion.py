@@ -79,7 +79,7 @@ class PowerSeries(Expansion, name="power_series"):
 
     def power_series(self, params: np.ndarray) -> np.ndarray:
         """The parameters themselves."""
-        return params
+        return np.asarray(params)
 
     def formula(self, params: np.ndarray) -> str:
         """The text `y = w0 + w1 x + w2 x^2 + ...`, with numbers."""
@@ -132,7 +132,7 @@ class MappedExpansion(Expansion):
     def features(self, x: np.ndarray) -> np.ndarray:
         """The pseudo-Vandermonde matrix of z, which is x mapped to the window."""
         offset, scale = self._series(np.zeros(1)).mapparms()
-        return type(self).vander(offset + scale * x, self.degree)
+        return type(self).vander(offset + scale * np.asarray(x), self.degree)
 
     def power_series(self, params: np.ndarray) -> np.ndarray:
         """The coefficients in x, which are the sums of those of the basis polynomials, each times its parameter."""

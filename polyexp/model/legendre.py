@@ -36,6 +36,9 @@ class LegendreSum:
 
     coef: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coef", tuple(map(float, self.coef)))  # of any sequence
+
     @classmethod
     def basis(cls, n: int) -> "LegendreSum":
         """The polynomial P_n."""
@@ -43,6 +46,8 @@ class LegendreSum:
 
     def __call__(self, z: Array) -> Array:
         """The values at z, an array of any shape, real or complex, of NumPy or torch."""
+        if isinstance(z, (list, tuple)):
+            z = np.asarray(z)
         degree = len(self.coef) - 1
         b1: Array = self.coef[-1] if degree else 0.0
         b2: Array = 0.0
@@ -106,7 +111,7 @@ class Legendre(Model, name="legendre"):
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """The x themselves, as nothing that depends on x alone can be computed before c + d x."""
-        return x
+        return np.asarray(x)
 
     def forward(self, params: Array, features: Array) -> Array:
         """The values a + b P_n(c + d x)."""

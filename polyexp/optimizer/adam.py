@@ -53,7 +53,7 @@ class Adam(Optimizer, name="adam"):
         return {
             "mean": np.zeros_like(params),
             "square": np.zeros_like(params),
-            "count": np.zeros((*params.shape[:-1], 1)),
+            "count": np.zeros((*np.shape(params)[:-1], 1)),
         }
 
     def update(self, grad: Array, state: OptState) -> tuple[Array, OptState]:

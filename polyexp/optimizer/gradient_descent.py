@@ -50,7 +50,7 @@ class GradientDescent(Limited, name="gradient_descent"):
 
         # shape: (K,) -> (K,), or (*runs, K) if the learning rate has shape (*runs, 1)
         """
-        c = self.learning_rate * eigenvalues
+        c = self.learning_rate * np.asarray(eigenvalues)
         # By log1p, because 1 - c rounds away the digits of a small c, and many steps multiply that error.
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             logarithm = np.where(c < 1, np.log1p(-np.minimum(c, 1)), np.log(np.maximum(c, 1) - 1))

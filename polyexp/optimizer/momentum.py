@@ -72,8 +72,8 @@ class Momentum(Limited, name="momentum"):
         # shape: (K,) -> (K,), or (*runs, K) if the numbers of the rule have shape (*runs, 1)
         """
         if steps == 0:
-            return np.ones(np.broadcast_shapes(np.shape(eigenvalues), np.shape(self.learning_rate)))
-        c, beta = self.learning_rate * eigenvalues, self.momentum
+            return np.ones(np.broadcast_shapes(np.shape(eigenvalues), self.runs))
+        c, beta = self.learning_rate * np.asarray(eigenvalues), self.momentum
         with np.errstate(all="ignore"):
             b = 1 - beta + c
             gap = np.sqrt(b * b - 4 * c + 0j)  # z1 - z2

@@ -125,7 +125,8 @@ def reduce_chunks(chunks: Iterable[Chunk], degree: int, *, loss: str = "mean", n
     """
     reduced: Samples | None = None
     total, low, high = 0, np.inf, -np.inf  # of all samples, also of those without weight
-    for chunk in chunks:
+    for arrays in chunks:
+        chunk = Chunk(*map(np.asarray, arrays))
         total, low, high = total + chunk.x.size, min(low, chunk.x.min()), max(high, chunk.x.max())
         if chunk.weights.any():
             part = gauss(_sum_of(chunk, name), degree)
