@@ -109,8 +109,9 @@ def fit(
         rules = Rules(largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
         begin = _begin(stepper, initial, rules, start)
         reached, stopped = _run(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
-        going, last = reached.progress.going, reached.snapshots[-1]
-        params = np.where(going[..., None], reached.state.params, last.params)
+        going = reached.progress.going
+        last = reached.snapshots[-1].params if reached.snapshots else initial
+        params = np.where(going[..., None], reached.state.params, last)
         loss = loss_of(model, samples, params)
         progress = reached.progress.ending(Outcome.INTERRUPTED) if stopped else reached.progress.end(loss)
         return Result(
@@ -125,7 +126,7 @@ def fit(
             max_error=max_error(model, params, chunks)[()],
             outcome=progress.outcome[()],
             steps=np.where(going, reached.state.step, progress.steps)[()],
-            history=History.of(reached.snapshots, progress.snapshots),
+            history=History.of(reached.snapshots, progress.snapshots, initial),
             seconds=reached.seconds,
             computed_by=computed_by(loop, backend),
             checkpoint=reached if stopped else None,

@@ -48,14 +48,17 @@ class History:
     length: Any  # shape: (*runs,)
 
     @classmethod
-    def of(cls, snapshots: Sequence[Snapshot], length: np.ndarray) -> "History":
-        """The history that consists of these snapshots, of which there is at least one.
+    def of(cls, snapshots: Sequence[Snapshot], length: np.ndarray, initial: np.ndarray) -> "History":
+        """The history that consists of these snapshots; there are none of a fit that was stopped before the first.
 
         Args:
             snapshots: The snapshots.
             length: The number of snapshots up to the end of each run. Shape (*runs,).
+            initial: The initial values, which have the shape of the parameters. Shape (*runs, K).
         """
-        stacked = {name: np.stack([getattr(one, name) for one in snapshots]) for name in STACKED}
+        unknown = np.full(initial.shape[:-1], np.nan)
+        before = Snapshot(0, initial, unknown, unknown, unknown)  # gives the shapes where there are no snapshots
+        stacked = {name: np.stack([getattr(one, name) for one in (before, *snapshots)])[1:] for name in STACKED}
         return cls(**stacked, length=length[()])
 
     def of_run(self, run: Any) -> "History":
