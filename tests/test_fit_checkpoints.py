@@ -1,0 +1,352 @@
+"""fit: a fit that was stopped and started again from its checkpoint is the one that was never stopped, to the bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import polyexp as p
+from polyexp.fitting import driver
+from tests.helpers.cases import every_optimizer, every_path, every_place, named
+from tests.helpers.fits import SAMPLES
+from tests.helpers.runs import assert_same_bits
+
+pytestmark = pytest.mark.numeric
+
+MODEL = p.LegendreSeries(degree=3, initial="normal", initial_scale=2.0)
+NONLINEAR = p.Legendre(degree=3, initial=[0, -1, 0, 0.3])
+RATES = {"converges": 0.7, "stalls": 1e-30, "diverges": 1.6, "goes on": 0.01}
+DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
+
+
+def four_outcomes(loop_class, backend, model=MODEL, steps=60, optimizer=None):
+    """The arguments of a batch of four runs that end at different snapshots, one of which diverges by growth."""
+    scale = 1.0 if model is MODEL else 0.02
+    return {
+        "problem": SAMPLES,
+        "model": model,
+        "loop": loop_class(steps=steps, log_every=10, tolerance=1e-2, patience=3),
+        "optimizer": optimizer or p.GradientDescent(scale * np.array([*RATES.values()])),
+        "backend": backend,
+        "seed": [0, 1, 2, 3],
+    }
+
+
+class Stop:
+    """What `fit` takes as `stop`: it returns True at the k-th call; 0 means never. It notes the calls."""
+
+    def __init__(self, k):
+        self.k, self.calls = k, 0
+
+    def __call__(self):
+        self.calls += 1
+        return self.calls == self.k
+
+
+def stopped_once(arguments, k):
+    """The result of a fit that is stopped at the k-th call and started again, and whether it was stopped at all."""
+    seen = []
+    first = p.fit(**arguments, stop=Stop(k), observe=seen.append)
+    if first.checkpoint is None:
+        return first, False
+    assert_interrupted(first, arguments["loop"])
+    assert len(seen) == len(first.checkpoint.snapshots)
+    rest = p.fit(**arguments, start=first.checkpoint, observe=seen.append)
+    assert [one.step for one in seen] == rest.history.step.tolist()  # each snapshot once
+    return rest, True
+
+
+def assert_interrupted(result, loop):
+    """Some run goes on; its parameters are those of the checkpoint, finite and of the step that the result says."""
+    going = np.asarray(result.outcome == np.array(p.Outcome.INTERRUPTED, object))
+    assert going.any()
+    np.testing.assert_array_equal(going, result.checkpoint.progress.going)
+    assert (np.asarray(result.steps)[going] == result.checkpoint.state.step).all()
+    assert 0 < result.checkpoint.state.step < loop.steps
+    np.testing.assert_array_equal(result.params[going], result.checkpoint.state.params[going])
+    assert np.isfinite(result.params).all()
+
+
+def assert_stops_change_nothing(arguments, places=None):
+    """Stopped at every place in turn where `stop` is asked, but not after the end."""
+    counter = Stop(0)
+    whole = p.fit(**arguments, stop=counter)
+    assert whole.checkpoint is None
+    if places is None:
+        assert counter.calls == whole.history.step.size - 1  # once after each block but the last
+    for k in places or range(1, counter.calls + 1):
+        again, was_stopped = stopped_once(arguments, k)
+        assert was_stopped
+        assert_same_bits(again, whole)
+    return whole
+
+
+# Between whole blocks
+
+
+@pytest.fixture
+def whole_blocks(monkeypatch):
+    """No block is cut by time, whatever a compiler or another process takes."""
+    monkeypatch.setattr(driver, "MAX_BLOCK_SECONDS", 1e9)
+
+
+@DTYPES
+@every_path
+def test_stopped_after_any_block(whole_blocks, backend_class, device, loop_class, dtype):
+    backend = backend_class(dtype).on_device(device)
+    whole = assert_stops_change_nothing(four_outcomes(loop_class, backend))
+    assert [one.name for one in whole.outcome] == ["CONVERGED", "STALLED", "DIVERGED", "MAX_STEPS"]
+    assert whole.steps[0] < 60
+
+
+@every_place
+def test_the_closed_form_stopped_after_any_block(backend_class, device):
+    arguments = four_outcomes(p.ClosedForm, backend_class().on_device(device))
+    arguments["loop"] = p.ClosedForm(steps=20)
+    arguments["optimizer"] = p.Momentum([0.7, 1e-30, 1e3, 0.01], 0.5)
+    whole = assert_stops_change_nothing(arguments)
+    assert {one.name for one in whole.outcome} == {"DIVERGED", "MAX_STEPS"}
+
+
+@every_optimizer
+@pytest.mark.parametrize("backend_class", [p.NumPy, p.Torch, p.JAX], ids=named)
+@DTYPES
+def test_the_state_of_every_optimizer_goes_on(whole_blocks, cls, backend_class, dtype):
+    arguments = four_outcomes(p.Manual, backend_class(dtype), steps=20, optimizer=cls(learning_rate=1e-2))
+    whole = assert_stops_change_nothing(arguments)
+    assert not np.array_equal(whole.params, whole.initial)
+
+
+@pytest.mark.parametrize("backend_class", [p.NumPy, p.Torch, p.JAX], ids=named)
+def test_a_nonlinear_model_stopped_after_any_block(whole_blocks, backend_class):
+    assert_stops_change_nothing(four_outcomes(p.Manual, backend_class(), NONLINEAR))
+
+
+@pytest.mark.parametrize("backend_class", [p.NumPy, p.Torch, p.JAX], ids=named)
+def test_a_single_run_stopped_after_any_block(whole_blocks, backend_class):
+    arguments = four_outcomes(p.Manual, backend_class(), optimizer=p.Adam(0.1)) | {"seed": 0}
+    whole = assert_stops_change_nothing(arguments)
+    assert isinstance(whole.outcome, p.Outcome)
+    stopped = p.fit(**arguments, stop=lambda: True)
+    assert stopped.outcome is p.Outcome.INTERRUPTED
+    assert type(stopped.steps) is type(whole.steps)
+
+
+# Between parts of blocks, which are cut by time
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """Call it with a function: the largest time of a block, at each time when it is read, in place of half a second."""
+
+    def patch(value):
+        monkeypatch.setattr(driver, "MAX_BLOCK_SECONDS", value)
+
+    return patch
+
+
+class Alternating:
+    """A limit of time that is tiny, generous and in between in turn, so that blocks have 1, few and many steps."""
+
+    def __init__(self):
+        self.reads = 0
+
+    def __rmul__(self, n):
+        self.reads += 1
+        return (n * 1e-7, n * 1e3, n * 2e-3)[self.reads % 3]
+
+
+def cut_arguments(backend, loop_class=p.Manual, optimizer=None):
+    return four_outcomes(loop_class, backend, steps=40, optimizer=optimizer)
+
+
+@DTYPES
+@every_path
+@pytest.mark.parametrize("limit", ["single steps", "a mixture"])
+def test_cutting_blocks_changes_no_bit(seconds, backend_class, device, loop_class, dtype, limit):
+    arguments = cut_arguments(backend_class(dtype).on_device(device), loop_class)
+    seconds(1e9)
+    whole = p.fit(**arguments)
+    seconds(1e-7 if limit == "single steps" else Alternating())
+    counter = Stop(0)
+    cut = p.fit(**arguments, stop=counter)
+    assert counter.calls > whole.history.step.size
+    if limit == "single steps":
+        assert counter.calls == 40 - 1  # once after each step but the last
+    assert_same_bits(cut, whole)
+
+
+@pytest.mark.parametrize("backend_class", [p.NumPy, p.Torch, p.JAX], ids=named)
+@pytest.mark.parametrize("optimizer", [p.Momentum([0.3, 1e-30, 9.0, 0.01]), p.Adam([0.1, 0.2, 0.3, 0.4])], ids=named)
+@DTYPES
+def test_stopped_within_blocks(seconds, backend_class, optimizer, dtype):
+    arguments = cut_arguments(backend_class(dtype), optimizer=optimizer)
+    seconds(1e9)
+    whole = p.fit(**arguments)
+    seconds(1e-7)
+    assert_same_bits(assert_stops_change_nothing(arguments, places=[1, 3, 7, 8, 13, 29, 38]), whole)
+
+
+class OneSnapshot(p.Manual):
+    """A loop without early snapshots, so that a run overflows long before the first snapshot."""
+
+    def snapshot_steps(self):
+        return range(self.log_every, self.steps + 1, self.log_every)
+
+
+@pytest.mark.parametrize("backend_class", [p.NumPy, p.Torch, p.JAX], ids=named)
+@DTYPES
+@pytest.mark.parametrize("optimizer", [p.GradientDescent([1e3, 1e-3, 1e8]), p.Momentum([1e3, 1e-3, 1e8])], ids=named)
+def test_a_run_that_overflows_within_a_block(seconds, backend_class, dtype, optimizer):
+    """Whether the block is whole, or cut before and after the overflow, and wherever it is stopped."""
+    loop = OneSnapshot(steps=400, log_every=200)
+    arguments = {
+        "problem": SAMPLES,
+        "model": MODEL,
+        "loop": loop,
+        "optimizer": optimizer,
+        "backend": backend_class(dtype),
+        "seed": [0, 1, 2],
+    }
+    seconds(1e9)
+    whole = p.fit(**arguments)
+    assert [one.name for one in whole.outcome] == ["DIVERGED", "MAX_STEPS", "DIVERGED"]
+    assert 0 < whole.steps[2] < whole.steps[0] < 200
+    assert np.isfinite(whole.params).all()
+    seconds(1e-7)
+    first = whole.steps.min()
+    last = whole.steps[0]
+    places = [first - 1, first, first + 1, first + 2, last, last + 1, 199, 200, 201]
+    assert_same_bits(assert_stops_change_nothing(arguments, places=places), whole)
+
+
+# Chains of stops
+
+
+def chain(arguments, stops):
+    """The result after stops at the given calls, one fit after the other, and the steps of all that was observed."""
+    seen, result = [], None
+    for k in stops:
+        result = p.fit(
+            **arguments, start=result.checkpoint if result else None, stop=Stop(k), observe=lambda one: seen.append(one)
+        )
+        if result.checkpoint is None:
+            break
+        assert len(result.checkpoint.snapshots) == len(seen)
+        assert result.checkpoint.seconds >= 0
+    return result, seen
+
+
+def forever(k):
+    while True:
+        yield k
+
+
+@pytest.mark.parametrize("limit", [1e9, 1e-7], ids=["whole blocks", "single steps"])
+@every_path
+def test_stopped_at_every_place_in_a_row(seconds, backend_class, device, loop_class, limit):
+    arguments = cut_arguments(backend_class().on_device(device), loop_class, p.Adam([0.1, 1e-30, 0.3, 0.4]))
+    seconds(1e9)
+    whole = p.fit(**arguments)
+    seconds(limit)
+    result, seen = chain(arguments, forever(1))
+    assert result.checkpoint is None
+    assert_same_bits(result, whole)
+    assert [one.step for one in seen] == whole.history.step.tolist()
+    for row, one in enumerate(seen):
+        np.testing.assert_array_equal(one.params, whole.history.params[row])
+        np.testing.assert_array_equal(one.loss, whole.history.loss[row])
+    assert result.seconds > 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(stops=st.lists(st.integers(1, 20), min_size=1, max_size=6))
+def test_any_chain_of_stops_changes_nothing(stops):
+    with pytest.MonkeyPatch.context() as patch:
+        arguments = cut_arguments(p.NumPy(), optimizer=p.Momentum([0.3, 1e-30, 9.0, 0.01]))
+        patch.setattr(driver, "MAX_BLOCK_SECONDS", 1e-7)
+        whole = p.fit(**arguments)
+        result, seen = chain(arguments, [*stops, 0])
+    assert_same_bits(result, whole)
+    assert [one.step for one in seen] == whole.history.step.tolist()
+
+
+# Checkpoints as values
+
+
+@pytest.mark.parametrize(("first", "second"), [(p.NumPy, p.JAX), (p.JAX, p.Torch), (p.Torch, p.NumPy)], ids=named)
+def test_another_backend_goes_on(whole_blocks, first, second):
+    """To rounding: each of 40 steps with sums of 40 terms adds at most about 100 units of 2e-16 to stable runs."""
+    optimizer = p.Adam([0.1, 0.2, 0.3, 0.4])
+    arguments = cut_arguments(first(), optimizer=optimizer)
+    whole = p.fit(**arguments)
+    stopped = p.fit(**arguments, stop=Stop(5))
+    assert stopped.checkpoint.state.step == 20
+    result = p.fit(**(arguments | {"backend": second()}), start=stopped.checkpoint)
+    assert result.outcome.tolist() == whole.outcome.tolist()
+    np.testing.assert_array_equal(result.steps, whole.steps)
+    np.testing.assert_array_equal(result.history.params[:5], whole.history.params[:5])
+    np.testing.assert_allclose(result.history.params, whole.history.params, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(result.params, whole.params, rtol=0, atol=1e-12)
+
+
+def test_a_checkpoint_consists_of_numpy_arrays(whole_blocks):
+    for backend in (p.NumPy("float32"), p.Torch("float32"), p.JAX("float32")):
+        state = p.fit(**cut_arguments(backend, optimizer=p.Adam(0.1)), stop=Stop(3)).checkpoint.state
+        for array in (state.params, state.loss, state.grad_norm, *state.opt_state.values()):
+            assert type(array) is np.ndarray
+            assert array.dtype == np.float64
+        assert isinstance(state.step, np.integer)
+
+
+@pytest.mark.parametrize("seed", [0, [0, 1, 2], [0, 1, 2, 3, 4], [[0, 1, 2, 3]]], ids=str)
+def test_a_checkpoint_of_other_runs_is_refused(seed):
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
+    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
+    params = MODEL.initial_params(np.ravel(seed)).reshape(*np.shape(seed), 4)
+    with pytest.raises(p.InputError, match=r"The checkpoint is of a fit with parameters of shape \(4, 4\)"):
+        p.fit(**(arguments | {"seed": 0}), params=params, start=checkpoint)
+
+
+def test_a_checkpoint_of_another_degree_is_refused():
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
+    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
+    with pytest.raises(p.InputError, match=r"and this fit has \(4, 6\)"):
+        p.fit(**(arguments | {"model": replace(MODEL, degree=5)}), start=checkpoint)
+
+
+def test_a_checkpoint_can_be_used_again():
+    """Neither fit changes it."""
+    arguments = cut_arguments(p.NumPy(), optimizer=p.Momentum(0.1))
+    checkpoint = p.fit(**arguments, stop=Stop(2)).checkpoint
+    once, twice = p.fit(**arguments, start=checkpoint), p.fit(**arguments, start=checkpoint)
+    assert_same_bits(once, twice)
+
+
+def test_the_end_is_no_interruption():
+    """`stop` that returns True for the first time after the last snapshot is not even called."""
+    arguments = cut_arguments(p.NumPy(), optimizer=p.GradientDescent(0.01)) | {"seed": 0}
+    counter = Stop(0)
+    whole = p.fit(**arguments, stop=counter)
+    result = p.fit(**arguments, stop=Stop(counter.calls + 1))
+    assert result.outcome is whole.outcome is not p.Outcome.INTERRUPTED
+    assert result.checkpoint is None
+
+
+def test_stopped_before_the_first_snapshot(seconds):
+    """Only a loop without early snapshots can be: the history is empty, and the parameters are those that were reached."""
+    arguments = {"problem": SAMPLES, "model": MODEL, "loop": OneSnapshot(steps=20, log_every=10), "backend": p.NumPy()}
+    seconds(1e-7)
+    for runs, seed in (((), 0), ((2,), [0, 1])):
+        stopped = p.fit(**arguments, optimizer=p.GradientDescent(0.1), seed=seed, stop=Stop(3))
+        assert (stopped.checkpoint.state.step, stopped.checkpoint.snapshots) == (3, ())
+        assert stopped.history.params.shape == (0, *runs, 4)
+        assert stopped.history.loss.shape == (0, *runs)
+        assert stopped.history.step.shape == (0,)
+        reached = p.fit(
+            **(arguments | {"loop": p.Manual(steps=3)}), optimizer=p.GradientDescent(0.1), seed=seed
+        )  # whose third step is the one that computes the loss, so that it may round otherwise
+        np.testing.assert_allclose(stopped.params, reached.params, rtol=1e-14)
+        assert (stopped.loss < SAMPLES.loss(MODEL.on_domain(SAMPLES.domain)(stopped.initial, SAMPLES.x))).all()
