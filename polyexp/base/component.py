@@ -94,10 +94,6 @@ class Component(FormerNames, metaclass=ComponentType):
             )
         super().__setattr__(name, _fixed(value))
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the attributes of a copy, also of one that was pickled, in the form that cannot be changed."""
-        vars(self).update({name: _fixed(value) for name, value in state.items()})
-
     def __delattr__(self, name: str) -> None:
         raise FrozenInstanceError(f"A {type(self).__name__} cannot be changed.")
 
