@@ -51,7 +51,7 @@ class Optimizer(Component):
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            array = as_numbers(value) if isinstance(value, tuple) else None
+            array = as_numbers(value) if isinstance(value, (tuple, np.ndarray)) and np.ndim(value) else None
             if array is not None:
                 setattr(self, one.name, array.astype(float))
         if not (self.tunable and self.automatic):
