@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.fitting import driver
+from polyexp.fitting import blocks
 from tests.helpers.cases import every_optimizer, every_path, every_place, named
 from tests.helpers.fits import SAMPLES
 from tests.helpers.runs import assert_same_bits
@@ -63,9 +63,10 @@ def assert_interrupted(result, loop):
     going = np.asarray(result.outcome == np.array(p.Outcome.INTERRUPTED, object))
     assert going.any()
     np.testing.assert_array_equal(going, result.checkpoint.progress.going)
-    assert (np.asarray(result.steps)[going] == result.checkpoint.state.step).all()
+    assert (np.asarray(result.steps)[going] == result.checkpoint.taken[going]).all()
+    assert (result.checkpoint.taken[going] <= result.checkpoint.state.step).all()  # less for one that has overflowed
     assert 0 < result.checkpoint.state.step < loop.steps
-    np.testing.assert_array_equal(result.params[going], result.checkpoint.state.params[going])
+    np.testing.assert_array_equal(result.params[going], result.checkpoint.finite[going])
     assert np.isfinite(result.params).all()
 
 
@@ -89,7 +90,7 @@ def assert_stops_change_nothing(arguments, places=None):
 @pytest.fixture
 def whole_blocks(monkeypatch):
     """No block is cut by time, whatever a compiler or another process takes."""
-    monkeypatch.setattr(driver, "MAX_BLOCK_SECONDS", 1e9)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_SECONDS", 1e9)
 
 
 @DTYPES
@@ -142,7 +143,7 @@ def seconds(monkeypatch):
     """Call it with a function: the largest time of a block, at each time when it is read, in place of half a second."""
 
     def patch(value):
-        monkeypatch.setattr(driver, "MAX_BLOCK_SECONDS", value)
+        monkeypatch.setattr(blocks, "MAX_BLOCK_SECONDS", value)
 
     return patch
 
@@ -266,7 +267,7 @@ def test_stopped_at_every_place_in_a_row(seconds, backend_class, device, loop_cl
 def test_any_chain_of_stops_changes_nothing(stops):
     with pytest.MonkeyPatch.context() as patch:
         arguments = cut_arguments(p.NumPy(), optimizer=p.Momentum([0.3, 1e-30, 9.0, 0.01]))
-        patch.setattr(driver, "MAX_BLOCK_SECONDS", 1e-7)
+        patch.setattr(blocks, "MAX_BLOCK_SECONDS", 1e-7)
         whole = p.fit(**arguments)
         result, seen = chain(arguments, [*stops, 0])
     assert_same_bits(result, whole)
@@ -306,15 +307,77 @@ def test_a_checkpoint_of_other_runs_is_refused(seed):
     arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
     checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
     params = MODEL.initial_params(np.ravel(seed)).reshape(*np.shape(seed), 4)
-    with pytest.raises(p.InputError, match=r"The checkpoint is of a fit with parameters of shape \(4, 4\)"):
+    with pytest.raises(p.InputError, match=r"The checkpoint is of another fit: .* with parameters of shape \(4, 4\)"):
         p.fit(**(arguments | {"seed": 0}), params=params, start=checkpoint)
 
 
 def test_a_checkpoint_of_another_degree_is_refused():
     arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
     checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
-    with pytest.raises(p.InputError, match=r"and this fit has \(4, 6\)"):
+    with pytest.raises(p.InputError, match=r"and this one is .*degree=5.* of shape \(4, 6\)"):
         p.fit(**(arguments | {"model": replace(MODEL, degree=5)}), start=checkpoint)
+
+
+def test_a_checkpoint_of_another_optimizer_is_refused():
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
+    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
+    with pytest.raises(p.InputError, match=r"no arrays of the optimizer, and this one is .* velocity of the optimizer"):
+        p.fit(**(arguments | {"optimizer": p.Momentum(0.1)}), start=checkpoint)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"problem": p.Samples.of(SAMPLES.x, np.cos(SAMPLES.x))}, {"model": p.ChebyshevSeries(degree=3)}],
+    ids=["samples", "model"],
+)
+def test_a_checkpoint_of_another_fit_is_refused(other):
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
+    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
+    with pytest.raises(p.InputError, match=r"The checkpoint is of another fit: .*, or they have other samples"):
+        p.fit(**(arguments | other), start=checkpoint)
+
+
+def test_fewer_steps_than_were_taken_are_refused():
+    arguments = cut_arguments(p.NumPy(), optimizer=p.GradientDescent(0.01)) | {"seed": 0}
+    checkpoint = p.fit(**arguments, stop=Stop(4)).checkpoint
+    fewer = replace(arguments["loop"], steps=int(checkpoint.state.step) - 1)
+    with pytest.raises(
+        p.InputError, match=r"`loop.steps` must be at least \d+, the steps that the checkpoint has taken"
+    ):
+        p.fit(**(arguments | {"loop": fewer}), start=checkpoint)
+
+
+def test_another_log_every_goes_on_to_the_same_parameters(seconds):
+    """Snapshots that would have come before the checkpoint are left out."""
+    arguments = {"problem": SAMPLES, "model": MODEL, "optimizer": p.GradientDescent(0.01), "backend": p.NumPy()}
+    seconds(1e-7)
+    stopped = p.fit(**arguments, loop=OneSnapshot(steps=60, log_every=60), stop=Stop(35))
+    result = p.fit(**arguments, loop=p.Manual(steps=60, log_every=11), start=stopped.checkpoint)
+    assert result.history.step.tolist() == [44, 55, 60]
+    np.testing.assert_allclose(result.params, p.fit(**arguments, loop=p.Manual(steps=60)).params, rtol=1e-13)
+
+
+def test_a_run_that_overflows_ends_although_it_is_stopped_after_every_block(seconds):
+    """A checkpoint behind the overflow would be reached again and again."""
+    arguments = {
+        "problem": SAMPLES,
+        "model": p.Legendre(degree=2),
+        "loop": OneSnapshot(steps=400, log_every=400),
+        "optimizer": p.GradientDescent([5.0, 1e3]),
+        "backend": p.NumPy(),
+        "seed": 168,
+    }
+    whole = p.fit(**arguments)
+    assert [one.name for one in whole.outcome] == ["DIVERGED"] * 2
+    seconds(1e-7)
+    checkpoint, stops = None, 0
+    while stops <= 400:
+        result = p.fit(**arguments, start=checkpoint, stop=lambda: True)
+        checkpoint, stops = result.checkpoint, stops + 1
+        if checkpoint is None:
+            break
+    assert stops == 400  # one for each block of one step
+    assert_same_bits(whole, result)
 
 
 def test_a_checkpoint_can_be_used_again():

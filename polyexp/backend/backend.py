@@ -46,12 +46,17 @@ class Backend(Component):
 
     def __post_init__(self) -> None:
         one_of(self.key("dtype"), self.dtype, ("float64", "float32"))
-        self.device: CPU | CUDA = CPU()
+        self.device: CPU | CUDA = self.default_device
 
     @property
     def identity(self) -> tuple[Any, ...]:
         """The class, the dtype and the device."""
         return *super().identity, self.device
+
+    @property
+    def default_device(self) -> CPU:
+        """The device of a backend that has not been put on another: the processor, with one thread."""
+        return CPU()
 
     def on_device(self, device: Device) -> Self:
         """A copy of this backend on a device.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from polyexp.backend.backend import Backend, Carry, Function
-from polyexp.backend.jax_setup import set_up
+from polyexp.backend.jax_setup import set_up, threads_in_use
 from polyexp.device import CPU, Device
 from polyexp.problem import Array
 
@@ -60,6 +60,11 @@ class JAX(Backend, name="jax"):
     """
 
     offers: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda", "autograd"})
+
+    @property
+    def default_device(self) -> CPU:
+        """The processor, with the threads that jax has in this process."""
+        return CPU(threads_in_use())
 
     def on_device(self, device: Device) -> Self:
         """A copy of this backend on a device.

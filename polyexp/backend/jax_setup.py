@@ -7,11 +7,12 @@ import platform
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from polyexp.base import InputError
 
-__all__ = ["cache_folder", "set_up"]
+__all__ = ["cache_folder", "set_up", "threads_in_use"]
 
 MAX_CACHE_BYTES = 2**28  # of the cache folder; what was not used for longest is removed
 CPUINFO = Path("/proc/cpuinfo")
@@ -26,7 +27,8 @@ def set_up(threads: int | None = None) -> None:
     Raises:
         InputError: jax is not installed, or already runs with another number of threads.
     """
-    used = _set_up(threads or 1) if not _threads else _threads[0]
+    with _lock:
+        used = _threads[0] if _threads else _set_up(threads or 1)
     if threads not in (None, used):
         raise InputError(
             f"`device.threads` must be {used} with `backend=jax` in this process, got {threads}: jax takes its number of "
@@ -34,7 +36,13 @@ def set_up(threads: int | None = None) -> None:
         )
 
 
+def threads_in_use() -> int:
+    """The number of threads that jax has in this process, or would have if it were used now."""
+    return _threads[0] if _threads else 1
+
+
 _threads: list[int] = []  # the number of threads, once it is set
+_lock = Lock()
 
 
 def _set_up(threads: int) -> int:
@@ -60,7 +68,10 @@ def _set_up(threads: int) -> int:
     for name, value in settings.items():
         jax.config.update(name, value)  # type: ignore[no-untyped-call]
     # jax imports parts of itself and looks for devices when it is first used; no fit should wait for that.
-    jax.jit(lambda x: x).lower(0.0)
+    try:
+        jax.jit(lambda x: x).lower(0.0)
+    except RuntimeError as error:
+        raise InputError(f"`backend=jax` cannot be used, because jax does not start here: {error}") from None
     _threads.append(threads)
     return threads
 

@@ -110,8 +110,10 @@ class Component(FormerNames, metaclass=ComponentType):
 
 def _fixed(value: Any) -> Any:
     """The value in a form that cannot be changed: a tuple for a list, a copy that is read-only for an array."""
-    if isinstance(value, list):
+    if type(value) in (list, tuple):  # but no named tuple, which has a class of its own
         return tuple(map(_fixed, value))
+    if isinstance(value, set):
+        return frozenset(value)
     if isinstance(value, np.ndarray):
         value = value.copy()
         value.flags.writeable = False

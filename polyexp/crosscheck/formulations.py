@@ -90,7 +90,7 @@ def paths(steps: int, every: int) -> Iterator[tuple[Backend, CPU | CUDA, Loop]]:
     backends = [cls(dtype="float64") for cls in _registered(Backend)]
     loops = [cls(steps, every) for cls in _registered(Loop) if not cls.direct]
     for backend in backends:
-        for device in (CPU(), CUDA()):
+        for device in (backend.device, CUDA()):
             for loop in loops:
                 if {device.kind, *loop.needs} <= backend.offers and str(device) in _devices(backend):
                     yield backend, device, loop

@@ -1,7 +1,7 @@
 """Experiments that differ only in numbers, as one computation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +21,8 @@ def _require_alike(one: Experiment, other: Experiment, group: str) -> None:
     """Require experiments whose components of a group differ in numbers only."""
     if _alike(getattr(one, group), getattr(other, group)):
         return
-    keys = [key for key in varying([one, other]) if key not in NUMBERS]
+    numbers = {one.optimizer.key(name) for name in one.optimizer.numbers} | {*NUMBERS}
+    keys = [key for key in varying([one, other]) if key not in numbers]
     raise InputError(
         f"`{keys[0]}` is not the same in these experiments, so they cannot be computed together; numbers of the optimizer, "
         "initial values and the seed may differ: compute them one by one."
@@ -31,8 +32,8 @@ def _require_alike(one: Experiment, other: Experiment, group: str) -> None:
 def _alike(one: Component, other: Component) -> bool:
     if one is other:
         return True
-    if isinstance(one, Optimizer):
-        return type(one) is type(other)
+    if isinstance(one, Optimizer) and isinstance(other, Optimizer):
+        return one.formulation == other.formulation
     return _without_initial(one) == _without_initial(other)
 
 
@@ -88,6 +89,6 @@ class Batch:
         """The optimizer of all experiments, with arrays of shape (R,) for the numbers in which they differ."""
         first = self.experiments[0].forecast
         rules = [tuned(one.optimizer, first.model, first.quadratic) for one in self.experiments]
-        columns = {name: [getattr(rule, name) for rule in rules] for name in rules[0].numbers}
+        columns = {one.name: [getattr(rule, one.name) for rule in rules] for one in fields(rules[0])}
         differing: dict[str, Any] = {name: np.array(column) for name, column in columns.items() if len(set(column)) > 1}
         return replace(rules[0], **differing)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from polyexp.fitting.progress import Progress
 from polyexp.fitting.state import Snapshot, State
+from polyexp.model import Model
+from polyexp.problem import Samples
 
 __all__ = ["Checkpoint"]
 
@@ -13,7 +17,12 @@ class Checkpoint:
     """All that a fit needs in order to go on as if it had not been stopped: the same numbers, to the bit.
 
     Args:
-        state: The last state in which every run that goes on was finite, in float64 NumPy; any backend can go on from it.
+        model: The model on the domain of the samples.
+        samples: The samples that are fitted.
+        state: The state that was reached, in float64 NumPy; any backend can go on from it.
+        finite: The last finite parameters of each run, which are those of the state unless it has become infinite or nan.
+            Shape (*runs, K).
+        taken: The number of updates that gave them. Shape (*runs,).
         progress: The progress at the last snapshot.
         snapshots: The snapshots so far.
         seconds: The time that the steps took so far, in seconds.
@@ -30,7 +39,22 @@ class Checkpoint:
         ('MAX_STEPS', 100, True)
     """
 
+    model: Model
+    samples: Samples
     state: State
+    finite: np.ndarray  # shape: (*runs, K)
+    taken: np.ndarray  # shape: (*runs,)
     progress: Progress
     snapshots: tuple[Snapshot, ...]
     seconds: float
+
+    def is_of_the_fit_of(self, other: "Checkpoint") -> bool:
+        """Whether both checkpoints are of one model, one kind of optimizer, equally many runs, and the same samples."""
+        arrays = [(getattr(self.samples, name), getattr(other.samples, name)) for name in ("x", "y", "weights")]
+        return self.described == other.described and all(np.array_equal(one, another) for one, another in arrays)
+
+    @property
+    def described(self) -> str:
+        """The model, the shape of the parameters and the arrays of the optimizer, as text."""
+        arrays = " and ".join(sorted(self.state.opt_state)) or "no arrays"
+        return f"{self.model!r} with parameters of shape {self.state.params.shape} and {arrays} of the optimizer"

@@ -1,9 +1,7 @@
 """Whole fits: blocks of steps with a snapshot after each, until every run has ended."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import dropwhile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +10,14 @@ from polyexp.backend import Backend, Torch, blas_threads
 from polyexp.base import InputError, seeds
 from polyexp.device import CPU, Device
 from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
+from polyexp.fitting.blocks import run_blocks
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.max_error import max_error
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import Progress, Rules, largest_loss, loss_of
 from polyexp.fitting.result import History, Result
 from polyexp.fitting.slices import Slices, slices_of
-from polyexp.fitting.state import Snapshot, State
+from polyexp.fitting.state import Snapshot
 from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, Stepper
 from polyexp.fitting.updates import place
 from polyexp.loop import Loop, Manual
@@ -27,8 +26,6 @@ from polyexp.optimizer import GradientDescent, Optimizer
 from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
 
 __all__ = ["computed_by", "fit", "require_offers"]
-
-MAX_BLOCK_SECONDS = 0.5  # of a block of steps, between two of which a fit can be stopped
 
 
 def fit(
@@ -107,11 +104,11 @@ def fit(
         initial = _spread(initial, optimizer)
         stepper = _stepper(model, loop, optimizer, backend, samples, quadratic, initial)
         rules = Rules(largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
-        begin = _begin(stepper, initial, rules, start)
-        reached, stopped = _run(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
+        begin = _begin(stepper, model, samples, initial, rules, start)
+        reached, stopped = run_blocks(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
         going = reached.progress.going
         last = reached.snapshots[-1].params if reached.snapshots else initial
-        params = np.where(going[..., None], reached.state.params, last)
+        params = np.where(going[..., None], reached.finite, last)
         loss = loss_of(model, samples, params)
         progress = reached.progress.ending(Outcome.INTERRUPTED) if stopped else reached.progress.end(loss)
         return Result(
@@ -125,7 +122,7 @@ def fit(
             excess=quadratic.excess(params)[()] if quadratic else None,
             max_error=max_error(model, params, chunks)[()],
             outcome=progress.outcome[()],
-            steps=np.where(going, reached.state.step, progress.steps)[()],
+            steps=np.where(going, reached.taken, progress.steps)[()],
             history=History.of(reached.snapshots, progress.snapshots, initial),
             seconds=reached.seconds,
             computed_by=computed_by(loop, backend),
@@ -190,88 +187,24 @@ def _stepper(
     return of(optimizer)
 
 
-def _begin(stepper: Stepper, initial: np.ndarray, rules: Rules, start: Checkpoint | None) -> Checkpoint:
+def _begin(
+    stepper: Stepper, model: Model, samples: Samples, initial: np.ndarray, rules: Rules, start: Checkpoint | None
+) -> Checkpoint:
     """The checkpoint from which the fit goes on; without one, that before the first step."""
+    state = stepper.get(stepper.start(initial))
+    first = Checkpoint(
+        model, samples, state, initial, np.zeros(initial.shape[:-1], int), Progress.start(rules), (), 0.0
+    )
     if start is None:
-        return Checkpoint(stepper.get(stepper.start(initial)), Progress.start(rules), (), 0.0)
-    if start.state.params.shape != initial.shape:
+        return first
+    if not first.is_of_the_fit_of(start):
         raise InputError(
-            f"The checkpoint is of a fit with parameters of shape {start.state.params.shape}, and this fit has "
-            f"{initial.shape}: start it again with the arguments of the first fit."
+            f"The checkpoint is of another fit: {start.described}, and this one is {first.described}, or they have other "
+            "samples: start a fit with the arguments of the first one."
+        )
+    if rules.loop.steps < start.state.step:
+        raise InputError(
+            f"`{rules.loop.key('steps')}` must be at least {start.state.step}, the steps that the checkpoint has taken, got "
+            f"{rules.loop.steps}."
         )
     return replace(start, progress=replace(start.progress, rules=rules))
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a fit is between two blocks.
-
-    Args:
-        state: The state that was reached.
-        finite: The last state in which every run that goes on was finite.
-        longest: The number of steps that the next block may have.
-        seconds: The time that all blocks took so far, in seconds.
-    """
-
-    state: State
-    finite: State
-    longest: int
-    seconds: float
-
-
-def _run(
-    stepper: Stepper, loop: Loop, begin: Checkpoint, observe: Callable[[Snapshot], None], stop: Callable[[], bool]
-) -> tuple[Checkpoint, bool]:
-    """Take blocks until every run has ended, or until `stop` returns True between two of them, which the second value says."""
-    state, progress, snapshots = stepper.put(begin.state), begin.progress, [*begin.snapshots]
-    position = Position(state, state, 1, begin.seconds)
-    done, stopped = snapshots[-1].step if snapshots else 0, False
-    for target in dropwhile(lambda step: step <= done, loop.snapshot_steps()):
-        snapshot = None
-        while snapshot is None and not stopped:
-            going = progress.going
-            position, snapshot = _block(stepper, position, going, target)
-            if snapshot:
-                snapshots.append(snapshot if going.all() else snapshot.standing_still(snapshots[-1], ~going))
-                progress = progress.after(snapshots[-1])
-                observe(snapshots[-1])
-            ended = not progress.going.any() or int(position.state.step) == loop.steps
-            stopped = not ended and stop()
-        if stopped or not progress.going.any():
-            break
-    return Checkpoint(stepper.get(position.finite), progress, tuple(snapshots), position.seconds), stopped
-
-
-def _block(stepper: Stepper, position: Position, going: np.ndarray, target: int) -> tuple[Position, Snapshot | None]:
-    """Take the steps up to the snapshot at `target`, or fewer and no snapshot where they would take too long.
-
-    Cutting a block changes no number: every step but that of a snapshot is taken in the same way.
-    """
-    began, n, snapshot = time.perf_counter(), target - int(position.state.step), None
-    if n <= position.longest or not stepper.divisible:
-        # Loss and gradient norm cost more than an update, so that only the last step computes them.
-        before = stepper.advance(position.state, n - 1)
-        state = stepper.step(before)
-        snapshot = stepper.read(state, before)
-    else:
-        n = position.longest
-        state = stepper.advance(position.state, n)
-    params = snapshot.params if snapshot else stepper.get(state).params  # waits for the device
-    seconds = time.perf_counter() - began
-    finite = bool(np.isfinite(params[going]).all())
-    if snapshot and not finite:
-        snapshot = _with_last_finite(stepper, position.finite, snapshot)
-    longest = max(1, int(n * MAX_BLOCK_SECONDS / 2 / max(seconds, 1e-9)))  # half, as blocks do not take equal times
-    kept = state if snapshot or finite else position.finite  # a run that is not finite ends with the snapshot
-    return Position(state, kept, longest, position.seconds + seconds), snapshot
-
-
-def _with_last_finite(stepper: Stepper, state: State, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with the last finite parameters of each run since a state in which they were finite."""
-    params, taken = stepper.last_finite(state, snapshot.step - int(state.step))
-    finite = np.isfinite(snapshot.params).all(-1)
-    return replace(
-        snapshot,
-        params=np.where(finite[..., None], snapshot.params, params),
-        taken=np.where(finite, snapshot.taken, taken),
-    )

@@ -68,7 +68,7 @@ class History:
             run: The index of the run, which is applied to the axes (*runs,).
         """
         length = self.length[run]
-        picked = {name: getattr(self, name)[: np.max(length)] for name in STACKED}
+        picked = {name: getattr(self, name)[: np.max(length, initial=0)] for name in STACKED}
         picked |= {name: array[(slice(None), *_axes(run))] for name, array in picked.items() if name != "step"}
         return History(**picked, length=length)
 
@@ -173,7 +173,7 @@ class Result:
         with np.errstate(all="ignore"):
             return self.model.power_series(self.params)
 
-    def __call__(self, x: Any) -> np.ndarray:  # shape: (N,) -> (*runs, N)
+    def __call__(self, x: Any) -> np.ndarray:  # shape: any -> (*runs, *shape of x)
         """The values of the fitted model at x; inf or nan where those of a run that diverged overflow."""
         with np.errstate(all="ignore"):
             return self.model(self.params, x)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyexp.backend import Backend
+from polyexp.base import require
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array
 
@@ -109,6 +110,9 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
         optimizer: The optimizer, which has the state that it begins with.
         backend: The backend whose arrays the state consists of.
 
+    Raises:
+        InputError: The optimizer begins with an array that has not the axes (*runs,) in front.
+
     Example:
         >>> import polyexp as p
         >>> state = p.start([[0, 1], [2, 3]], p.GradientDescent(), p.NumPy())  # two runs with two parameters each
@@ -116,5 +120,9 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
         (0, [[0.0, 1.0], [2.0, 3.0]], [nan, nan])
     """
     params = np.array(params, float)
-    unknown = np.full(params.shape[:-1], np.nan)
-    return State(np.int64(0), params, optimizer.init(params), unknown, unknown).moved(backend.put)
+    runs = params.shape[:-1]
+    opt_state = {name: np.asarray(array) for name, array in optimizer.init(params).items()}
+    for name, array in opt_state.items():
+        require(array.shape[: len(runs)] == runs, f"{optimizer.choice}.{name}", f"of shape {runs} and more axes", array)
+    unknown = np.full(runs, np.nan)
+    return State(np.int64(0), params, opt_state, unknown, unknown).moved(backend.put)

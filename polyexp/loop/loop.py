@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, takewhile
 from typing import ClassVar, Self
 
@@ -95,7 +95,7 @@ class Loop(Component):
     @property
     def formulation(self) -> Self:
         """This loop without the numbers that only decide when a fit ends: what a compiled step depends on."""
-        return replace(self, steps=1, log_every=1, tolerance=None, patience=None)
+        return self._with(steps=1, log_every=1, tolerance=None, patience=None)
 
 
 def squared_sum(predictions: Array, data: Data) -> Array:  # shape: (*runs, N) -> (*runs,)

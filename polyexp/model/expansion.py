@@ -126,8 +126,9 @@ class MappedExpansion(Expansion):
 
     @property
     def formulation(self) -> Self:
-        """This model without initial values and domain, which only `features` depends on."""
-        return replace(super().formulation, domain=None)
+        """This model without initial values and without the domain, which only `features` depends on."""
+        own = type(self).forward is Expansion.forward and type(self).backward is Expansion.backward
+        return super().formulation._with(domain=None) if own else super().formulation
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """The pseudo-Vandermonde matrix of z, which is x mapped to the window."""

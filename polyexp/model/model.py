@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Protocol, Self
 
@@ -113,7 +113,7 @@ class Model(Component):
 
         Steps of models that are equal in this are compiled once.
         """
-        return replace(self, initial="zeros", initial_scale=1.0)
+        return self._with(initial="zeros", initial_scale=1.0)
 
     @abstractmethod
     def features(self, x: np.ndarray) -> np.ndarray:  # shape: (N,) -> (N, ...)

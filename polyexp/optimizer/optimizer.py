@@ -7,6 +7,7 @@ each run.
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -51,7 +52,7 @@ class Optimizer(Component):
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            array = as_numbers(value) if isinstance(value, (tuple, np.ndarray)) and np.ndim(value) else None
+            array = as_numbers(value) if isinstance(value, (tuple, np.ndarray)) else None
             if array is not None:
                 setattr(self, one.name, array.astype(float))
         if not (self.tunable and self.automatic):
@@ -66,7 +67,7 @@ class Optimizer(Component):
     @property
     def runs(self) -> tuple[int, ...]:
         """The shape (*runs,) to which the numbers of this rule broadcast; () if all of them are single numbers."""
-        return np.broadcast_shapes(*(np.shape(getattr(self, one.name)) for one in fields(self)))
+        return np.broadcast_shapes(*map(np.shape, self.numbers.values()))
 
     def on_device(self, put: Callable[[np.ndarray], Array]) -> Self:
         """This rule with its per-run numbers as arrays of a backend, and its other numbers as floats.
@@ -76,19 +77,23 @@ class Optimizer(Component):
         Args:
             put: Makes an array of a backend from a NumPy array, such as `Backend.put`.
         """
-        arrays = {one.name: np.asarray(getattr(self, one.name), float) for one in fields(self)}
+        arrays = {name: np.asarray(value, float) for name, value in self.numbers.items()}
         placed = {name: put(array[..., None]) if array.ndim else float(array) for name, array in arrays.items()}
         return self._with(**placed, placed=True)
 
     @property
     def numbers(self) -> dict[str, Any]:
-        """The numbers of this rule by name; those of a rule on a device are floats and arrays of shape (*runs, 1)."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        """The numbers of this rule by name; those of a rule on a device are floats and arrays of shape (*runs, 1).
+
+        Fields that are no numbers (text, truth values, None) are not among them.
+        """
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in values.items() if _is_number(value)}
 
     @property
     def formulation(self) -> Self:
         """This rule without its numbers: what a compiled step depends on."""
-        return self._with(**dict.fromkeys(self.numbers, 0.0), placed=True)
+        return self._with(**{**dict.fromkeys(self.numbers, 0.0), "learning_rate": 0.0, "placed": True})
 
     def with_numbers(self, values: Mapping[str, Any]) -> Self:
         """This rule with other numbers, which are not validated; they may be arrays of a backend.
@@ -140,6 +145,11 @@ class Optimizer(Component):
         """
 
 
+def _is_number(value: Any) -> bool:
+    """Whether the value is a number or an array of numbers."""
+    return hasattr(value, "dtype") or (isinstance(value, Real) and not isinstance(value, bool))
+
+
 @dataclass
 class Limited(Optimizer):
     """An update rule that has a learning-rate limit on a linear model.
@@ -150,6 +160,11 @@ class Limited(Optimizer):
     """
 
     allow_divergence: bool = field(default=False, kw_only=True)
+
+    @property
+    def formulation(self) -> Self:
+        """This rule without its numbers, and without the permission to start, on which no step depends."""
+        return super().formulation._with(allow_divergence=False)
 
     @abstractmethod
     def limit(self, largest: float) -> Any:
