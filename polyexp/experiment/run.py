@@ -55,7 +55,8 @@ def compute(
 ) -> Result:
     """Fit one experiment, or several that differ only in numbers as one batch, whose result[i] is that of experiment i.
 
-    Nothing is printed, written or recorded here.
+    Nothing is printed, written or recorded here. The model of a batch's result is that of the first experiment, from which
+    that of another differs in the initial values only.
 
     Args:
         experiments: The experiment, or the R experiments of a batch, which have been checked.
