@@ -190,6 +190,27 @@ def test_stopped_within_blocks(seconds, backend_class, optimizer, dtype):
     assert_same_bits(assert_stops_change_nothing(arguments, places=[1, 3, 7, 8, 13, 29, 38]), whole)
 
 
+class TwoGradients(p.Manual):
+    """A loop whose steps without a snapshot differ from those with one by far more than rounding."""
+
+    def gradient(self, model, data):
+        gradient = super().gradient(model, data)
+        return lambda params: 1.001 * gradient(params)
+
+
+@pytest.mark.parametrize("backend_class", [p.NumPy, p.Torch, p.JAX], ids=named)
+def test_only_the_step_of_a_snapshot_is_taken_in_another_way(seconds, backend_class):
+    """Such a loop shows if a cut, a stop or the search for finite parameters took a step as that of a snapshot."""
+    arguments = cut_arguments(backend_class(), TwoGradients)
+    seconds(1e9)
+    whole = p.fit(**arguments)
+    assert not np.array_equal(whole.params, p.fit(**cut_arguments(backend_class())).params)
+    for limit in (1e-7, Alternating()):
+        seconds(limit)
+        assert_same_bits(p.fit(**arguments), whole)
+    assert_same_bits(assert_stops_change_nothing(arguments, places=[1, 4, 9, 15, 24]), whole)
+
+
 class OneSnapshot(p.Manual):
     """A loop without early snapshots, so that a run overflows long before the first snapshot."""
 
