@@ -49,6 +49,32 @@ def test_a_crosscheck_without_jax_leaves_it_out(tmp_path):
     assert "jax" not in done.out
 
 
+def test_a_crosscheck_with_other_threads_agrees(tmp_path):
+    """Its formulations run with the threads that jax has in the process."""
+    done = polyexp("action=crosscheck", "backend=jax", "device.threads=2", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert "jax custom_function cpu" in done.out
+
+
+def test_a_backend_without_a_device_has_the_threads_of_the_process(tmp_path):
+    code = f"import polyexp as p\np.JAX().on_device(p.CPU(threads=2))\nprint({FIT}.outcome.name, p.JAX().device)"
+    assert python(code, cwd=tmp_path) == (0, "MAX_STEPS cpu\n", "")
+
+
+@pytest.mark.parametrize("words", [("backend=jax",), ("action=crosscheck",)], ids=["fit", "crosscheck"])
+def test_a_platform_that_is_not_there(tmp_path, words):
+    """jax does not start: a fit is refused in a sentence, and a crosscheck leaves jax out."""
+    done = polyexp(*words, cwd=tmp_path, JAX_PLATFORMS="cuda")
+    if words == ("backend=jax",):
+        assert done.code == 2
+        assert done.err.startswith("polyexp: `backend=jax` cannot be used, because jax does not start here: ")
+        assert done.err.count("\n") == 1
+    else:
+        assert (done.code, done.err) == (0, "")
+        assert "torch manual cpu" in done.out
+        assert "jax" not in done.out
+
+
 def test_jax_is_imported_when_it_computes():
     assert loaded_by("import polyexp as p\np.JAX().offers, hash(p.JAX('float32'))") == []
 

@@ -69,9 +69,11 @@ def _set_up(threads: int) -> int:
         jax.config.update(name, value)  # type: ignore[no-untyped-call]
     # jax imports parts of itself and looks for devices when it is first used; no fit should wait for that.
     try:
+        jax.devices()
         jax.jit(lambda x: x).lower(0.0)
-    except RuntimeError as error:
-        raise InputError(f"`backend=jax` cannot be used, because jax does not start here: {error}") from None
+    except (RuntimeError, AssertionError) as error:  # jax asserts that a platform which it was told to use is there
+        reason = " ".join(str(error).split()) or "it does not find the platform of JAX_PLATFORMS"
+        raise InputError(f"`backend=jax` cannot be used, because jax does not start here: {reason}.") from None
     _threads.append(threads)
     return threads
 
