@@ -22,9 +22,9 @@ def _require_alike(one: Experiment, other: Experiment, group: str) -> None:
     if _alike(getattr(one, group), getattr(other, group)):
         return
     numbers = {one.optimizer.key(name) for name in one.optimizer.numbers} | {*NUMBERS}
-    keys = [key for key in varying([one, other]) if key not in numbers]
+    key = next((key for key in varying([one, other]) if key not in numbers), group)
     raise InputError(
-        f"`{keys[0]}` is not the same in these experiments, so they cannot be computed together; numbers of the optimizer, "
+        f"`{key}` is not the same in these experiments, so they cannot be computed together; numbers of the optimizer, "
         "initial values and the seed may differ: compute them one by one."
     )
 
