@@ -208,6 +208,7 @@ def test_only_the_step_of_a_snapshot_is_taken_in_another_way(seconds, backend_cl
     for limit in (1e-7, Alternating()):
         seconds(limit)
         assert_same_bits(p.fit(**arguments), whole)
+    seconds(1e-7)  # a block for each step, so that every place is reached
     assert_same_bits(assert_stops_change_nothing(arguments, places=[1, 4, 9, 15, 24]), whole)
 
 
