@@ -121,7 +121,7 @@ def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store):
     assert ended.out.splitlines()[-2].startswith(f"{address}/#/experiments/1/runs/{run.info.run_id}?")
     assert ended.out.splitlines()[-1].startswith(f"All runs side by side: {address}/#/experiments/1/runs?")
     assert "mlflow server" not in ended.out
-    assert steps == [10, 20]
+    assert steps == [1, 2, 5, 10, 20]
     assert artifacts == ["config.yaml", "history.csv", "result.json"]
     shown = [ended.out, str(run.to_dictionary())]
     shown += [file.read_text() for file in (tmp_path / "served").rglob("*") if file.is_file()]
