@@ -101,7 +101,7 @@ def test_a_stepper_reads_nothing_and_puts_nothing(block, loop_class, runs):
     backend, model = Meta(), p.LegendreSeries(degree=3).on_domain(SAMPLES.domain)
     optimizer = numbers(p.Momentum, runs).on_device(backend.put)
     stepper = StepByStep(model, loop_class(), optimizer, backend, p.place(SAMPLES, model, backend), None)
-    state = stepper.start(np.ones((*runs, 4)))
+    state = stepper.put(stepper.start(np.ones((*runs, 4))))
     before = block(stepper.advance, state, 4)
     after = block(stepper.step, before)
     assert (int(before.step), int(after.step)) == (4, 5)

@@ -191,7 +191,7 @@ def _begin(
     stepper: Stepper, model: Model, samples: Samples, initial: np.ndarray, rules: Rules, start: Checkpoint | None
 ) -> Checkpoint:
     """The checkpoint from which the fit goes on; without one, that before the first step."""
-    state = stepper.get(stepper.start(initial))
+    state = stepper.start(initial)
     first = Checkpoint(
         model, samples, state, initial, np.zeros(initial.shape[:-1], int), Progress.start(rules), (), 0.0
     )

@@ -44,8 +44,8 @@ class Slices:
         return self.parts[0][1].divisible
 
     def start(self, initial: np.ndarray) -> State:
-        """The state before the first update."""
-        return _together(one.start(initial[runs]) for runs, one in self.parts)
+        """The state of the whole batch before the first update, in float64 NumPy."""
+        return self.parts[0][1].start(initial)
 
     def put(self, state: State) -> State:
         """The state in slices, with their arrays moved from the host to where they are computed."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from polyexp.backend import Backend
+from polyexp.backend import Backend, NumPy
 from polyexp.exact import Quadratic
 from polyexp.fitting.state import Snapshot, State, start
 from polyexp.fitting.updates import Arguments, MeasuredUpdate, Updates
@@ -27,7 +27,7 @@ class Stepper(Protocol):
         ...
 
     def start(self, initial: np.ndarray) -> State:
-        """The state before the first update. # shape: (*runs, K)"""
+        """The state before the first update, in float64 NumPy. # shape: (*runs, K)"""
         ...
 
     def put(self, state: State) -> State:
@@ -84,8 +84,8 @@ class StepByStep:
         return True
 
     def start(self, initial: np.ndarray) -> State:
-        """The state before the first update."""
-        return start(initial, self.optimizer, self.backend)
+        """The state before the first update, in float64 NumPy."""
+        return start(initial, self.optimizer, NumPy())
 
     def put(self, state: State) -> State:
         """The state with its arrays on the backend."""
