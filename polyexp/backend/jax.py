@@ -27,13 +27,18 @@ def _compiled(function: Any) -> Any:
     return jax.jit(function, compiler_options=COMPILER_OPTIONS)
 
 
-@cache
-def _jax_device(name: str) -> Any:
-    set_up()  # where the backend has not been put on a device, and so x64 is not enabled yet
+def _jax() -> Any:
+    """The module jax, prepared for the process; the backend may not have been put on a device, which prepares it too."""
+    set_up()
     import jax
 
+    return jax
+
+
+@cache
+def _jax_device(name: str) -> Any:
     kind, _, index = name.partition(":")
-    return jax.devices(kind)[int(index or 0)]
+    return _jax().devices(kind)[int(index or 0)]
 
 
 @dataclass
@@ -77,19 +82,13 @@ class JAX(Backend, name="jax"):
 
     def devices(self) -> Sequence[str]:
         """The processor, and the GPUs that jax finds."""
-        set_up()
-        import jax
-
-        gpus = sum(device.platform in ("gpu", "cuda") for device in jax.devices())
+        gpus = sum(device.platform in ("gpu", "cuda") for device in _jax().devices())
         return "cpu", *(f"cuda:{index}" for index in range(gpus))
 
     @property
     def library(self) -> str:
         """The text `jax <version>`."""
-        set_up()
-        import jax
-
-        return f"jax {jax.__version__}"
+        return f"jax {_jax().__version__}"
 
     def describe(self) -> str:
         """The text `jax <version>, <dtype>, <device>`, with the name of the GPU."""
