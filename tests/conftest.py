@@ -8,6 +8,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from polyexp.backend import jax
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import run_in_process
 
@@ -68,6 +69,14 @@ def working_folder(tmp_path, monkeypatch):
     """An empty folder, which is the current one during the test."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def monkeypatch(monkeypatch):
+    """pytest's own. What was compiled from a class before it is patched is not used after it, nor the other way round."""
+    jax._compiled.cache_clear()
+    yield monkeypatch
+    jax._compiled.cache_clear()
 
 
 @pytest.fixture(scope="module")
