@@ -9,6 +9,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from polyexp.backend import jax
+from polyexp.model import degree_in_x
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import run_in_process
 
@@ -73,10 +74,15 @@ def working_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def monkeypatch(monkeypatch):
-    """pytest's own. What was compiled from a class before it is patched is not used after it, nor the other way round."""
-    jax._compiled.cache_clear()
+    """pytest's own. What is kept of a class before it is patched is not used after it, nor the other way round."""
+
+    def forget():
+        jax._compiled.cache_clear()
+        degree_in_x.cache_clear()
+
+    forget()
     yield monkeypatch
-    jax._compiled.cache_clear()
+    forget()
 
 
 @pytest.fixture(scope="module")

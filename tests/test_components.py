@@ -233,6 +233,31 @@ def test_a_class_of_others_behaves_so_too(plugin):
     assert batch.runs == (2,)
 
 
+@dataclass
+class Shift:
+    """A value that can be changed, and so has no hash."""
+
+    by: float
+
+
+@dataclass
+class Shifted(p.PowerSeries):
+    """A power series with a field of such a class."""
+
+    shift: Any = None
+
+
+def test_a_field_without_a_hash_distinguishes_components_as_an_object():
+    shift = Shift(0.5)
+    model = Shifted(degree=1, shift=shift)
+    assert model == Shifted(degree=1, shift=shift)
+    assert hash(model) == hash(Shifted(degree=1, shift=shift))
+    assert model != Shifted(degree=1, shift=Shift(0.5))
+    fitted = p.fit(p.Problem("exp", domain=[-1, 1]), model, backend=p.NumPy())
+    same = p.fit(p.Problem("exp", domain=[-1, 1]), p.PowerSeries(degree=1), backend=p.NumPy())
+    np.testing.assert_array_equal(fitted.params, same.params)
+
+
 def test_the_registry_is_as_before():
     assert ("optimizer", "scaled") not in p.Component.registry
 

@@ -6,7 +6,7 @@ schema of `conf/<group>/<name>.yaml`, and its `__post_init__` validates the valu
 
 import inspect
 from abc import ABCMeta
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import FrozenInstanceError, dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -122,10 +122,13 @@ def _fixed(value: Any) -> Any:
 
 def _hashable(value: Any) -> Any:
     """The value in a form that can be hashed, and whose equality is true or false."""
+    if isinstance(value, (float, int, str, type(None))):  # as almost all are; abstract classes take longer to ask
+        return value
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, Mapping):
         return tuple((key, _hashable(one)) for key, one in sorted(value.items()))
     if isinstance(value, (list, tuple)):
         return tuple(map(_hashable, value))
-    return id(value) if hasattr(value, "__array__") and np.ndim(value) else value
+    compares_as_a_whole = isinstance(value, Hashable) and not (hasattr(value, "__array__") and np.ndim(value))
+    return value if compares_as_a_whole else id(value)

@@ -17,29 +17,35 @@ __all__ = ["Batch"]
 NUMBERS = ("model.initial", "model.initial_scale", "seed")  # that may differ, besides those of the optimizer
 
 
-def _require_alike(one: Experiment, other: Experiment, group: str) -> None:
+def _static(component: Component) -> Component:
+    """The component without the numbers in which the experiments of a batch may differ."""
+    if isinstance(component, Optimizer):
+        return component.formulation
+    if isinstance(component, Model):
+        return replace(component, initial="zeros", initial_scale=1.0)
+    return component
+
+
+def _require_alike(experiments: Sequence[Experiment], group: str) -> None:
     """Require experiments whose components of a group differ in numbers only."""
-    if _alike(getattr(one, group), getattr(other, group)):
-        return
+    first = experiments[0]
+    wanted = _static(getattr(first, group))
+    # Experiments of a sweep share components, and each needs to be compared only once.
+    different = {
+        id(getattr(one, group)): one for one in experiments[1:] if getattr(one, group) is not getattr(first, group)
+    }
+    for other in different.values():
+        if _static(getattr(other, group)) != wanted:
+            raise _not_alike(first, other, group)
+
+
+def _not_alike(one: Experiment, other: Experiment, group: str) -> InputError:
     numbers = {one.optimizer.key(name) for name in one.optimizer.numbers} | {*NUMBERS}
     key = next((key for key in varying([one, other]) if key not in numbers), group)
-    raise InputError(
+    return InputError(
         f"`{key}` is not the same in these experiments, so they cannot be computed together; numbers of the optimizer, "
         "initial values and the seed may differ: compute them one by one."
     )
-
-
-def _alike(one: Component, other: Component) -> bool:
-    if one is other:
-        return True
-    if isinstance(one, Optimizer) and isinstance(other, Optimizer):
-        return one.formulation == other.formulation
-    return _without_initial(one) == _without_initial(other)
-
-
-def _without_initial(component: Component) -> Component:
-    """A model without its initial values; any other component as it is."""
-    return replace(component, initial="zeros", initial_scale=1.0) if isinstance(component, Model) else component
 
 
 @dataclass(frozen=True)
@@ -63,12 +69,8 @@ class Batch:
         """
         if not experiments:
             raise InputError("There are no experiments to be computed.")
-        first = experiments[0]
         for group in SETTINGS:
-            # Experiments of a sweep share components, and each needs to be compared only once.
-            different = {id(getattr(one, group)): one for one in experiments}
-            for other in different.values():
-                _require_alike(first, other, group)
+            _require_alike(experiments, group)
         if len({one.seed for one in experiments}) > 1 and experiments[0].problem.random:
             raise InputError(
                 "`seed` is not the same in these experiments, and their samples depend on it (`problem.noise`, or random "

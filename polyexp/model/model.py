@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ __all__ = ["Elementwise", "Model", "degree_in_x", "linear_formula"]
 
 MAX_DEGREE = 1000  # of every model
 EXTRA_DEGREES_CHECKED = 8  # degrees above its own at which a model must have no Chebyshev coefficient
+MAX_DEGREES_KEPT = 256  # models whose degrees in x are kept once they are checked
 MAX_VANISHING_COEFFICIENT = 1e-10  # size, relative to the largest coefficient, up to which one counts as 0
 # The rules of initial values by name: functions of the random generator and of the number K of parameters.
 INITIAL_VALUES: dict[str, Callable[[np.random.RandomState, int], np.ndarray]] = {
@@ -181,6 +182,7 @@ class Model(Component):
         return array
 
 
+@lru_cache(MAX_DEGREES_KEPT)
 def degree_in_x(model: Model) -> int | None:
     """The degree of the polynomials that the model can be, or None where it is not a polynomial.
 
