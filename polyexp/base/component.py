@@ -130,5 +130,5 @@ def _hashable(value: Any) -> Any:
         return tuple((key, _hashable(one)) for key, one in sorted(value.items()))
     if isinstance(value, (list, tuple)):
         return tuple(map(_hashable, value))
-    compares_as_a_whole = isinstance(value, Hashable) and not (hasattr(value, "__array__") and np.ndim(value))
-    return value if compares_as_a_whole else id(value)
+    compares_by_element = hasattr(value, "__array__") and np.ndim(value)
+    return value if isinstance(value, Hashable) and not compares_by_element else id(value)
