@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
 from polyexp.cli.composition import checked, search_path
-from polyexp.cli.config_loader import CheckedLoader, parse
+from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
 from polyexp.cli.sweep import Sweep
 from polyexp.experiment import Experiment
 
@@ -84,6 +84,15 @@ def _folder(option: str, typed: str) -> Path:
 
 def _carry_out(hydra: Hydra, args: Namespace, task: Task) -> None:
     name = "config" if args.config_name is None else args.config_name
+    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+        with in_one_sentence("This cannot be printed"):
+            _print(hydra, name, args)
+    else:
+        _start(hydra, name, args, task)
+
+
+def _print(hydra: Hydra, name: str, args: Namespace) -> None:
+    """Print what the command line asks for instead of a run."""
     if args.help:
         hydra.app_help(name, get_args_parser(), args)
     elif args.hydra_help:
@@ -92,10 +101,8 @@ def _carry_out(hydra: Hydra, args: Namespace, task: Task) -> None:
         hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
     elif args.info:
         hydra.show_info(args.info, name, args.overrides)
-    elif args.shell_completion:
-        hydra.shell_completion(name, args.overrides)
     else:
-        _start(hydra, name, args, task)
+        hydra.shell_completion(name, args.overrides)
 
 
 def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:

@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import DisagreementError, InputError
 from polyexp.cli.command import carry_out
-from polyexp.cli.composition import checked, prepare
-from polyexp.cli.overrides import USER_ERRORS, explain
+from polyexp.cli.composition import as_input_error, checked, prepare
+from polyexp.cli.overrides import USER_ERRORS
 from polyexp.experiment import Experiment, Job, unknown_key_error
 from polyexp.tracking.store import without_password
 
@@ -71,7 +71,7 @@ def main() -> int:
         _check_options(sys.argv[1:])
         carry_out(sys.argv[1:], task)
     except USER_ERRORS as error:
-        return _print_error(explain(error))
+        return _print_error(str(as_input_error(error)))
     except RunError:
         return 1
     except BrokenPipeError:  # the reader of the output has gone; the interpreter would print an error at its end

@@ -1,23 +1,25 @@
 """A sweep, whatever sweeper of Hydra runs it: its jobs are checked before they start, counted, and listed at the end."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
-from polyexp.cli.composition import checked, finish_sweep
-from polyexp.cli.config_loader import parse
+from polyexp.cli.composition import checked, finish_sweep, hydra_config
+from polyexp.cli.config_loader import in_one_sentence, parse
 from polyexp.experiment import Experiment, varying
 from polyexp.report.progress_bar import JobCounter
 
 __all__ = ["Sweep"]
 
+MAX_JOBS = 100_000
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
@@ -36,6 +38,7 @@ class Sweep:
         self._typed: list[str] = list(OmegaConf.to_container(cfg.hydra.overrides.task))  # type: ignore[arg-type]
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
+        self._folders: set[Path] = set()
         self._overrides = self._parsed()
         keys = frozenset(one.get_key_element().lstrip("+~") for one in self._overrides if one.is_sweep_override())
         self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
@@ -49,10 +52,12 @@ class Sweep:
         Raises:
             InputError: Where there are no jobs, or one of them is certain to fail.
         """
-        sweeper: Any = Plugins.instance().instantiate_sweeper(
-            hydra_context=self._context, task_function=self._task, config=self._cfg
-        )
+        with in_one_sentence("The sweeper cannot be made"):
+            sweeper: Any = Plugins.instance().instantiate_sweeper(
+                hydra_context=self._context, task_function=self._task, config=self._cfg
+            )
         if hasattr(sweeper, "split_arguments"):  # Hydra's BasicSweeper, whose module Hydra has loaded twice
+            _require_few(self._overrides)
             (jobs,) = sweeper.split_arguments(self._overrides, max_batch_size=None)
             self._check(jobs)
             sweeper.validate_batch_is_legal = _nothing
@@ -74,12 +79,52 @@ class Sweep:
     def _check(self, jobs: Sequence[Sequence[str]]) -> None:
         if not jobs:
             raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
+        configs = [self._composed(job, number) for number, job in enumerate(jobs, self._counter.total)]
         self._counter.total += len(jobs)
-        loader = self._context.config_loader
-        self._experiments += checked(*(loader.load_sweep_config(self._cfg, list(job)) for job in jobs))
+        self._require_own_folders(configs)
+        self._experiments += checked(*configs)
         if all(one.quiet for one in self._experiments):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
+
+    def _composed(self, job: Sequence[str], number: int) -> DictConfig:
+        """The configuration of a job, numbered as launchers do it."""
+        cfg: DictConfig = self._context.config_loader.load_sweep_config(self._cfg, list(job))
+        with open_dict(cfg):
+            cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+        return cfg
+
+    def _require_own_folders(self, configs: Sequence[DictConfig]) -> None:
+        """Require a folder of its own for each job, below that of the sweep."""
+        for cfg in configs:
+            with hydra_config(cfg):
+                sweep, name = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
+            folder = Path(sweep, name).resolve()
+            if folder in self._folders or Path(sweep).resolve() not in folder.parents:
+                raise InputError(
+                    "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
+                    f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
+                )
+            self._folders.add(folder)
+
+
+def _require_few(overrides: Sequence[Override]) -> None:
+    """Require overrides that describe at most MAX_JOBS jobs, before these are listed."""
+    count = math.prod(_number_of_values(one) for one in overrides)
+    if count > MAX_JOBS:
+        raise InputError(
+            f"A sweep must have at most {MAX_JOBS} jobs, got {count:.4g}: type fewer values, or several sweeps."
+        )
+
+
+def _number_of_values(override: Override) -> float:
+    """The number of values that an override gives to its key."""
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        start, stop, step = (float(one or 0) for one in (value.start, value.stop, value.step))
+        length = (stop - start) / step if step else math.inf
+        return max(0, math.ceil(length)) if math.isfinite(length) else math.inf
+    return sum(1 for _ in override.sweep_iterator()) if override.is_discrete_sweep() else 1
 
 
 def _nothing(batch: Sequence[Sequence[str]]) -> None:
