@@ -204,7 +204,7 @@ def canary(tmp_path):
         ("--config-dir=files hydra/hydra_logging=mine", "`hydra/hydra_logging` must be one of"),
         ("--config-dir=files hydra/job_logging=mine", "`hydra/job_logging` must be one of"),
         ("--config-dir=files hydra/env=mine", "hydra/env"),
-        ("--config-dir=files", "`hydra.launcher.x` cannot"),
+        ("--config-dir=files", "`x` is not a setting"),
         ("--config-path=files", "cannot be set"),
         ("--config-dir=files --config-name=mine", "cannot be set"),
         ("--config-dir=files --config-name=paths", "`hydra.searchpath`"),
