@@ -1,38 +1,58 @@
 """The connection to Hydra: components become choices of config groups, and composed configurations become experiments."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeperConf
+from hydra._internal.utils import create_automatic_config_search_path
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import polyexp.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError
-from polyexp.cli.configs import PACKAGE, load_plugin, plugins
+from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
 from polyexp.cli.help import help_page
 from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
 from polyexp.report.progress_bar import bar
 
-__all__ = ["checked", "finish_sweep", "prepare"]
+__all__ = ["as_input_error", "checked", "finish_sweep", "hydra_config", "prepare", "search_path"]
 
 
 def prepare() -> None:
     """Register every component of polyexp and of its plugins with Hydra. Called once, before composition."""
     for plugin in plugins():
         load_plugin(plugin)
+    OmegaConf.register_new_resolver("oc.env", _refuse_environment, replace=True)
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=Config, package="_global_")
     for (group, name), cls in Component.registry.items():
         store.store(group=f"schema/{group}", name=name, node=cls, package=group)
-    sweeper = BasicSweeperConf(_target_="hydra_plugins.polyexp_plugins.CheckedSweeper")
-    store.store(group="hydra/sweeper", name="polyexp", node=sweeper)
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:
         sys.path.append(hydra_plugins)
+
+
+def _refuse_environment(*names: str, _node_: Node) -> NoReturn:
+    """Refuse `${oc.env:NAME}`, whose value would be recorded, shown, or become a part of the name of a folder."""
+    key = _node_._get_full_key(None)
+    raise InputError(
+        f"`{key}` must not read the environment (oc.env), which can hold secrets: let the shell replace $NAME."
+    )
+
+
+def search_path(config_path: str | None = None) -> ConfigSearchPath:
+    """The folders in which config files are looked up: those of Hydra, polyexp, and plugins.
+
+    Args:
+        config_path: The folder that replaces `conf`, if there is one.
+    """
+    return create_automatic_config_search_path(None, None, str(conf_dir()) if config_path is None else config_path)
 
 
 def checked(*configs: DictConfig) -> list[Experiment]:
@@ -47,12 +67,41 @@ def checked(*configs: DictConfig) -> list[Experiment]:
         InputError: Where a configuration describes no experiment, or its action is certain to fail.
     """
     try:
-        experiments = [_checked(build(cfg)) for cfg in configs]
+        experiments = [_checked(_built(cfg)) for cfg in configs]
     except OmegaConfBaseException as error:
-        raise InputError(explain(error)) from error
+        raise as_input_error(error) from error
     for experiment in experiments:
         experiment.action.check(experiment)
     return experiments
+
+
+def as_input_error(error: Exception) -> InputError:
+    """The error that a user sees: the one that a resolver has raised inside OmegaConf, or what `error` says in our words."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, InputError):
+        cause = cause.__cause__ or cause.__context__
+    return cause or InputError(explain(error))
+
+
+def _built(cfg: DictConfig) -> Experiment:
+    with hydra_config(cfg):
+        return build(cfg)
+
+
+@contextmanager
+def hydra_config(cfg: DictConfig) -> Iterator[None]:
+    """A context in which `${hydra:...}` is found in a configuration.
+
+    Args:
+        cfg: The configuration; one without Hydra's node changes nothing.
+    """
+    before = HydraConfig.instance().cfg
+    if "hydra" in cfg:
+        HydraConfig.instance().set_config(cfg)
+    try:
+        yield
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def _checked(experiment: Experiment) -> Experiment:

@@ -51,8 +51,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, YAMLError):
         return f"A config file is not YAML: {' '.join(str(error).split())}."
     text = f"{error}\n{error.__cause__ or ''}"
-    file = re.match(r"In '(?!schema/)(\S+)': \w+ raised", text)
-    return (f"In {file[1]}.yaml: " if file else "") + _rephrased(text)
+    file = re.match(r"In '(?!schema/)(\S+)': \w+ raised while composing config:\n", text)
+    return f"In {file[1]}.yaml: {_rephrased(text[file.end() :])}" if file else _rephrased(text)
 
 
 def _rephrased(text: str) -> str:
@@ -73,9 +73,10 @@ def _rephrased(text: str) -> str:
         return f"A config group takes no package: type `{group}=...`." if moved else str(unknown_key_error(unknown[1]))
     if key and "support deletion" in text:
         return f"`{key[1]}` cannot be removed."
-    if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):
+    if key and (value := re.search(r"^Error merging override [^=]*=(.*)|[Vv]alue '(.*)'(?: of| is| for|, )", text)):
         return _wrong_type(key[1], value[1] if value[1] is not None else value[2])
-    return next(line for line in text.splitlines() if line).rstrip(".:") + "."
+    reason = next(line for line in text.splitlines() if line).rstrip(".:") + "."
+    return reason if key is None or key[1] in reason else f"`{key[1]}` cannot have this value: {reason}"
 
 
 def _unknown_choice(path: str, options: Sequence[str]) -> str:
