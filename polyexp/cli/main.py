@@ -5,15 +5,14 @@ of the user is wrong, 130 after an interruption (Ctrl-C) and 143 after a termina
 """
 
 import os
-import re
 import signal
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -23,7 +22,9 @@ from polyexp.base import DisagreementError, InputError, bounded
 from polyexp.cli.composition import checked, prepare
 from polyexp.cli.configs import conf_dir
 from polyexp.cli.overrides import USER_ERRORS, explain
-from polyexp.experiment import Job, unknown_key_error
+from polyexp.cli.texts import unquoted
+from polyexp.cli.words import prepared
+from polyexp.experiment import Job
 from polyexp.tracking.store import without_password
 
 __all__ = ["main", "task"]
@@ -63,11 +64,9 @@ def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
-    # Hydra accepts -m only in front of overrides.
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     try:
         prepare()
-        _check_options(sys.argv[1:])
+        sys.argv[1:] = prepared(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
     except USER_ERRORS as error:
         return _print_error(explain(error))
@@ -82,24 +81,6 @@ def main() -> int:
     return 0
 
 
-def _check_options(words: list[str]) -> None:
-    """Check the options of the command line; for a wrong one Hydra would print its whole usage.
-
-    Raises:
-        InputError: For an option that Hydra does not have, or an override of `base`: the files of conf/base are a config
-            group for Hydra, but only parts of the files of other groups.
-    """
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}. Settings are typed as key=value; --help lists the options.")
-
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    for override in parser.parse_args(words).overrides:
-        if re.match(r"[+~]*base(?=[@/=]|$)", override):
-            raise unknown_key_error("base")
-
-
 def _job(cfg: DictConfig) -> Job:
     hydra_cfg = HydraConfig.get()
     in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
@@ -107,17 +88,26 @@ def _job(cfg: DictConfig) -> Job:
     typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
-        overrides=tuple(map(without_password, typed)),
+        overrides=tuple(without_password(unquoted(word)) for word in typed),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
         config_yaml=without_password(OmegaConf.to_yaml(cfg)),
-        varying=_varying() if in_sweep else frozenset(),
+        varying=_varying(Path(hydra_cfg.runtime.cwd) / hydra_cfg.sweep.dir) if in_sweep else frozenset(),
     )
 
 
-def _varying() -> frozenset[str]:
-    """The keys to which the command line gives several values."""
-    typed = OverridesParser.create().parse_overrides(get_args_parser().parse_args(sys.argv[1:]).overrides)
-    return frozenset(one.get_key_element().lstrip("+~") for one in typed if one.is_sweep_override())
+@cache
+def _varying(sweep: Path) -> frozenset[str]:
+    """The keys to which a sweep gives several values, from the record that it makes of itself before its first job.
+
+    Whatever starts the jobs, perhaps in other processes or on other machines, leaves that record in the sweep's folder.
+    """
+    try:
+        recorded = OmegaConf.load(sweep / "multirun.yaml")
+        words = OmegaConf.to_container(recorded.hydra.overrides.task)
+        typed = OverridesParser.create().parse_overrides(cast(list[str], words))
+    except (OSError, *USER_ERRORS):  # of another sweeper, which makes no such record
+        return frozenset()
+    return frozenset(one.get_key_element() for one in typed if one.is_sweep_override())
 
 
 def _print_error(sentence: str, code: int = 2) -> int:

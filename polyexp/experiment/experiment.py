@@ -18,6 +18,7 @@ from polyexp.exact import Forecast, forecast, require_modes, require_stable
 from polyexp.experiment.schema import (
     GROUPS,
     Config,
+    keys_of,
     require_schema,
     spell,
     unknown_key_error,
@@ -177,7 +178,7 @@ def build(cfg: DictConfig) -> Experiment:
     for group in GROUPS:
         require_schema(cfg, group)
     for key in unknown_keys(cfg):
-        raise unknown_key_error(key)
+        raise unknown_key_error(key, keys_of(cfg))
     return Experiment(**{one.name: _built(cfg[one.name]) for one in dataclasses.fields(Config)})
 
 
