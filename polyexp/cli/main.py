@@ -8,23 +8,20 @@ import os
 import signal
 import sys
 import traceback
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import DisagreementError, InputError, bounded
+from polyexp.cli.command import carry_out
 from polyexp.cli.composition import checked, prepare
-from polyexp.cli.configs import conf_dir
 from polyexp.cli.overrides import USER_ERRORS, explain
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
-from polyexp.experiment import Job
+from polyexp.experiment import Experiment, Job
 from polyexp.tracking.store import without_password
 
 __all__ = ["main", "task"]
@@ -34,18 +31,21 @@ class RunError(Exception):
     """The failure of a run through an error in the program or on the machine, which has been printed to stderr."""
 
 
-def task(cfg: DictConfig) -> Any:
+def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozenset[str] = frozenset()) -> Any:
     """Carry out one job, and return what its action returns: a loss, which an optimizing sweeper minimises, or None.
 
     Args:
         cfg: The configuration that Hydra has composed.
+        experiment: The experiment that it describes, if that has been checked.
+        varying: The keys to which the sweep gives several values.
 
     Raises:
         RunError: Where the job failed; a single run with wrong input ends the process instead.
     """
-    job = _job(cfg)
+    job = _job(cfg, varying)
     try:
-        (experiment,) = checked(cfg)
+        if experiment is None:
+            (experiment,) = checked(cfg)
         return experiment.action(experiment, job)
     except DisagreementError as error:
         code = _print_error(str(error), 1)
@@ -66,8 +66,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         prepare()
-        sys.argv[1:] = prepared(sys.argv[1:])
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
+        carry_out(prepared(sys.argv[1:]), task)
     except USER_ERRORS as error:
         return _print_error(explain(error))
     except RunError:
@@ -81,7 +80,7 @@ def main() -> int:
     return 0
 
 
-def _job(cfg: DictConfig) -> Job:
+def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
     hydra_cfg = HydraConfig.get()
     in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
     # As it was typed, with interpolations not resolved.
@@ -91,23 +90,8 @@ def _job(cfg: DictConfig) -> Job:
         overrides=tuple(without_password(unquoted(word)) for word in typed),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
         config_yaml=without_password(OmegaConf.to_yaml(cfg)),
-        varying=_varying(Path(hydra_cfg.runtime.cwd) / hydra_cfg.sweep.dir) if in_sweep else frozenset(),
+        varying=varying,
     )
-
-
-@cache
-def _varying(sweep: Path) -> frozenset[str]:
-    """The keys to which a sweep gives several values, from the record that it makes of itself before its first job.
-
-    Whatever starts the jobs, perhaps in other processes or on other machines, leaves that record in the sweep's folder.
-    """
-    try:
-        recorded = OmegaConf.load(sweep / "multirun.yaml")
-        words = OmegaConf.to_container(recorded.hydra.overrides.task)
-        typed = OverridesParser.create().parse_overrides(cast(list[str], words))
-    except (OSError, *USER_ERRORS):  # of another sweeper, which makes no such record
-        return frozenset()
-    return frozenset(one.get_key_element() for one in typed if one.is_sweep_override())
 
 
 def _print_error(sentence: str, code: int = 2) -> int:
