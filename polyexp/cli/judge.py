@@ -45,21 +45,24 @@ class Judge:
         Raises:
             InputError: Where the override is wrong.
         """
-        if override.value is None and not override.prefix:
+        if not override.key or (override.value is None and not override.prefix):
             raise InputError(f"{override.shown} cannot be read as key=value.{self._meant(override.word)}")
+        group, at, _ = override.key.partition("@")
+        if at and (override.is_hydras or group in CHOSEN):
+            raise InputError(f"A config group takes no package: type `{cut(group)}={cut(override.value or '...')}`.")
         if not override.is_hydras:
-            self._require_key(override.key, override.value or "...")
+            self._require_key(override.key)
         _require_plain(override)
         return self._with_values(override)
 
     def _with_values(self, override: Override) -> str:
         """The word for Hydra, whose key exists."""
         parsed = read(override, self.sweeps)
-        if override.is_hydras:
-            return override.for_hydra(self.sweeps)
         if parsed.is_sweep_override() and not self.sweeps:
             several = "put -m in front for a sweep, or [...] around them for a list."
             raise InputError(f"{override.shown} lists several values: {several}")
+        if override.is_hydras:
+            return override.word
         if isinstance(parsed.value(), IntervalSweep) and not self.sweeper:
             raise InputError(f"{override.shown} needs a sweeper that draws from intervals: type values, or range(1,3).")
         allowed = self.files.choices(override.key) if override.key in CHOSEN else []
@@ -73,11 +76,8 @@ class Judge:
         late = self.sweeps and not parsed.is_sweep_override() and not self._has(override.key, self.before)
         return f"{override.key}=choice({word.partition('=')[2]})" if late else word
 
-    def _require_key(self, key: str, value: str) -> None:
+    def _require_key(self, key: str) -> None:
         """Require a key that all choices of the command have."""
-        group, at, _ = key.partition("@")
-        if at and group in CHOSEN:
-            raise InputError(f"A config group takes no package: type `{group}={cut(value)}`.")
         existing = [one for one in all_keys() if self._has(one, self.chosen)]
         if key in existing:
             return

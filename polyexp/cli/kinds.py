@@ -7,7 +7,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from omegaconf import DictConfig, IntegerNode, OmegaConf, StringNode
+from omegaconf import DictConfig, IntegerNode, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import ValidationError
 
 from polyexp.base import Component
@@ -130,6 +130,8 @@ def schema(owner: type[Any]) -> DictConfig:
     described: DictConfig = OmegaConf.structured(owner)
     for one in fields(owner):
         node: Any = described._get_node(one.name)
+        if isinstance(node, ListConfig) and node._metadata.element_type is str:
+            node._metadata.element_type = Any  # OmegaConf would make texts of numbers; `build` refuses them
         if type(node) in NODES:
             described[one.name] = NODES[type(node)](node._value(), is_optional=node._is_optional())
     return described

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
 from polyexp.cli.composition import checked, finish_sweep
+from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment, varying
 from polyexp.report.progress_bar import JobCounter
 
@@ -34,6 +35,7 @@ class Sweep:
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
         self._typed: list[str] = list(OmegaConf.to_container(cfg.hydra.overrides.task))  # type: ignore[arg-type]
+        _quote_params(cfg)
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
         self._overrides = self._parsed()
@@ -80,6 +82,14 @@ class Sweep:
         if all(one.quiet for one in self._experiments):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
+
+
+def _quote_params(cfg: DictConfig) -> None:
+    """Put the texts among the values of `hydra.sweeper.params` into quotes, as those of the command line are already."""
+    params = OmegaConf.select(cfg, "hydra.sweeper.params") or {}
+    with read_write(cfg), open_dict(cfg):
+        for key, value in params.items():
+            params[key] = quoted(str(key), str(value), sweeps=True)
 
 
 def _has_several(override: Override) -> bool:

@@ -20,6 +20,10 @@ from polyexp.tracking.store import without_password
 __all__ = ["CHOSEN", "Override", "choices_of", "read", "values"]
 
 CHOSEN = (*GROUPS, "experiment")  # the keys that take the name of a choice
+MAX_ELEMENTS, MAX_CHARACTERS = (
+    5000,
+    50_000,
+)  # of one word; the list of the coefficients of degree 1000 has 25 000 characters
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Override:
     @property
     def shown(self) -> str:
         """The word, as sentences quote it."""
-        return f"`{cut(without_password(self.word))}`"
+        return f"`{cut(without_password(self.word))}`" if self.word else "''"
 
     def for_hydra(self, sweeps: bool) -> str:
         """The word for Hydra's parser, with texts in quotes.
@@ -78,6 +82,9 @@ def read(override: Override, sweeps: bool) -> Parsed:
     Raises:
         InputError: Where the parser cannot read it.
     """
+    if override.word.count(",") > MAX_ELEMENTS or len(override.word) > MAX_CHARACTERS:
+        most = f"at most {MAX_ELEMENTS} values and {MAX_CHARACTERS} characters"
+        raise InputError(f"{override.shown} is too long: an override has {most}.")
     try:
         return OverridesParser.create().parse_override(override.for_hydra(sweeps))
     except RecursionError as error:

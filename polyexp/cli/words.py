@@ -1,17 +1,18 @@
 """The words of a command: options, and overrides, which are judged before Hydra sees them."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 
-from polyexp.base import InputError, shown, version
+from polyexp.base import InputError, meant, shown, version
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
 from polyexp.cli.values import CHOSEN, Override, choices_of
-from polyexp.experiment import GROUPS
+from polyexp.experiment import GROUPS, all_keys, key_hint
 
 __all__ = ["prepared"]
 
@@ -46,13 +47,19 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     """The options of a command, and its overrides, which may stand among them."""
 
     def refuse(message: str) -> NoReturn:  # instead of printing the whole usage of Hydra
-        raise InputError(f"{message}. Settings are typed as key=value; --help lists the options.")
+        raise InputError(f"{message}.{_meant(message)} Settings are typed as key=value; --help lists the options.")
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
     if "--version" in words:  # else git need not be asked for the commit
         parser._option_string_actions["--version"].version = f"polyexp {version.described()}"  # type: ignore[attr-defined]
     return parser.parse_intermixed_args(words)
+
+
+def _meant(message: str) -> str:
+    """The setting that was meant by an option, as other programs have them: `--lr=0.1`."""
+    found = re.search(r"unrecognized arguments: -+([A-Za-z][\w.-]*)", message)
+    return "" if not found else meant(found[1]) if found[1] in all_keys() else key_hint(found[1], all_keys())
 
 
 def _require_folder(option: str, folder: str | None) -> None:

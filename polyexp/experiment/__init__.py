@@ -4,7 +4,7 @@ from polyexp.experiment.experiment import Experiment, build, varying
 from polyexp.experiment.job import Job
 from polyexp.experiment.run import compute, publish
 from polyexp.experiment.schema import GROUPS, Config, all_keys, spell, unknown_key_error
-from polyexp.experiment.suggestions import choice_hint
+from polyexp.experiment.suggestions import choice_hint, key_hint
 
 __all__ = [
     "GROUPS",
@@ -15,6 +15,7 @@ __all__ = [
     "build",
     "choice_hint",
     "compute",
+    "key_hint",
     "publish",
     "spell",
     "unknown_key_error",

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
@@ -16,6 +16,7 @@ __all__ = [
     "Config",
     "all_keys",
     "keys_of",
+    "numbers_for_texts",
     "require_schema",
     "spell",
     "unknown_key_error",
@@ -77,6 +78,15 @@ def unknown_keys(cfg: DictConfig) -> Iterator[str]:
             yield from (f"{key}.{name}" for name in cfg[key] if name not in fields)
 
 
+def numbers_for_texts(cfg: DictConfig) -> Iterator[tuple[str, Any]]:
+    """The keys of lists of texts in which a config file has something else, and the first such value."""
+    for group in GROUPS:
+        schema: Any = OmegaConf.get_type(cfg, group)
+        names = [name for name, kind in get_type_hints(schema).items() if list[str] in (kind, *get_args(kind))]
+        values = [(f"{group}.{name}", one) for name in names for one in cfg[group][name] or ()]
+        yield from ((key, one) for key, one in values if not isinstance(one, str))
+
+
 def all_keys() -> list[str]:
     """The keys of all components of all groups; where several would do, the first is preferred."""
     dotted = {f"{cls.group}.{one.name}" for cls in Component.registry.values() for one in dataclasses.fields(cls)}
@@ -110,7 +120,7 @@ def unknown_key_error(key: str, applicable: Collection[str] = (), owners: Sequen
     elif key in all_keys():
         hint = f" It belongs to another choice of `{key.partition('.')[0]}`."
     else:
-        hint = key_hint(key, keys)
+        hint = "" if key.startswith("hydra") else key_hint(key, keys)
     return InputError(
         f"`{cut(key)}` is not a setting of this experiment.{hint} `python -m polyexp --cfg job` prints all settings."
     )
