@@ -15,13 +15,13 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
 from polyexp.cli.composition import checked, search_path
+from polyexp.cli.config_loader import CheckedLoader, parse
 from polyexp.cli.sweep import Sweep
 from polyexp.experiment import Experiment
 
@@ -61,18 +61,25 @@ def carry_out(words: Sequence[str], task: Task) -> None:
 def _require_one_command(args: Namespace) -> None:
     if sum([args.run, args.multirun, args.shell_completion, args.cfg is not None, args.info is not None]) > 1:
         raise InputError("Only one of --run, --multirun, --cfg, --info and --shell-completion can be typed.")
+    if args.experimental_rerun is not None:
+        raise InputError("--experimental-rerun is not accepted: a pickle file can run code.")
     if args.resolve and not args.cfg and not args.help:
         raise InputError("--resolve belongs to --cfg or --help.")
 
 
-def _loader(args: Namespace) -> ConfigLoaderImpl:
-    path = search_path(args.config_path)
+def _loader(args: Namespace) -> CheckedLoader:
+    path = search_path(args.config_path and str(_folder("--config-path", args.config_path)))
     if args.config_dir is not None:
-        folder = Path(args.config_dir).resolve()
-        if not args.config_dir or not folder.is_dir():
-            raise InputError(f"--config-dir must name a folder that exists, got {args.config_dir!r}.")
+        folder = _folder("--config-dir", args.config_dir)
         path.prepend("command-line", f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
-    return ConfigLoaderImpl(path)
+    return CheckedLoader(path, search_path())
+
+
+def _folder(option: str, typed: str) -> Path:
+    folder = Path(typed).resolve()
+    if not typed or "://" in typed or not folder.is_dir():  # Hydra would import the package of pkg://package
+        raise InputError(f"{option} must name a folder that exists, got {typed!r}.")
+    return folder
 
 
 def _carry_out(hydra: Hydra, args: Namespace, task: Task) -> None:
@@ -110,7 +117,7 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
 def _composed(hydra: Hydra, name: str, args: Namespace) -> DictConfig:
     """The configuration of the command line, whose mode is set."""
     mode = RunMode.MULTIRUN if args.multirun else None
-    parsed = OverridesParser.create().parse_overrides(args.overrides)
+    parsed = parse(args.overrides)
     cfg = hydra.compose_config(name, args.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
     mode = mode or cfg.hydra.mode or RunMode.RUN
     ConfigLoaderImpl.validate_sweep_overrides_legal(parsed, mode, from_shell=True)

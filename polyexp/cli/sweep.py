@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
@@ -13,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
 from polyexp.cli.composition import checked, finish_sweep
+from polyexp.cli.config_loader import parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment, varying
 from polyexp.report.progress_bar import JobCounter
@@ -70,8 +70,8 @@ class Sweep:
     def _parsed(self) -> list[Override]:
         """The overrides of the sweep, from the config files (`hydra.sweeper.params`) and the command line."""
         params = OmegaConf.select(self._cfg, "hydra.sweeper.params") or {}
-        parser = OverridesParser.create(config_loader=self._context.config_loader)
-        return parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *self._typed])
+        words = [*(f"{key}={value}" for key, value in params.items()), *self._typed]
+        return parse(words, self._context.config_loader)
 
     def _check(self, jobs: Sequence[Sequence[str]]) -> None:
         if not jobs:
