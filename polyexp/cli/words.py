@@ -8,15 +8,13 @@ from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 
-from polyexp.base import InputError, meant, shown, version
+from polyexp.base import InputError, meant, version
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
 from polyexp.cli.values import CHOSEN, Override, choices_of
 from polyexp.experiment import GROUPS, all_keys, key_hint
 
 __all__ = ["prepared"]
-
-FOLDER_OPTIONS = {"config_dir": "--config-dir", "config_path": "--config-path"}
 
 
 def prepared(words: Sequence[str]) -> list[str]:
@@ -31,8 +29,6 @@ def prepared(words: Sequence[str]) -> list[str]:
     options = _parsed(words)
     if options.shell_completion:  # whose words are no overrides
         return list(words)
-    for attribute, option in FOLDER_OPTIONS.items():
-        _require_folder(option, getattr(options, attribute))
     overrides = [Override.of(word) for word in options.overrides]
     user = Path(options.config_dir) if options.config_dir else None
     judge = _judge(ConfigFiles(user), overrides, multirun=options.multirun)
@@ -60,11 +56,6 @@ def _meant(message: str) -> str:
     """The setting that was meant by an option, as other programs have them: `--lr=0.1`."""
     found = re.search(r"unrecognized arguments: -+([A-Za-z][\w.-]*)", message)
     return "" if not found else meant(found[1]) if found[1] in all_keys() else key_hint(found[1], all_keys())
-
-
-def _require_folder(option: str, folder: str | None) -> None:
-    if folder is not None and not (folder and Path(folder).is_dir()):
-        raise InputError(f"`{option}` must name a folder that exists, got {shown(folder)}.")
 
 
 def _judge(files: ConfigFiles, overrides: Sequence[Override], *, multirun: bool) -> Judge:
