@@ -68,7 +68,7 @@ def _require_one_command(args: Namespace) -> None:
 
 
 def _loader(args: Namespace) -> CheckedLoader:
-    path = search_path(args.config_path and str(_folder("--config-path", args.config_path)))
+    path = search_path(None if args.config_path is None else str(_folder("--config-path", args.config_path)))
     if args.config_dir is not None:
         folder = _folder("--config-dir", args.config_dir)
         path.prepend("command-line", f"file://{folder}", anchor=SearchPathQuery(provider="schema"))

@@ -74,7 +74,7 @@ class Judge:
         word = override.for_hydra(self.sweeps)
         # Hydra composes once before the jobs of a sweep, without the sweep's values, where the key need not exist yet.
         late = self.sweeps and not parsed.is_sweep_override() and not self._has(override.key, self.before)
-        return f"{override.key}=choice({word.partition('=')[2]})" if late else word
+        return f"++{word}" if late else word
 
     def _require_key(self, key: str) -> None:
         """Require a key that all choices of the command have."""

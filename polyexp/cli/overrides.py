@@ -61,7 +61,7 @@ def _rephrased(text: str) -> str:
         return _wrong_type(key[1], "null")
     if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):
         return _wrong_type(key[1], value[1] if value[1] is not None else value[2])
-    return next(line for line in text.splitlines() if line).rstrip(".:") + "."
+    return next((line for line in text.splitlines() if line), "The configuration cannot be composed").rstrip(".:") + "."
 
 
 def _unknown_choice(path: str, options: Sequence[str]) -> str:

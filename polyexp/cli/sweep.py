@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -39,7 +39,7 @@ class Sweep:
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
         self._overrides = self._parsed()
-        keys = frozenset(one.get_key_element() for one in self._overrides if _has_several(one))
+        keys = frozenset(one.get_key_element() for one in self._overrides if one.is_sweep_override())
         self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
 
     def run(self) -> None:
@@ -90,12 +90,6 @@ def _quote_params(cfg: DictConfig) -> None:
     with read_write(cfg), open_dict(cfg):
         for key, value in params.items():
             params[key] = quoted(str(key), str(value), sweeps=True)
-
-
-def _has_several(override: Override) -> bool:
-    """Whether an override lists several values; one that only some choices have is a sweep over one value."""
-    value = override.value()
-    return override.is_sweep_override() and not (isinstance(value, ChoiceSweep) and len(value.list) == 1)
 
 
 def _nothing(batch: Sequence[Sequence[str]]) -> None:

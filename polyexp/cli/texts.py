@@ -19,7 +19,7 @@ from polyexp.cli.kinds import kinds_of
 __all__ = ["MAX_VALUES", "UNREADABLE", "elements", "quote", "quoted", "shell_word", "unquoted"]
 
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)  # one text in quotes
-SWEEP_FUNCTION = re.compile(r"\s*(choice|shuffle|sort)\((.*)\)\s*", re.DOTALL)  # functions of several values
+FUNCTION = re.compile(r"\s*(choice|shuffle|sort)\((.*)\)\s*", re.DOTALL)  # of the values of a sweep
 MAX_VALUES = 100_000  # of one setting in a sweep
 MAX_TYPED = 60  # characters of a value in a hint
 UNREADABLE = (HydraException, ValueError, RecursionError)  # of Hydra's parser; ValueError for numbers of 4300 digits
@@ -47,7 +47,7 @@ def unquoted(word: str) -> str:
     Args:
         word: An override of a single job, as Hydra records it.
     """
-    key, equals, value = word.partition("=")
+    key, equals, value = word.removeprefix("++").partition("=")  # `++` is of a setting that the choices of a sweep have
     kinds = kinds_of(key)
     if list[str] in kinds and (inside := _inside(value)) is not None:
         value = f"[{','.join(map(_bare, elements(inside)))}]"
@@ -105,15 +105,26 @@ def _commas(text: str) -> Iterator[int]:
 
 
 def _each(value: str, one: Callable[[str], str]) -> str:
-    """Every value of a sweep, treated by `one`."""
-    if found := SWEEP_FUNCTION.fullmatch(value):
-        return f"{found[1]}({_each(found[2], one)})"
-    read = _parsed(value)
-    if isinstance(read, RangeSweep):
-        return f"choice({','.join(quote(str(number)) for number in islice(read.range(), MAX_VALUES))})"
-    if isinstance(read, (Glob, IntervalSweep)):
-        return value
+    """Every value of a sweep, treated by `one`.
+
+    Values inside of functions are listed one after another instead, since Hydra's functions drop the quotes of texts.
+    """
+    function = FUNCTION.fullmatch(value)
+    inside = f"{function[1]}({_each(function[2], one)})" if function else value
+    try:
+        read = _parser().parse_override(f"key={inside}")
+        if function or isinstance(read.value(), RangeSweep):
+            return ",".join(map(_listed, islice(read.sweep_iterator(), MAX_VALUES)))
+    except UNREADABLE:
+        pass
+    else:
+        if isinstance(read.value(), (Glob, IntervalSweep)):
+            return value
     return ",".join(one(element.strip()) for element in elements(value))
+
+
+def _listed(value: object) -> str:
+    return "null" if value is None else quote(str(value))
 
 
 def _list(value: str) -> str:

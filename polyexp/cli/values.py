@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, RangeSweep, Sweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, RangeSweep, Sweep
 from hydra.core.override_parser.types import Override as Parsed
 
 from polyexp.base import InputError, cut, require
 from polyexp.cli.kinds import kinds_of, wanted
-from polyexp.cli.texts import MAX_VALUES, UNREADABLE, quoted, shell_word
+from polyexp.cli.texts import MAX_VALUES, UNREADABLE, quote, quoted, shell_word
 from polyexp.experiment import GROUPS
 from polyexp.tracking.store import without_password
 
@@ -90,6 +90,8 @@ def read(override: Override, sweeps: bool) -> Parsed:
     except RecursionError as error:
         raise InputError(f"{override.shown} is nested too deeply.") from error
     except UNREADABLE as error:
+        if override.key in CHOSEN:  # no choice has a name that cannot be read
+            return OverridesParser.create().parse_override(f"{override.key}={quote(override.value or '')}")
         if "while evaluating" in str(error):  # a function
             advice = f"the values of a sweep are typed as {override.key}=1,2 or {override.key}=range(1,3)."
         elif (kinds := kinds_of(override.key)) and Any not in kinds:
@@ -121,10 +123,9 @@ def values(override: Override, parsed: Parsed, choices: Sequence[str]) -> list[t
         return [(value.start, str(value.start)), (value.end, str(value.end))]
     if not isinstance(value, Sweep):
         return [(value, (override.value or "").strip())]
-    found = [(Parsed._convert_value(one), Parsed._get_value_element_as_str(one)) for one in parsed.sweep_iterator()]
-    if any(isinstance(one, Sweep) for one, _ in found):
+    if isinstance(value, ChoiceSweep) and any(isinstance(one, Sweep) for one in value.list):
         raise InputError(f"{override.shown} is a sweep within a sweep: type its values one after another.")
-    return found
+    return [(Parsed._convert_value(one), Parsed._get_value_element_as_str(one)) for one in parsed.sweep_iterator()]
 
 
 def choices_of(override: Override, choices: Sequence[str]) -> list[str]:

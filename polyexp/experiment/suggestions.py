@@ -94,8 +94,9 @@ def choice_hint(group: str, word: str, allowed: Collection[str]) -> str:
     """
     names = CHOICES_ELSEWHERE.get(group, {})
     lower = word.lower()
-    found = [one for one in allowed if lower in names.get(one, "").split() or one.lower() == lower.replace("-", "_")]
-    return meant(*found[:1]) or nearest(lower, allowed)
+    same = [one for one in allowed if lower.replace("-", "_") in (one.lower(), one.lower().rpartition("/")[2])]
+    elsewhere = [one for one in allowed if lower in names.get(one, "").split()]
+    return meant(*(same or elsewhere)[:2]) or nearest(lower, allowed)
 
 
 def _ending(key: str) -> str:
