@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
 from polyexp.cli.composition import checked, search_path
-from polyexp.cli.config_loader import CheckedLoader, parse
+from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
 from polyexp.cli.sweep import Sweep
 from polyexp.experiment import Experiment
 
@@ -84,6 +84,15 @@ def _folder(option: str, typed: str) -> Path:
 
 def _carry_out(hydra: Hydra, args: Namespace, task: Task) -> None:
     name = "config" if args.config_name is None else args.config_name
+    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+        with in_one_sentence("This cannot be printed"):
+            _print(hydra, name, args)
+    else:
+        _start(hydra, name, args, task)
+
+
+def _print(hydra: Hydra, name: str, args: Namespace) -> None:
+    """Print what the command line asks for instead of a run."""
     if args.help:
         hydra.app_help(name, get_args_parser(), args)
     elif args.hydra_help:
@@ -92,10 +101,8 @@ def _carry_out(hydra: Hydra, args: Namespace, task: Task) -> None:
         hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
     elif args.info:
         hydra.show_info(args.info, name, args.overrides)
-    elif args.shell_completion:
-        hydra.shell_completion(name, args.overrides)
     else:
-        _start(hydra, name, args, task)
+        hydra.shell_completion(name, args.overrides)
 
 
 def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
@@ -108,7 +115,8 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
     if sweeps:
         configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
         callbacks.on_multirun_start(config=cfg, config_name=name)
-        Sweep(cfg, context, task).run()
+        with _discarded_if_refused(Path(cfg.hydra.sweep.dir).absolute()):
+            Sweep(cfg, context, task).run()
         callbacks.on_multirun_end(config=cfg, config_name=name)
     else:
         _run(cfg, context, task)
@@ -153,16 +161,22 @@ def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:
 
 @contextmanager
 def _discarded_if_refused(folder: Path) -> Iterator[None]:
-    """Remove the folder of a run that the action has refused, with the folders above it that were made for it.
+    """Remove the folder of a run or sweep that is refused once Hydra has made it, and the folders that were made for it.
 
-    Only what the configuration says is checked before the folder is made. A folder that existed, or in which the action has
-    written files, is left.
+    That is where an action refuses what only it can check, or a sweeper that is not Hydra's chooses a job that is refused.
+    A folder that existed, or in which anything but Hydra's description of the run has been written, is left.
     """
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         yield
-    except SystemExit as stop:
-        if stop.code == 2 and made and {one.name for one in folder.iterdir()} <= {".hydra"}:
+    except (InputError, SystemExit) as stop:
+        refused = isinstance(stop, InputError) or stop.code == 2
+        if (
+            refused
+            and made
+            and folder.exists()
+            and {one.name for one in folder.iterdir()} <= {".hydra", "multirun.yaml"}
+        ):
             shutil.rmtree(folder)
             with suppress(OSError):  # of the first one that is not empty
                 for above in made[1:]:

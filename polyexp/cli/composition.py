@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import polyexp.action  # noqa: F401  (defining a component registers it)
@@ -20,13 +21,14 @@ from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
 from polyexp.report.progress_bar import bar
 
-__all__ = ["checked", "finish_sweep", "prepare", "search_path"]
+__all__ = ["as_input_error", "checked", "finish_sweep", "hydra_config", "prepare", "search_path"]
 
 
 def prepare() -> None:
     """Register every component of polyexp and of its plugins with Hydra. Called once, before composition."""
     for plugin in plugins():
         load_plugin(plugin)
+    OmegaConf.register_new_resolver("oc.env", _refuse_environment, replace=True)
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=schema(Config), package="_global_")
     for (group, name), cls in Component.registry.items():
@@ -35,6 +37,14 @@ def prepare() -> None:
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:
         sys.path.append(hydra_plugins)
+
+
+def _refuse_environment(*names: str, _node_: Node) -> NoReturn:
+    """Refuse `${oc.env:NAME}`, whose value would be recorded, shown, or become a part of the name of a folder."""
+    key = _node_._get_full_key(None)
+    raise InputError(
+        f"`{key}` must not read the environment (oc.env), which can hold secrets: let the shell replace $NAME."
+    )
 
 
 def search_path(config_path: str | None = None) -> ConfigSearchPath:
@@ -60,20 +70,32 @@ def checked(*configs: DictConfig) -> list[Experiment]:
     try:
         experiments = [_checked(_built(cfg)) for cfg in configs]
     except OmegaConfBaseException as error:
-        raise InputError(explain(error)) from error
+        raise as_input_error(error) from error
     for experiment in experiments:
         experiment.action.check(experiment)
     return experiments
 
 
+def as_input_error(error: Exception) -> InputError:
+    """The error that a user sees: the one that a resolver has raised inside OmegaConf, or what `error` says in our words."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, InputError):
+        cause = cause.__cause__ or cause.__context__
+    return cause or InputError(explain(error))
+
+
 def _built(cfg: DictConfig) -> Experiment:
-    with _hydra_config(cfg):
+    with hydra_config(cfg):
         return build(cfg)
 
 
 @contextmanager
-def _hydra_config(cfg: DictConfig) -> Iterator[None]:
-    """A context in which `${hydra:...}` is found in `cfg`, where it has the node of Hydra."""
+def hydra_config(cfg: DictConfig) -> Iterator[None]:
+    """A context in which `${hydra:...}` is found in a configuration.
+
+    Args:
+        cfg: The configuration; one without Hydra's node changes nothing.
+    """
     before = HydraConfig.instance().cfg
     if "hydra" in cfg:
         HydraConfig.instance().set_config(cfg)

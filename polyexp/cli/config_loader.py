@@ -1,6 +1,8 @@
 """Hydra's config loader, extended so that a configuration is refused before Hydra acts on it."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -17,9 +19,10 @@ from polyexp.cli.allow_list import require_allowed
 from polyexp.cli.config_files import BoundedRepository
 from polyexp.cli.overrides import USER_ERRORS
 
-__all__ = ["CheckedLoader", "parse"]
+__all__ = ["CheckedLoader", "in_one_sentence", "parse"]
 
 MAX_DEPTH = 50  # of the brackets in a value
+MAX_REASON = 200  # characters of an error of a library
 MAX_CHARACTERS = 50_000  # of an override; a list of the coefficients of degree 1000 has 25 000
 
 
@@ -48,6 +51,27 @@ def _depth(word: str) -> int:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     return deepest
+
+
+@contextmanager
+def in_one_sentence(what: str) -> Iterator[None]:
+    """A context in which an error of a library that is not of its own types becomes an InputError.
+
+    Hydra and OmegaConf also fail with assertions and errors of Python's types, such as AttributeError and RecursionError.
+
+    Args:
+        what: What has failed, in words.
+
+    Raises:
+        InputError: Where the library has failed so.
+    """
+    try:
+        yield
+    except USER_ERRORS:
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "")[:MAX_REASON]
+        raise InputError(f"{what} ({type(error).__name__}: {reason}).") from error
 
 
 class CheckedLoader(ConfigLoaderImpl):
@@ -79,14 +103,9 @@ class CheckedLoader(ConfigLoaderImpl):
             InputError: Where a file or a value is too large, Hydra's own node is changed in what may not be changed, or
                 Hydra fails in any other way than with its own exceptions.
         """
-        try:
+        with in_one_sentence("The configuration cannot be composed"):
             cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
-        except USER_ERRORS:
-            raise
-        except Exception as error:  # assertions, and errors of the types of Python, of Hydra and OmegaConf
-            reason = next(iter(str(error).splitlines()), "")
-            raise InputError(f"The configuration cannot be composed ({type(error).__name__}: {reason}).") from error
-        if len([*cfg.hydra.overrides.hydra, *cfg.hydra.overrides.task]) != len(overrides):
+        if len(cfg.hydra.overrides.hydra) + len(cfg.hydra.overrides.task) != len(overrides):
             raise InputError("`hydra.overrides` cannot be set: it holds what was typed.")
         require_allowed(cfg.hydra, self._node(cfg.hydra.runtime.choices))
         return cfg
@@ -116,6 +135,9 @@ class CheckedLoader(ConfigLoaderImpl):
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
         parsed = parse(overrides)
+        for one in parsed:
+            if re.match(r"[+~]*hydra\.sweeper\.params", one.input_line or ""):  # in which Hydra fails
+                raise InputError("`hydra.sweeper.params` belongs into a config file: type `-m seed=1,2` here.")
         repository = BoundedRepository(self.repository)
         self._process_config_searchpath(config_name, parsed, repository)
         return parsed, repository

@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import DisagreementError, InputError, bounded
 from polyexp.cli.command import carry_out
-from polyexp.cli.composition import checked, prepare
-from polyexp.cli.overrides import USER_ERRORS, explain
+from polyexp.cli.composition import as_input_error, checked, prepare
+from polyexp.cli.overrides import USER_ERRORS
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, Job
@@ -68,7 +68,7 @@ def main() -> int:
         prepare()
         carry_out(prepared(sys.argv[1:]), task)
     except USER_ERRORS as error:
-        return _print_error(explain(error))
+        return _print_error(str(as_input_error(error)))
     except RunError:
         return 1
     except BrokenPipeError:  # the reader of the output has gone; the interpreter would print an error at its end

@@ -1,24 +1,28 @@
 """A sweep, whatever sweeper of Hydra runs it: its jobs are checked before they start, counted, and listed at the end."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, configure_log
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
-from polyexp.cli.composition import checked, finish_sweep
-from polyexp.cli.config_loader import parse
+from polyexp.cli.composition import checked, finish_sweep, hydra_config
+from polyexp.cli.config_loader import in_one_sentence, parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment, varying
 from polyexp.report.progress_bar import JobCounter
 
-__all__ = ["Sweep"]
+__all__ = ["CheckedLauncher", "Sweep"]
 
+MAX_JOBS = 100_000
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
@@ -38,6 +42,8 @@ class Sweep:
         _quote_params(cfg)
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
+        self._folders: set[Path] = set()
+        self._all_are_checked = False
         self._overrides = self._parsed()
         keys = frozenset(one.get_key_element() for one in self._overrides if one.is_sweep_override())
         self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
@@ -46,20 +52,18 @@ class Sweep:
         """Check and run all jobs, and then print where their runs are recorded, also where a job has failed.
 
         The jobs of Hydra's own sweeper are all checked before the first one starts; those of another sweeper, which
-        chooses them as it goes, when it hands over a batch of them.
+        chooses them as it goes, when it hands a batch of them to the launcher.
 
         Raises:
             InputError: Where there are no jobs, or one of them is certain to fail.
         """
-        sweeper: Any = Plugins.instance().instantiate_sweeper(
-            hydra_context=self._context, task_function=self._task, config=self._cfg
-        )
+        sweeper = self._sweeper()
         if hasattr(sweeper, "split_arguments"):  # Hydra's BasicSweeper, whose module Hydra has loaded twice
+            _require_few(self._overrides)
             (jobs,) = sweeper.split_arguments(self._overrides, max_batch_size=None)
-            self._check(jobs)
+            self._check(jobs, 0)
+            self._all_are_checked = True
             sweeper.validate_batch_is_legal = _nothing
-        else:
-            sweeper.validate_batch_is_legal = self._check
         try:
             sweeper.sweep(arguments=self._typed)
         finally:
@@ -67,21 +71,109 @@ class Sweep:
                 name = Path(self._cfg.hydra.sweep.dir).name
                 finish_sweep(self._experiments[0], varying(self._experiments), name)
 
+    def _sweeper(self) -> Any:
+        """The sweeper, whose launcher checks each batch of jobs first."""
+        plugins: Any = Plugins.instance()
+        instantiate = plugins.instantiate_launcher
+        plugins.instantiate_launcher = lambda **of: CheckedLauncher(instantiate(**of), self._check_batch)
+        try:
+            with in_one_sentence("The sweeper cannot be made"):
+                return plugins.instantiate_sweeper(
+                    hydra_context=self._context, task_function=self._task, config=self._cfg
+                )
+        finally:
+            del plugins.instantiate_launcher  # which is that of the class again
+
+    def _check_batch(self, jobs: Sequence[Sequence[str]], first: int) -> None:
+        if not self._all_are_checked:
+            self._check(jobs, first)
+
     def _parsed(self) -> list[Override]:
         """The overrides of the sweep, from the config files (`hydra.sweeper.params`) and the command line."""
         params = OmegaConf.select(self._cfg, "hydra.sweeper.params") or {}
         words = [*(f"{key}={value}" for key, value in params.items()), *self._typed]
         return parse(words, self._context.config_loader)
 
-    def _check(self, jobs: Sequence[Sequence[str]]) -> None:
+    def _check(self, jobs: Sequence[Sequence[str]], first: int) -> None:
+        """Check jobs, the first of which has the number `first`."""
         if not jobs:
             raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
+        configs = [self._composed(job, number) for number, job in enumerate(jobs, first)]
         self._counter.total += len(jobs)
-        loader = self._context.config_loader
-        self._experiments += checked(*(loader.load_sweep_config(self._cfg, list(job)) for job in jobs))
+        self._require_own_folders(configs)
+        self._experiments += checked(*configs)
         if all(one.quiet for one in self._experiments):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
+            configure_log(self._cfg.hydra.hydra_logging)
+
+    def _composed(self, job: Sequence[str], number: int) -> DictConfig:
+        """The configuration of a job, numbered as launchers do it."""
+        cfg: DictConfig = self._context.config_loader.load_sweep_config(self._cfg, list(job))
+        with open_dict(cfg):
+            cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+        return cfg
+
+    def _require_own_folders(self, configs: Sequence[DictConfig]) -> None:
+        """Require a folder of its own for each job, below that of the sweep."""
+        for cfg in configs:
+            with hydra_config(cfg):
+                sweep, name = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
+            folder = Path(sweep, name).resolve()
+            if folder in self._folders or Path(sweep).resolve() not in folder.parents:
+                raise InputError(
+                    "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
+                    f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
+                )
+            self._folders.add(folder)
+
+
+class CheckedLauncher(Launcher):
+    """A launcher of Hydra that checks each batch of jobs before it launches them.
+
+    Args:
+        launcher: The launcher.
+        check: What checks a batch; it takes the overrides of the jobs and the number of the first one.
+    """
+
+    def __init__(self, launcher: Launcher, check: Callable[[Sequence[Sequence[str]], int], None]) -> None:
+        self._launcher, self._check = launcher, check
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Prepare the launcher."""
+        self._launcher.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Check the jobs, and then launch them.
+
+        Args:
+            job_overrides: The overrides of each job.
+            initial_job_idx: The number of the first job.
+
+        Raises:
+            InputError: Where one of the jobs is certain to fail; then none is launched.
+        """
+        self._check(job_overrides, initial_job_idx)
+        return self._launcher.launch(job_overrides, initial_job_idx)
+
+
+def _require_few(overrides: Sequence[Override]) -> None:
+    """Require overrides that describe at most MAX_JOBS jobs, before these are listed."""
+    count = math.prod(_number_of_values(one) for one in overrides)
+    if count > MAX_JOBS:
+        raise InputError(
+            f"A sweep must have at most {MAX_JOBS} jobs, got {count:.4g}: type fewer values, or several sweeps."
+        )
+
+
+def _number_of_values(override: Override) -> float:
+    """The number of values that an override gives to its key."""
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        start, stop, step = (float(one or 0) for one in (value.start, value.stop, value.step))
+        length = (stop - start) / step if step else math.inf
+        return max(0, math.ceil(length)) if math.isfinite(length) else math.inf
+    return sum(1 for _ in override.sweep_iterator()) if override.is_discrete_sweep() else 1
 
 
 def _quote_params(cfg: DictConfig) -> None:
