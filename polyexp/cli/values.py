@@ -20,6 +20,7 @@ from polyexp.tracking.store import without_password
 __all__ = ["CHOSEN", "Override", "choices_of", "read", "values"]
 
 CHOSEN = (*GROUPS, "experiment")  # the keys that take the name of a choice
+SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that is no UTF-8, as Python reads it from the command line
 MAX_ELEMENTS, MAX_CHARACTERS = (
     5000,
     50_000,
@@ -82,6 +83,8 @@ def read(override: Override, sweeps: bool) -> Parsed:
     Raises:
         InputError: Where the parser cannot read it.
     """
+    if not override.word.isprintable() and SURROGATE.search(override.word):
+        raise InputError(f"{override.shown} must be text in UTF-8.")
     if override.word.count(",") > MAX_ELEMENTS or len(override.word) > MAX_CHARACTERS:
         most = f"at most {MAX_ELEMENTS} values and {MAX_CHARACTERS} characters"
         raise InputError(f"{override.shown} is too long: an override has {most}.")
@@ -129,7 +132,7 @@ def values(override: Override, parsed: Parsed, choices: Sequence[str]) -> list[t
 
 
 def choices_of(override: Override, choices: Sequence[str]) -> list[str]:
-    """The choices of a group that an override makes; empty where it makes none that can be read.
+    """The choices of a group that an override makes, without those that do not exist.
 
     Args:
         override: The override, whose key is a group.
@@ -139,7 +142,7 @@ def choices_of(override: Override, choices: Sequence[str]) -> list[str]:
         found = values(override, read(override, sweeps=True), choices)
     except InputError:  # which is raised again where the override is judged
         return []
-    return [value for value, _ in found if isinstance(value, str)]
+    return [value for value, _ in found if value in choices]
 
 
 def _require_range(override: Override, sweep: RangeSweep) -> None:

@@ -12,7 +12,6 @@ UNREADABLE = "cannot be read as key=value"
 REMOVED = "cannot be removed"
 ADDED = "would add a setting, but all settings are there: type "
 SEVERAL = "lists several values: put -m in front for a sweep"
-LONG = "a" * 100_000
 
 WORDS = {  # of no key and value
     "legendre": f"`legendre` {UNREADABLE}. Type `model=legendre`.",
@@ -160,13 +159,31 @@ def test_a_wrong_word_is_refused(tmp_path, words, sentence):
     assert sentence in require_refused(tmp_path, *words.split())
 
 
-@pytest.mark.parametrize(
-    "word", ["{}=1", "model={}", "model.{}=1", "model.degree={}", "+{}=1", "~{}", "{}", "hydra.mode={}"]
+LONG_WORDS = (
+    "{}=1",
+    "model={}",
+    "model.{}=1",
+    "model.degree={}",
+    "+{}=1",
+    "~{}",
+    "{}",
+    "hydra.mode={}",
+    "experiment={}",
+    "--{}",
 )
-def test_a_long_word_is_cut(tmp_path, word):
-    sentence = require_refused(tmp_path, word.format(LONG))
+
+
+@pytest.mark.parametrize("length", [300, 40_000, 100_000])
+@pytest.mark.parametrize("word", LONG_WORDS)
+def test_a_long_word_is_cut(tmp_path, word, length):
+    sentence = require_refused(tmp_path, word.format("a" * length))
     assert "aaa..." in sentence
     assert "a" * 81 not in sentence
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    sentence = require_refused(tmp_path, "tracking.experiment_name=\udc80")
+    assert sentence == r"`tracking.experiment_name=\udc80` must be text in UTF-8."
 
 
 @pytest.mark.parametrize("value", ["[" * 500 + "]" * 500, "[" * 400, "1," * 6000, "(" * 1000])
