@@ -219,7 +219,7 @@ WRONG_ALONE = {
     "loop=manual,autograd": several("loop=manual,autograd"),
     "legendre": unreadable("legendre", " Type `model=legendre`."),
     "model.degree='": must("model.degree", WHOLE, '"\'"'),
-    "--stepz": f"unrecognized arguments: --stepz.{USAGE}",
+    "--stepz": f"unrecognized arguments: --stepz.{meant('loop.steps')}{USAGE}",
     "--cfg everything": f"argument --cfg/-c: invalid choice: 'everything' (choose from 'job', 'hydra', 'all').{USAGE}",
     "--config-dir /no/such/folder": "--config-dir must name a folder that exists, got '/no/such/folder'.",
     "hydra.mode=TWICE": must("hydra.mode", "of another type", "'TWICE'"),
