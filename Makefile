@@ -51,7 +51,7 @@ test-kernels: .venv/dev ## run a sample of the numeric tests under other process
 	$(BIN)/python -m tests.kernels $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 
 # Built, installed into an environment of its own and run from another folder.
-test-wheel: .venv/dev ## build the wheel, install it elsewhere and test it
+test-wheel: .venv/dev ## build and test the wheel elsewhere, and test plugins of Hydra
 	$(BIN)/python -m pytest -m wheel $(ARGS)
 
 # The tools of .venv build both, so that nothing is downloaded.

@@ -70,7 +70,7 @@ def in_one_sentence(what: str) -> Iterator[None]:
     except USER_ERRORS:
         raise
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), "")[:MAX_REASON]
+        reason = next(iter(str(error).strip().splitlines()), "")[:MAX_REASON]
         raise InputError(f"{what} ({type(error).__name__}: {reason}).") from error
 
 

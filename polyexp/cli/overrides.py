@@ -38,8 +38,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, YAMLError):
         return f"A config file is not YAML: {' '.join(str(error).split())}."
     text = f"{error}\n{error.__cause__ or ''}"
-    file = re.match(r"In '(?!schema/)(\S+)': \w+ raised", text)
-    return (f"In {file[1]}.yaml: " if file else "") + _rephrased(text)
+    file = re.match(r"In '(?!schema/)(\S+)': \w+ raised while composing config:\n", text)
+    return f"In {file[1]}.yaml: {_rephrased(text[file.end() :])}" if file else _rephrased(text)
 
 
 def _rephrased(text: str) -> str:
@@ -59,9 +59,12 @@ def _rephrased(text: str) -> str:
         return str(unknown_key_error(unknown[1]))
     if key and re.search(r"is not Optional|Incompatible value 'None'", text):
         return _wrong_type(key[1], "null")
-    if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):
+    if key and (value := re.search(r"^Error merging override [^=]*=(.*)|[Vv]alue '(.*)'(?: of| is| for|, )", text)):
         return _wrong_type(key[1], value[1] if value[1] is not None else value[2])
-    return next((line for line in text.splitlines() if line), "The configuration cannot be composed").rstrip(".:") + "."
+    reason = (
+        next((line for line in text.splitlines() if line), "The configuration cannot be composed").rstrip(".:") + "."
+    )
+    return reason if key is None or key[1] in reason else f"`{key[1]}` cannot have this value: {reason}"
 
 
 def _unknown_choice(path: str, options: Sequence[str]) -> str:

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log
 from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError
@@ -92,7 +93,9 @@ class Sweep:
         """The overrides of the sweep, from the config files (`hydra.sweeper.params`) and the command line."""
         params = OmegaConf.select(self._cfg, "hydra.sweeper.params") or {}
         words = [*(f"{key}={value}" for key, value in params.items()), *self._typed]
-        return parse(words, self._context.config_loader)
+        overrides = parse(words, self._context.config_loader)
+        ConfigLoaderImpl.validate_sweep_overrides_legal(overrides, RunMode.MULTIRUN, from_shell=False)
+        return overrides
 
     def _check(self, jobs: Sequence[Sequence[str]], first: int) -> None:
         """Check jobs, the first of which has the number `first`."""
