@@ -3,11 +3,14 @@
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError
 from polyexp.base.former_names import FormerNames
+from polyexp.base.text import bounded, cut, printable, shown
 from polyexp.base.validation import (
     as_numbers,
+    closest,
     finite,
     finite_array,
     fraction,
+    meant,
     nearest,
     number_list,
     one_of,
@@ -24,14 +27,20 @@ __all__ = [
     "FormerNames",
     "InputError",
     "as_numbers",
+    "bounded",
+    "closest",
+    "cut",
     "finite",
     "finite_array",
     "fraction",
+    "meant",
     "nearest",
     "number_list",
     "one_of",
     "positive",
+    "printable",
     "require",
     "seeds",
+    "shown",
     "whole",
 ]

@@ -1,5 +1,6 @@
 """The command line, which Hydra carries out once everything has been checked: before a folder is made or a job runs."""
 
+import os
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from polyexp.base import InputError
+from polyexp.base import InputError, shown
 from polyexp.cli.composition import checked, search_path
 from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
 from polyexp.cli.sweep import Sweep
@@ -76,10 +77,9 @@ def _loader(args: Namespace) -> CheckedLoader:
 
 
 def _folder(option: str, typed: str) -> Path:
-    folder = Path(typed).resolve()
-    if not typed or "://" in typed or not folder.is_dir():  # Hydra would import the package of pkg://package
-        raise InputError(f"{option} must name a folder that exists, got {typed!r}.")
-    return folder
+    if not typed or "://" in typed or not os.path.isdir(typed):  # Hydra would import the package of pkg://package
+        raise InputError(f"{option} must name a folder that exists, got {shown(typed)}.")
+    return Path(typed).resolve()
 
 
 def _carry_out(hydra: Hydra, args: Namespace, task: Task) -> None:

@@ -42,4 +42,5 @@ Results go to outputs/: a folder for each run, and the MLflow store (`make ui` o
   --info defaults          print how the configuration was composed
   -sc install=bash         print the shell completion: eval "$$(polyexp -sc install=bash)"
   --hydra-help             Hydra's own options
+  --version                print the version of polyexp
 """

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from polyexp.base import InputError
 from polyexp.cli.composition import checked, finish_sweep, hydra_config
 from polyexp.cli.config_loader import in_one_sentence, parse
+from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment, varying
 from polyexp.report.progress_bar import JobCounter
 
@@ -39,12 +40,13 @@ class Sweep:
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
         self._typed: list[str] = list(OmegaConf.to_container(cfg.hydra.overrides.task))  # type: ignore[arg-type]
+        _quote_params(cfg)
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
         self._folders: set[Path] = set()
         self._all_are_checked = False
         self._overrides = self._parsed()
-        keys = frozenset(one.get_key_element().lstrip("+~") for one in self._overrides if one.is_sweep_override())
+        keys = frozenset(one.get_key_element() for one in self._overrides if one.is_sweep_override())
         self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
 
     def run(self) -> None:
@@ -175,6 +177,14 @@ def _number_of_values(override: Override) -> float:
         length = (stop - start) / step if step else math.inf
         return max(0, math.ceil(length)) if math.isfinite(length) else math.inf
     return sum(1 for _ in override.sweep_iterator()) if override.is_discrete_sweep() else 1
+
+
+def _quote_params(cfg: DictConfig) -> None:
+    """Put the texts among the values of `hydra.sweeper.params` into quotes, as those of the command line are already."""
+    params = OmegaConf.select(cfg, "hydra.sweeper.params") or {}
+    with read_write(cfg), open_dict(cfg):
+        for key, value in params.items():
+            params[key] = quoted(str(key), str(value), sweeps=True)
 
 
 def _nothing(batch: Sequence[Sequence[str]]) -> None:

@@ -210,7 +210,9 @@ def canary(tmp_path):
         ("--config-dir=files --config-name=paths", "`hydra.searchpath`"),
     ],
 )
-@pytest.mark.filterwarnings(r"ignore:\s*'hydra/launcher/basic' is validated")  # Hydra's, for a file with a schema's name
+@pytest.mark.filterwarnings(
+    r"ignore:\s*'hydra/launcher/basic' is validated"
+)  # Hydra's, for a file with a schema's name
 def test_config_files_cannot_run_code(canary, words, fragment):
     if words != "--config-dir=files":
         (canary / "files" / "hydra" / "launcher" / "basic.yaml").unlink()
