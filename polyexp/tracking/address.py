@@ -29,8 +29,9 @@ DATABASES = ("postgresql", "mysql", "mssql")  # beside SQLite, those that MLflow
 SQLITE = ("sqlite", "sqlite+pysqlite")  # the second names the driver that the first has anyway
 NO_PATHS = ("databricks", "databricks-uc", "uc", "s3", "gs", "dbfs")  # words that are no path even without ://
 # The name of a value that may be secret, as in `?password=`, `;PWD=` or `api_key=`; but not passfile=, a path.
-SECRET_NAME = r"\w*(?:pass(?!file)|pwd|secret|token|(?:api|access)_?key|credential|authorization)\w*"
+SECRET_NAME = r"(?:pass(?!file)|pwd|secret|token|(?:api|access)_?key|credential|authorization)\w*"
 NAMED_SECRET = re.compile(rf"{SECRET_NAME}\s*=\s*([^&;\s]*)", re.IGNORECASE)
+MAX_CHARACTERS = 2000  # of an address
 # One or several hosts with a number as the port of each. In `u:secret/name`, whose @ was forgotten, the password is no number.
 HOSTS = re.compile(r"(?:(?:\[[^]]*\]|[^:\[\],/?#]*)(?::\d*)?(?:,|(?=[/?#]|$)))+")
 ADVICE = {
@@ -53,7 +54,7 @@ def require_no_credentials(uri: str) -> None:
         uri: The address, or any other text.
 
     Raises:
-        InputError: Where it holds a password, or something that could be one.
+        InputError: Where it holds a password, or something that could be one, or has more than 2000 characters.
 
     Example:
         >>> require_no_credentials("postgresql://somebody@host/name")
@@ -63,6 +64,8 @@ def require_no_credentials(uri: str) -> None:
         ...     print("hunter2" in str(error), "PGPASSWORD" in str(error))
         False True
     """
+    if len(uri) > MAX_CHARACTERS:
+        raise InputError(f"`{KEY}` must have at most {MAX_CHARACTERS} characters, got {len(uri)}.")
     if _has_credentials(uri):
         kind = _dialect(uri)
         what = "a password" if kind in DATABASES else "a user, password or token"
@@ -98,7 +101,7 @@ def require_address(uri: str, key: str = KEY) -> None:
     Raises:
         InputError: For another kind of address, a SQLite store in memory, or one with anything but the path of a file.
     """
-    if hint := _fault(uri.strip()):
+    if hint := _fault(uri.strip()[: MAX_CHARACTERS + 1]):
         wanted = "sqlite:///path/to/mlflow.db, https://server or postgresql://server/database"
         raise InputError(f"`{key}` must be an address such as {wanted}, got {_quotable(uri)}: {hint}.")
 
