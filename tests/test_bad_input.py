@@ -202,7 +202,7 @@ WRONG_ALONE = {
     "model.degree='": unreadable("model.degree='"),
     "--stepz": f"unrecognized arguments: --stepz.{USAGE}",
     "--cfg everything": f"argument --cfg/-c: invalid choice: 'everything' (choose from 'job', 'hydra', 'all').{USAGE}",
-    "--config-dir /no/such/folder": "Additional config directory '/no/such/folder' not found.",
+    "--config-dir /no/such/folder": "--config-dir must name a folder that exists, got '/no/such/folder'.",
     "hydra.mode=TWICE": must("hydra.mode", "of another type", "'TWICE'"),
 }
 # Sweeps of which only a part is wrong.
