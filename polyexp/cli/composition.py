@@ -15,6 +15,7 @@ import polyexp.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError
 from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
 from polyexp.cli.help import help_page
+from polyexp.cli.kinds import schema
 from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
 from polyexp.report.progress_bar import bar
@@ -27,9 +28,9 @@ def prepare() -> None:
     for plugin in plugins():
         load_plugin(plugin)
     store = ConfigStore.instance()
-    store.store(group="schema", name="config", node=Config, package="_global_")
+    store.store(group="schema", name="config", node=schema(Config), package="_global_")
     for (group, name), cls in Component.registry.items():
-        store.store(group=f"schema/{group}", name=name, node=cls, package=group)
+        store.store(group=f"schema/{group}", name=name, node=schema(cls), package=group)
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:

@@ -5,14 +5,12 @@ of the user is wrong, 130 after an interruption (Ctrl-C) and 143 after a termina
 """
 
 import os
-import re
 import signal
 import sys
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -21,8 +19,9 @@ from polyexp.base import DisagreementError, InputError, bounded
 from polyexp.cli.command import carry_out
 from polyexp.cli.composition import checked, prepare
 from polyexp.cli.overrides import USER_ERRORS, explain
-from polyexp.experiment import Experiment, Job, unknown_key_error
-from polyexp.tracking import require_no_typed_credentials
+from polyexp.cli.texts import unquoted
+from polyexp.cli.words import prepared
+from polyexp.experiment import Experiment, Job
 
 __all__ = ["main", "task"]
 
@@ -64,12 +63,9 @@ def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
-    # Hydra accepts -m only in front of overrides.
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     try:
         prepare()
-        _check_options(sys.argv[1:])
-        carry_out(sys.argv[1:], task)
+        carry_out(prepared(sys.argv[1:]), task)
     except USER_ERRORS as error:
         return _print_error(explain(error))
     except RunError:
@@ -83,26 +79,6 @@ def main() -> int:
     return 0
 
 
-def _check_options(words: list[str]) -> None:
-    """Check the options of the command line; for a wrong one Hydra would print its whole usage.
-
-    Raises:
-        InputError: For a password in the address of a store, which Hydra would print and write; for an option that Hydra
-            does not have; for an override of `base`: the files of conf/base are a config group for Hydra, but only parts of
-            the files of other groups.
-    """
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message}. Settings are typed as key=value; --help lists the options.")
-
-    require_no_typed_credentials(words)
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    for override in parser.parse_args(words).overrides:
-        if re.match(r"[+~]*base(?=[@/=]|$)", override):
-            raise unknown_key_error("base")
-
-
 def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
     hydra_cfg = HydraConfig.get()
     in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
@@ -110,7 +86,7 @@ def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
     typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
-        overrides=tuple(typed),
+        overrides=tuple(map(unquoted, typed)),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
         config_yaml=OmegaConf.to_yaml(cfg),
         varying=varying,

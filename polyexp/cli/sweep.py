@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from polyexp.base import InputError
 from polyexp.cli.composition import checked, finish_sweep
 from polyexp.cli.config_loader import parse
+from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment, varying
 from polyexp.report.progress_bar import JobCounter
 
@@ -34,10 +35,11 @@ class Sweep:
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
         self._typed: list[str] = list(OmegaConf.to_container(cfg.hydra.overrides.task))  # type: ignore[arg-type]
+        _quote_params(cfg)
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
         self._overrides = self._parsed()
-        keys = frozenset(one.get_key_element().lstrip("+~") for one in self._overrides if one.is_sweep_override())
+        keys = frozenset(one.get_key_element() for one in self._overrides if _has_several(one))
         self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
 
     def run(self) -> None:
@@ -80,6 +82,20 @@ class Sweep:
         if all(one.quiet for one in self._experiments):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
+
+
+def _quote_params(cfg: DictConfig) -> None:
+    """Put the texts among the values of `hydra.sweeper.params` into quotes, as those of the command line are already."""
+    params = OmegaConf.select(cfg, "hydra.sweeper.params") or {}
+    with read_write(cfg), open_dict(cfg):
+        for key, value in params.items():
+            params[key] = quoted(str(key), str(value), sweeps=True)
+
+
+def _has_several(override: Override) -> bool:
+    """Whether an override lists several values; one that only some choices have is a sweep over one value."""
+    value = override.value()
+    return override.is_sweep_override() and not (isinstance(value, ChoiceSweep) and len(value.list) == 1)
 
 
 def _nothing(batch: Sequence[Sequence[str]]) -> None:
