@@ -1,6 +1,7 @@
 """Whether a server or a database answers: asked before MLflow, which would try for minutes where it does not."""
 
 import socket
+import urllib.error
 import urllib.request
 from typing import Any
 
@@ -25,7 +26,12 @@ def require_answer(uri: str) -> None:
     """
     if is_server(uri):
         # Without user and password, which /health does not need and urllib does not accept.
-        urllib.request.urlopen(f"{without_credentials(uri).rstrip('/')}/health", timeout=TIMEOUT_SECONDS).close()
+        address = f"{without_credentials(uri).rstrip('/')}/health"
+        try:
+            urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS).close()
+        except urllib.error.HTTPError as error:
+            error.close()  # it is the response, too
+            raise
     else:
         _require_database(uri)
 

@@ -185,7 +185,9 @@ def _opening_errors(uri: str, key: str) -> Iterator[None]:
             f"`tracking=mlflow` needs a package that cannot be imported ({error}): type `tracking=none`."
         ) from error
     except Exception as error:
-        reason = getattr(error, "orig", None) or getattr(error, "reason", None) or error
+        # What SQLAlchemy and urllib have caught themselves.
+        causes = (getattr(error, name, None) for name in ("orig", "reason"))
+        reason = next((one for one in causes if isinstance(one, Exception)), error)
         text = f"{str(reason).strip() or type(error).__name__}\n".partition("\n")[0].partition(". ")[0]
         address = without_credentials(uri)
         advice = "Type `tracking=none` to run without a record."
