@@ -22,6 +22,7 @@ from polyexp.cli.overrides import USER_ERRORS, explain
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, Job
+from polyexp.report.standard_streams import ignore_foreign_warnings, secure
 
 __all__ = ["main", "task"]
 
@@ -61,6 +62,8 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
 
 def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
+    secure()
+    ignore_foreign_warnings()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -70,8 +73,6 @@ def main() -> int:
         return _print_error(explain(error))
     except RunError:
         return 1
-    except BrokenPipeError:  # the reader of the output has gone; the interpreter would print an error at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # from Hydra, which makes the folders; an error in a run is a RunError
         return _print_error(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:
