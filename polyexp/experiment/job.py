@@ -44,9 +44,10 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
         **version.tags(),
         "polyexp.fingerprint": experiment.fingerprint(),
         "polyexp.computed_by": experiment.computed_by,
-        "polyexp.overrides": " ".join(job.overrides),
         "polyexp.output_folder": str(job.folder),
     }
+    if job.overrides:
+        tags["polyexp.overrides"] = " ".join(job.overrides)
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}

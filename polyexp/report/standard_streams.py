@@ -6,7 +6,7 @@ import sys
 import warnings
 from typing import Any
 
-__all__ = ["ignore_foreign_warnings", "secure"]
+__all__ = ["ignore_foreign_warnings", "restart_in_utf8_mode", "secure"]
 
 NAMES = ("stdin", "stdout", "stderr")  # by the numbers of their file descriptors
 
@@ -26,6 +26,15 @@ def secure() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
     for name in NAMES[1:]:
         setattr(sys, name, _secured(getattr(sys, name), getattr(sys, f"__{name}__")))
+
+
+def restart_in_utf8_mode() -> None:
+    """Start the program anew where Python takes the names of files for ASCII (LC_ALL=C with PYTHONUTF8=0).
+
+    Other letters in the path of a folder would be halves of characters, which neither MLflow nor SQLite accepts.
+    """
+    if sys.getfilesystemencoding() == "ascii":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def ignore_foreign_warnings() -> None:

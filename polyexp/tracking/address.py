@@ -203,6 +203,8 @@ def _quotable(uri: str) -> str:
 def _fault(uri: str) -> str:
     """What is wrong with an address, and what to type in its place; empty where nothing is."""
     scheme, rest = _parts(uri)
+    if uri != uri.encode("utf-8", "replace").decode("utf-8"):
+        return "it is not UTF-8, rename the folder"
     if scheme in SERVERS:
         well_formed = re.fullmatch(r"[^/?#\s]+(/[^?#\s]*)?", rest)
         return "" if well_formed else "it needs a host, and takes no blanks, ? or #"
