@@ -4,13 +4,12 @@ import ast
 import json
 import os
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import POLYEXP, SHORT
+from tests.helpers.commands import POLYEXP, SHORT, execute
 
 ROOT = Path(__file__).parents[1]
 FULL = "polyexp: standard output cannot be written (No space left on device)."
@@ -19,10 +18,8 @@ FULL = "polyexp: standard output cannot be written (No space left on device)."
 def shell(command, cwd, **env):
     """A shell command in which $P is polyexp with a short run; its exit code, and what it wrote to stderr."""
     words = " ".join(f'"{word}"' for word in (*POLYEXP, *SHORT))
-    done = subprocess.run(
-        ["bash", "-c", command.replace("$P", words)], cwd=cwd, env=os.environ | env, capture_output=True, timeout=120
-    )
-    return done.returncode, done.stderr.decode(errors="replace").splitlines()
+    done = execute(["bash", "-c", command.replace("$P", words)], cwd, os.environ | env)
+    return done.code, done.err.splitlines()
 
 
 def require_recorded(folder, runs=1):
