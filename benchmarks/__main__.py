@@ -31,7 +31,7 @@ def main() -> None:
             print(line, flush=True)
             lines.append(line)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "cpu.md").write_text("\n".join(lines) + "\n")
+    (RESULTS / "cpu.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def report() -> Iterator[str]:
@@ -70,7 +70,11 @@ def line_of(row: Row) -> str:
 def processor() -> str:
     """Its name, where the system gives it."""
     info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.partition(":")[2].strip()
+        for line in info.read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor() or platform.machine()
 
 

@@ -67,7 +67,10 @@ def measure(rounds, folder):
 def main(rounds):
     ours, theirs = pty.openpty()
     # Another process reads what we write, as a terminal does.
-    with subprocess.Popen(["cat"], stdin=ours, stdout=subprocess.DEVNULL) as reader, open(theirs, "w") as terminal:
+    with (
+        subprocess.Popen(["cat"], stdin=ours, stdout=subprocess.DEVNULL) as reader,
+        open(theirs, "w", encoding="utf-8") as terminal,
+    ):
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(terminal):
             found = measure(rounds, Path(folder))
         reader.kill()

@@ -12,8 +12,11 @@ import pytest
 from omegaconf import OmegaConf
 
 import polyexp as p
+from polyexp.experiment import Job, build
+from polyexp.experiment.job import run_info
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
+from tests.helpers.config import composed
 from tests.helpers.stores import all_runs, history, only_run
 
 ARGS = (
@@ -146,7 +149,7 @@ def test_metrics_are_the_numbers_of_the_python_api(recorded):
     exact = {
         "loss/final": result.loss,
         "loss/final_excess": result.excess,
-        "loss/best": result.quadratic.lowest,
+        "loss/lowest": result.quadratic.lowest,
         "loss/predicted": result.loss,
         "loss/log10_final": math.log10(result.loss),
         "loss/max_error": result.max_error,
@@ -176,6 +179,17 @@ def test_losses_belong_to_the_parameters_before_the_update_and_weights_to_those_
     assert result_json(run)["loss"] == pytest.approx(float(problem.loss(model(weights[-1], problem.x))), rel=1e-13)
 
 
+def test_a_run_without_overrides_has_no_tag_for_them():
+    job = Job(Path("runs"), (), None, "")
+    assert "polyexp.overrides" not in run_info(build(composed(*ARGS)), job).tags
+
+
+def test_the_first_chart_of_a_runs_page_is_a_curve(recorded):
+    """MLflow sorts the charts of a section by name; a metric of a step above 0 is drawn as a curve."""
+    losses = [name for name in recorded.run.data.metrics if name.startswith("loss/")]
+    assert min(losses) == "loss/excess"
+
+
 def test_tags_say_who_what_and_how(recorded):
     tags, info = recorded.run.data.tags, recorded.run.info
     (folder,) = (recorded.folder / "outputs" / "runs").glob("*/*")
@@ -190,6 +204,7 @@ def test_tags_say_who_what_and_how(recorded):
         "mlflow.source.type": "LOCAL",
     }
     assert {name: tags.get(name) for name in expected} == expected
+    assert "" not in tags.values()
     assert len(tags["polyexp.fingerprint"]) == 16
     assert "polyexp.sweep" not in tags
     assert info.status == "FINISHED"

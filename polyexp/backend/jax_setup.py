@@ -93,7 +93,7 @@ def cache_folder() -> Path:
 def _processor() -> str:
     """The processor's name and features, as far as the system tells them."""
     names = ("model name", "flags", "Features")
-    lines = CPUINFO.read_text().splitlines() if CPUINFO.is_file() else []
+    lines = CPUINFO.read_text(encoding="utf-8").splitlines() if CPUINFO.is_file() else []
     found = {key.strip(): value for key, _, value in (line.partition(":") for line in lines) if key.strip() in names}
     return f"{platform.machine()} {platform.processor()} {found}"
 

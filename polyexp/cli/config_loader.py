@@ -18,6 +18,7 @@ from polyexp.base import InputError
 from polyexp.cli.allow_list import require_allowed
 from polyexp.cli.config_files import BoundedRepository
 from polyexp.cli.overrides import USER_ERRORS
+from polyexp.tracking import require_no_credentials
 
 __all__ = ["CheckedLoader", "in_one_sentence", "parse"]
 
@@ -74,6 +75,13 @@ def in_one_sentence(what: str) -> Iterator[None]:
         raise InputError(f"{what} ({type(error).__name__}: {reason}).") from error
 
 
+def _require_no_credentials(cfg: DictConfig) -> None:
+    """Require that the address of the store, as it would be written, holds no password."""
+    tracking = cfg.get("tracking")
+    raw = OmegaConf.to_container(tracking) if isinstance(tracking, DictConfig) else tracking
+    require_no_credentials(str(raw.get("uri") or "") if isinstance(raw, dict) else str(raw))
+
+
 class CheckedLoader(ConfigLoaderImpl):
     """A config loader that reads within bounds, and holds Hydra's own node to the allow-list.
 
@@ -100,14 +108,16 @@ class CheckedLoader(ConfigLoaderImpl):
         """Compose a configuration as Hydra does.
 
         Raises:
-            InputError: Where a file or a value is too large, Hydra's own node is changed in what may not be changed, or
-                Hydra fails in any other way than with its own exceptions.
+            InputError: Where a file or a value is too large, Hydra's own node is changed in what may not be changed, the
+                address of the store holds a password, which Hydra would print and write, or Hydra fails in any other way
+                than with its own exceptions.
         """
         with in_one_sentence("The configuration cannot be composed"):
             cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         if len(cfg.hydra.overrides.hydra) + len(cfg.hydra.overrides.task) != len(overrides):
             raise InputError("`hydra.overrides` cannot be set: it holds what was typed.")
         require_allowed(cfg.hydra, self._node(cfg.hydra.runtime.choices))
+        _require_no_credentials(cfg)
         return cfg
 
     def _node(self, choices: Mapping[str, Any]) -> DictConfig:

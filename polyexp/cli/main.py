@@ -22,7 +22,7 @@ from polyexp.cli.overrides import USER_ERRORS
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, Job
-from polyexp.tracking.store import without_password
+from polyexp.report.standard_streams import ignore_foreign_warnings, restart_in_utf8_mode, secure
 
 __all__ = ["main", "task"]
 
@@ -62,6 +62,9 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
 
 def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
+    restart_in_utf8_mode()
+    secure()
+    ignore_foreign_warnings()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -71,8 +74,6 @@ def main() -> int:
         return _print_error(str(as_input_error(error)))
     except RunError:
         return 1
-    except BrokenPipeError:  # the reader of the output has gone; the interpreter would print an error at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # from Hydra, which makes the folders; an error in a run is a RunError
         return _print_error(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:
@@ -87,9 +88,9 @@ def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
     typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
-        overrides=tuple(without_password(unquoted(word)) for word in typed),
+        overrides=tuple(map(unquoted, typed)),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
-        config_yaml=without_password(OmegaConf.to_yaml(cfg)),
+        config_yaml=OmegaConf.to_yaml(cfg),
         varying=varying,
     )
 

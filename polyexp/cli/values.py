@@ -15,7 +15,6 @@ from polyexp.base import InputError, cut, require
 from polyexp.cli.kinds import kinds_of, wanted
 from polyexp.cli.texts import MAX_VALUES, UNREADABLE, quote, quoted, shell_word
 from polyexp.experiment import GROUPS
-from polyexp.tracking.store import without_password
 
 __all__ = ["CHOSEN", "Override", "choices_of", "read", "values"]
 
@@ -62,7 +61,7 @@ class Override:
     @property
     def shown(self) -> str:
         """The word, as sentences quote it."""
-        return f"`{cut(without_password(self.word))}`" if self.word else "''"
+        return f"`{cut(self.word)}`" if self.word else "''"
 
     def for_hydra(self, sweeps: bool) -> str:
         """The word for Hydra's parser, with texts in quotes.
@@ -100,7 +99,7 @@ def read(override: Override, sweeps: bool) -> Parsed:
         elif (kinds := kinds_of(override.key)) and Any not in kinds:
             require(False, override.key, wanted(kinds), override.value)
         else:
-            typed = shell_word(override.key, without_password(override.value or ""))
+            typed = shell_word(override.key, override.value or "")
             advice = f"put the value into quotes of its own, {typed}"
         raise InputError(f"{override.shown} cannot be read as key=value: {advice}") from error
 

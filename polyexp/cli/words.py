@@ -13,6 +13,7 @@ from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
 from polyexp.cli.values import CHOSEN, Override, choices_of
 from polyexp.experiment import GROUPS, all_keys, key_hint
+from polyexp.tracking import require_no_typed_credentials
 
 __all__ = ["prepared"]
 
@@ -26,6 +27,7 @@ def prepared(words: Sequence[str]) -> list[str]:
     Raises:
         InputError: Where a word is wrong, whatever the values of the others are.
     """
+    require_no_typed_credentials(words)
     options = _parsed(words)
     if options.shell_completion:  # whose words are no overrides
         return list(words)

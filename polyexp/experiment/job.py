@@ -20,9 +20,9 @@ class Job:
 
     Args:
         folder: The folder of the run, which exists.
-        overrides: The overrides that the user typed, without passwords.
+        overrides: The overrides that the user typed.
         sweep: The name of the sweep; None for a single run.
-        config_yaml: The composed configuration as YAML, without passwords.
+        config_yaml: The composed configuration as YAML.
         varying: The keys to which the sweep gives several values.
     """
 
@@ -44,9 +44,10 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
         **version.tags(),
         "polyexp.fingerprint": experiment.fingerprint(),
         "polyexp.computed_by": experiment.computed_by,
-        "polyexp.overrides": " ".join(job.overrides),
         "polyexp.output_folder": str(job.folder),
     }
+    if job.overrides:
+        tags["polyexp.overrides"] = " ".join(job.overrides)
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}

@@ -64,7 +64,7 @@ def write_crosscheck(path: Path, found: Crosscheck) -> None:
         },
     }
     del values["tolerance"]
-    path.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
+    path.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _check_line(check: ModelCheck) -> str:

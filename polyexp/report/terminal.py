@@ -40,7 +40,7 @@ class Terminal:
     """
 
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
-        self._log = (folder / "polyexp.log").open("a")
+        self._log = (folder / "polyexp.log").open("a", encoding="utf-8", errors="backslashreplace")
         self._errors = Stream(stderr=True)
         self._outputs = [Stream(quiet=quiet, width=_pipe_width()), Console(file=self._log, width=PIPE_COLUMNS)]
         self._bar: FitBar | None = None

@@ -119,6 +119,7 @@ def snapshot_metrics(snapshot: Snapshot, param_names: Sequence[str]) -> dict[str
 def final_metrics(result: Result, forecast: Forecast) -> dict[str, float]:
     """The metrics of a finished run, which are recorded with step 0, so that MLflow draws them as bars.
 
+    MLflow's page of a run sorts its charts by name, so that no name but `loss/excess`, a curve, may be the first of `loss/`.
     They have four significant digits, because the table of MLflow cuts long numbers together with their power of ten. The exact
     numbers are in result.json.
     """
@@ -127,7 +128,7 @@ def final_metrics(result: Result, forecast: Forecast) -> dict[str, float]:
     metrics = {
         "loss/final": result.loss,
         "loss/final_excess": result.excess,
-        "loss/best" if forecast.exact else "loss/lower_bound": forecast.lowest,
+        "loss/lowest" if forecast.exact else "loss/lower_bound": forecast.lowest,
         "loss/predicted": forecast.final_loss if math.isfinite(forecast.final_loss or 0) else None,
         "loss/log10_final": log10,
         "loss/max_error": result.max_error,
