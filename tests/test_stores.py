@@ -109,10 +109,10 @@ def test_a_deleted_experiment_is_not_written_to(cli, store):
 
 
 @pytest.mark.slow
-def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store):
+def test_a_run_is_recorded_over_http_and_shows_no_password(tmp_path, new_store, monkeypatch):
     with serving(tmp_path, new_store(tmp_path / "server.db")) as address:
-        uri = address.replace("://", "://somebody:hunter2@")
-        ended = run_in_process(*SHORT, f"tracking.uri={uri}", cwd=tmp_path)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("://", "://somebody:hunter2@"))
+        ended = run_in_process(*SHORT, cwd=tmp_path)
         client = MlflowClient(address)
         run = only_run(client)
         artifacts = [one.path for one in client.list_artifacts(run.info.run_id)]

@@ -17,12 +17,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base import DisagreementError, InputError
+from polyexp.base import DisagreementError, InputError, bounded
 from polyexp.cli.command import carry_out
 from polyexp.cli.composition import checked, prepare
 from polyexp.cli.overrides import USER_ERRORS, explain
 from polyexp.experiment import Experiment, Job, unknown_key_error
-from polyexp.tracking.store import without_password
+from polyexp.tracking import require_no_typed_credentials
 
 __all__ = ["main", "task"]
 
@@ -87,13 +87,15 @@ def _check_options(words: list[str]) -> None:
     """Check the options of the command line; for a wrong one Hydra would print its whole usage.
 
     Raises:
-        InputError: For an option that Hydra does not have, or an override of `base`: the files of conf/base are a config
-            group for Hydra, but only parts of the files of other groups.
+        InputError: For a password in the address of a store, which Hydra would print and write; for an option that Hydra
+            does not have; for an override of `base`: the files of conf/base are a config group for Hydra, but only parts of
+            the files of other groups.
     """
 
     def refuse(message: str) -> NoReturn:
         raise InputError(f"{message}. Settings are typed as key=value; --help lists the options.")
 
+    require_no_typed_credentials(words)
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
     for override in parser.parse_args(words).overrides:
@@ -108,15 +110,15 @@ def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
     typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
-        overrides=tuple(map(without_password, typed)),
+        overrides=tuple(typed),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
-        config_yaml=without_password(OmegaConf.to_yaml(cfg)),
+        config_yaml=OmegaConf.to_yaml(cfg),
         varying=varying,
     )
 
 
 def _print_error(sentence: str, code: int = 2) -> int:
-    print(f"polyexp: {sentence}", file=sys.stderr)
+    print(f"polyexp: {bounded(sentence)}", file=sys.stderr)
     return code
 
 

@@ -20,9 +20,9 @@ class Job:
 
     Args:
         folder: The folder of the run, which exists.
-        overrides: The overrides that the user typed, without passwords.
+        overrides: The overrides that the user typed.
         sweep: The name of the sweep; None for a single run.
-        config_yaml: The composed configuration as YAML, without passwords.
+        config_yaml: The composed configuration as YAML.
         varying: The keys to which the sweep gives several values.
     """
 

@@ -1,5 +1,6 @@
 """Trackers, which record runs, and the runs that are read back from them."""
 
+from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.recorded import RecordedRun, RecordedRuns, fitted
@@ -16,4 +17,6 @@ __all__ = [
     "Selection",
     "Tracker",
     "fitted",
+    "require_no_credentials",
+    "require_no_typed_credentials",
 ]

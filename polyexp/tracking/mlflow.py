@@ -16,8 +16,9 @@ from polyexp.base import InputError, require
 from polyexp.exact import Forecast
 from polyexp.fitting import Result, Snapshot
 from polyexp.report import description
+from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.recorded import RecordedRuns
-from polyexp.tracking.store import Store, default_uri, open_store, without_password
+from polyexp.tracking.store import Store, default_uri, open_store
 from polyexp.tracking.tracker import Record, RunInfo, Tracker, derived_params, final_metrics, snapshot_metrics
 from polyexp.tracking.view import ALL_RUNS, arrange, of_sweep
 
@@ -33,7 +34,7 @@ class MLflow(Tracker, name="mlflow"):
 
     Args:
         uri: The address of the store; None means MLFLOW_TRACKING_URI, or where that is not set the SQLite file
-            outputs/mlflow.db below the current folder.
+            outputs/mlflow.db below the current folder. It holds no password.
         experiment_name: The name of the MLflow experiment, of 1 to 250 characters; it is created if need be.
     """
 
@@ -41,6 +42,9 @@ class MLflow(Tracker, name="mlflow"):
     experiment_name: str = "polyexp"
 
     def __post_init__(self) -> None:
+        if self.uri is not None:
+            require_no_credentials(self.uri)
+            require_address(self.uri)
         name = self.experiment_name
         require(
             bool(name.strip()) and len(name) <= MAX_NAME_CHARACTERS,
@@ -136,7 +140,7 @@ class MLflowRecord(Record):
 
     def where(self) -> list[str]:
         """Lines with the store, the command that serves its pages, the page of the run and the page of all runs."""
-        recorded = f"Recorded in {without_password(self._store.uri)} as {self._about.name} ({self._run_id})"
+        recorded = f"Recorded in {self._store.shown} as {self._about.name} ({self._run_id})"
         return [recorded, *self._store.pages(self._experiment_id, str(self._run_id)), *self._pages]
 
     def _add(self, metrics: dict[str, float], step: int) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from polyexp.base import Component, InputError, nearest
 from polyexp.model import Model
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter
-from polyexp.tracking.store import Store, without_password
+from polyexp.tracking.store import Store
 
 __all__ = ["RecordedRun", "RecordedRuns", "fitted"]
 
@@ -125,7 +125,7 @@ class RecordedRuns:
     @property
     def where(self) -> str:
         """A phrase that names the MLflow experiment and the store."""
-        return f"the experiment {self.experiment_name!r} of {without_password(self.store.uri)}"
+        return f"the experiment {self.experiment_name!r} of {self.store.shown}"
 
     def by_id(self, word: str, key: str) -> RecordedRun:
         """The run whose id begins with `word`.

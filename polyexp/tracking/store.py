@@ -2,31 +2,38 @@
 
 MLflow creates the tables of an empty database without a lock: of eight processes that start together, seven crash, and the
 database can remain incomplete. Therefore a SQLite store is created here, under a file lock, as a file of another name that is
-renamed when it is complete.
+linked to its own name when it is complete.
 """
 
 import contextlib
 import logging
 import os
-import re
 import shlex
-import sqlite3
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from polyexp.base import InputError
+from polyexp.tracking import sqlite
+from polyexp.tracking.address import (
+    KEY,
+    VARIABLE,
+    hidden,
+    is_server,
+    require_address,
+    sqlite_path,
+    sqlite_uri,
+    without_credentials,
+)
+from polyexp.tracking.answers import require_answer
 
-__all__ = ["Store", "default_uri", "open_store", "without_password"]
+__all__ = ["Store", "default_uri", "open_store"]
 
 CHECKOUT_FOLDER = Path(__file__).parents[2]  # has a Makefile where polyexp is not installed but checked out
 WITHOUT_JOB_EXECUTION = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"  # the server is ready after 6 seconds instead of 19
 LOCK_TIMEOUT_SECONDS = 120  # longer than other processes need to create a store one after another
-HEALTH_TIMEOUT_SECONDS = 3  # after which a server that does not answer is reported
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Store:
         artifact_root: The folder for the artifacts of new MLflow experiments; None leaves it to the server.
     """
 
-    uri: str
+    uri: str = field(repr=False)  # which may hold credentials
     client: Any
     artifact_root: str | None
 
@@ -73,141 +80,101 @@ class Store:
         return experiment
 
     @property
+    def shown(self) -> str:
+        """The address without credentials."""
+        return without_credentials(self.uri)
+
+    @property
     def ui(self) -> str:
         """The address of the pages of MLflow: that of the server, or the one at which `serve` serves a local store."""
-        return _address(self.uri) if self._is_served else "http://127.0.0.1:5000"
+        return self.shown.rstrip("/") if is_server(self.uri) else "http://127.0.0.1:5000"
 
     @property
     def serve(self) -> list[str]:
         """The command that serves the pages of MLflow; none where a server does already."""
-        if self._is_served:
+        if is_server(self.uri):
             return []
-        own = (
-            self.uri == sqlite_uri(CHECKOUT_FOLDER / "outputs" / "mlflow.db")
-            and (CHECKOUT_FOLDER / "Makefile").exists()
-        )
-        shown = shlex.quote(without_password(self.uri))
-        return (
-            ["make ui"] if own else [f"{WITHOUT_JOB_EXECUTION} mlflow server --workers 1 --backend-store-uri {shown}"]
-        )
+        own = sqlite_uri((CHECKOUT_FOLDER / "outputs" / "mlflow.db").resolve())
+        if self.uri == own and (CHECKOUT_FOLDER / "Makefile").exists():
+            return ["make ui"]
+        address = shlex.quote(self.shown)
+        return [f"{WITHOUT_JOB_EXECUTION} mlflow server --workers 1 --backend-store-uri {address}"]
 
     def pages(self, experiment_id: str, run_id: str) -> list[str]:
         """Lines with the command that serves the pages of MLflow, and the address of the page of a run."""
         page = f"{self.ui}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
         return [*(f"Open it with: {command}" for command in self.serve), page]
 
-    @property
-    def _is_served(self) -> bool:
-        return self.uri.startswith(("http://", "https://"))
-
-
-def sqlite_uri(path: Path) -> str:
-    """The address of a SQLite file, with the reserved characters of its path quoted."""
-    return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")
-
-
-def without_password(uri: str) -> str:
-    """The text with `***` for each password in an address, as in `postgresql://user:***@host/name`."""
-    return re.sub(r"(://[^/@:\s]*):[^/@\s]*@", r"\1:***@", uri)
-
-
-def _address(uri: str) -> str:
-    """The address of a server without user and password, which /health does not need and urllib does not accept."""
-    return re.sub(r"//[^/@]*@", "//", uri.rstrip("/"))
-
 
 def default_uri() -> str:
     """The value of MLFLOW_TRACKING_URI, or where it is not set the address of outputs/mlflow.db below the current folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path.cwd() / "outputs" / "mlflow.db")
+    return os.environ.get(VARIABLE) or sqlite_uri(Path.cwd() / "outputs" / "mlflow.db")
 
 
-@cache
 def open_store(uri: str) -> Store:
-    """Open the store at `uri`, and create a SQLite store that does not exist. It remains open for the rest of the process.
+    """Open the store at `uri`, and create a SQLite store where nothing is. It remains open for the rest of the process.
+
+    Args:
+        uri: The address, which holds credentials at most where it comes from MLFLOW_TRACKING_URI.
 
     Raises:
         InputError: Where the store cannot be opened or created.
     """
-    # MLflow reads these variables when it is imported. What the user has set is not changed.
+    key = VARIABLE if uri == os.environ.get(VARIABLE) else KEY
+    require_address(uri, key)
+    with _opening_errors(uri, key):
+        path = sqlite_path(uri)
+    return _opened(sqlite_uri(path) if path else uri.strip(), key)
+
+
+@cache
+def _opened(uri: str, key: str) -> Store:
+    with _opening_errors(uri, key):
+        path = sqlite_path(uri)
+        if path:
+            return _open_sqlite(path)
+        require_answer(uri)
+        return Store(uri, _client(uri), None)
+
+
+def _import_mlflow() -> Any:
+    """MLflow, which reads these variables when it is imported. What the user has set is not changed."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    with _opening_errors(uri):
-        from mlflow import MlflowClient
-        from mlflow.store.db.db_types import DATABASE_ENGINES
+    import mlflow
 
-        for name in ("mlflow.store.db.utils", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-        if uri.startswith("sqlite:"):
-            return _open_sqlite(uri)
-        if uri.startswith(("http://", "https://")):
-            urllib.request.urlopen(f"{_address(uri)}/health", timeout=HEALTH_TIMEOUT_SECONDS).close()
-        elif uri.partition(":")[0].partition("+")[0] in DATABASE_ENGINES:
-            _connect(uri)
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
-        return Store(uri, client, None)
+    for name in ("mlflow.store.db.utils", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return mlflow
 
 
-def _open_sqlite(uri: str) -> Store:
+def _client(uri: str) -> Any:
+    """An MLflow client whose store has answered."""
+    client = _import_mlflow().MlflowClient(uri)
+    client.search_experiments(max_results=1)
+    return client
+
+
+def _open_sqlite(path: Path) -> Store:
     from filelock import FileLock
-    from mlflow import MlflowClient
-    from sqlalchemy import make_url
 
-    name = make_url(uri).database
-    if name in (None, "", ":memory:"):
-        raise ValueError("a SQLite store needs a file: sqlite:///path/to/mlflow.db")
-    path = Path(name).absolute()
-    if path.is_file() and path.stat().st_size and not _is_sqlite(path):
-        raise ValueError("file is not a database")
-    root = str(path.parent / "artifacts")
-    Path(root).mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_SECONDS):
-        if not path.exists() or not path.stat().st_size:
-            _make_sqlite(path, root)
-        _use_wal(path)
-        address = sqlite_uri(path)
-        _connect(address)
-        client = MlflowClient(address)
-        client.search_experiments(max_results=1)
-    return Store(address, client, root)
-
-
-def _connect(uri: str) -> None:
-    """Raise at once where there is no database; MLflow would try for 100 seconds, and log ten messages."""
-    from sqlalchemy import create_engine, inspect
-
-    engine = create_engine(uri)
-    try:
-        inspect(engine)
-    finally:
-        engine.dispose()
-
-
-def _is_sqlite(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
-
-
-def _use_wal(path: Path) -> None:
-    """Turn on write-ahead logging, which lets readers and a writer work at the same time; the file stores the setting."""
-    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _make_sqlite(path: Path, artifact_root: str) -> None:
-    """Create an empty SQLite store of the current schema."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    unfinished = path.with_name(f"{path.name}.new")
-    unfinished.unlink(missing_ok=True)
-    store = SqlAlchemyStore(sqlite_uri(unfinished), artifact_root)
-    store.engine.dispose()
-    os.replace(unfinished, path)
+    sqlite.exists(path)  # before anything is made
+    root, lock = path.parent / "artifacts", Path(f"{path}.lock")
+    if lock.is_symlink() or (lock.is_file() and lock.stat().st_size):
+        raise FileExistsError(f"{lock} is not the lock of a store")
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock, timeout=LOCK_TIMEOUT_SECONDS):
+        if not sqlite.exists(path):
+            _import_mlflow()
+            sqlite.make(path, root)
+        sqlite.use_wal(path)
+        client = _client(sqlite_uri(path))
+    return Store(sqlite_uri(path), client, str(root))
 
 
 @contextlib.contextmanager
-def _opening_errors(uri: str) -> Iterator[None]:
+def _opening_errors(uri: str, key: str) -> Iterator[None]:
     """A context in which every exception becomes an InputError about the address of the store."""
     try:
         yield
@@ -220,10 +187,10 @@ def _opening_errors(uri: str) -> Iterator[None]:
     except Exception as error:
         reason = getattr(error, "orig", None) or getattr(error, "reason", None) or error
         text = f"{str(reason).strip() or type(error).__name__}\n".partition("\n")[0].partition(". ")[0]
-        shown = without_password(uri)
+        address = without_credentials(uri)
         advice = "Type `tracking=none` to run without a record."
-        if "out-of-date" in text:
-            advice = f"Back it up and run `mlflow db upgrade {shown}`, or type `tracking=none`."
+        if isinstance(error, sqlite.OtherRevisionError):
+            advice = f"Back it up and run `mlflow db upgrade {shlex.quote(address)}`, or type `tracking=none`."
         raise InputError(
-            f"`tracking.uri` must name a store that can be opened, got {shown!r} ({text}). {advice}"
-        ) from error
+            f"`{key}` must name a store that can be opened, got {address!r} ({hidden(text, uri)}). {advice}"
+        ) from (None if address != uri else error)
