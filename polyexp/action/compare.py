@@ -52,8 +52,7 @@ class Compare(Action, name="compare"):
         recorded = experiment.tracking.recorded()
         comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            for part in tables(comparison, terminal.width):
-                terminal.print(part)
+            terminal.print_for_width(lambda width: tables(comparison, width))
             files = write(job.folder, comparison)
             lines = recorded.record_comparison(comparison.title, comparison.tags(job.folder), files)
             terminal.end(job.folder, lines)
