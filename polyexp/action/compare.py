@@ -34,7 +34,10 @@ class Compare(Action, name="compare"):
 
     def __post_init__(self) -> None:
         chosen = self.sweep or self.filter or self.last
-        require(not (self.runs and chosen), self.key("runs"), "used alone, without sweep, filter or last", self.runs)
+        alone = self.runs is None or not chosen
+        require(alone, self.key("runs"), "used alone, without sweep, filter or last", self.runs)
+        texts = all(isinstance(one, str) for one in self.runs or ())
+        require(texts, self.key("runs"), "a list of the ids of runs: [a,b]", self.runs)
         if self.last is not None:
             whole(self.key("last"), self.last, 2)
 

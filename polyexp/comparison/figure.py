@@ -13,7 +13,7 @@ from polyexp.report.axes import COLOURS, Palette, figure, log_axis, plain, short
 __all__ = ["draw", "labels"]
 
 LINE_STYLES = ("-", "--", ":")  # three and eight have no common divisor, so that with eight colours 24 curves differ
-MAX_LABEL_CHARACTERS = 80  # of a run in the legend, as many as fit into the width of the picture
+MAX_LABEL_CHARACTERS = 78  # of a run in the legend, as many as fit into the width of the picture
 HEIGHT_INCHES, LABEL_INCHES = 7.0, 0.19  # of the picture without its legend, and of a line of the legend
 TARGET_MARGIN = 0.25  # above and below the target, as a part of its range
 TARGET_POINTS = 400  # of the curve of the target
@@ -46,15 +46,15 @@ def draw(comparison: Comparison) -> Any:
 
 
 def labels(comparison: Comparison) -> list[str]:
-    """The name of each run whose curves are drawn, and its id where several have one name.
+    """The id and the name of each run whose curves are drawn.
 
     Where names are too long, what all of them begin and end with is left out first, so that what differs remains.
     """
     runs = [detail.run for detail in comparison.details]
-    names = [plain(run.name) or run.label for run in runs]
-    if max(map(len, names), default=0) > MAX_LABEL_CHARACTERS - len("(12345678) "):
+    names = [plain(run.name) for run in runs]
+    room = MAX_LABEL_CHARACTERS - max((len(run.label) + 2 for run in runs), default=0)
+    if max(map(len, names), default=0) > room:
         names = _without_common(names)
-    room = MAX_LABEL_CHARACTERS - 11
     return [f"{run.label}  {shortened(name, room)}" for run, name in zip(runs, names, strict=True)]
 
 

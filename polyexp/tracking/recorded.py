@@ -227,13 +227,14 @@ class RecordedRuns:
     def _search(self, selection: Selection) -> Iterator[RecordedRun]:
         from mlflow.exceptions import MlflowException
 
+        words = mlflow_filter(selection)
         experiment = self._client.get_experiment_by_name(self.experiment_name)
         token, page = None, min(RUNS_PER_PAGE, selection.last or RUNS_PER_PAGE)
         try:
             while experiment and token != "":
                 found = self._client.search_runs(
                     [experiment.experiment_id],
-                    mlflow_filter(selection),
+                    words,
                     max_results=page,
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
