@@ -115,15 +115,14 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, new_store):
-    """A folder with a store without runs."""
-    folder = tmp_path_factory.mktemp("arguments")
-    # It is opened here, since SQLite makes files beside a store that is open.
-    client = open_store(new_store(folder / "outputs" / "mlflow.db")).client
-    client.create_experiment("polyexp")
-    return folder
+def store(tmp_path_factory, new_store):
+    """The address of a store without runs, outside the folder: SQLite makes and changes files beside a store that is open."""
+    uri = new_store(tmp_path_factory.mktemp("store") / "mlflow.db")
+    open_store(uri).client.create_experiment("polyexp")
+    return uri
 
 
 @pytest.mark.parametrize(("words", "fragment"), CASES.values(), ids=CASES)
-def test_an_argument_is_refused(words, fragment, folder):
-    assert fragment in require_refused(folder, *words)
+def test_an_argument_is_refused(words, fragment, store, tmp_path):
+    where = [] if "tracking=none" in words else [f"tracking.uri={store}"]
+    assert fragment in require_refused(tmp_path, *words, *where)
