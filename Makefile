@@ -85,7 +85,8 @@ ui: .venv/polyexp ## serve MLflow's pages over outputs/mlflow.db
 		print(*links(open_store(sys.argv[1]).client, sys.argv[2]), sep="\n")' \
 		"sqlite:///$(OUTPUTS)/mlflow.db" "http://127.0.0.1:$(PORT)"
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port $(PORT) \
-		--backend-store-uri "sqlite:///$(OUTPUTS)/mlflow.db" --default-artifact-root "$(OUTPUTS)/artifacts"
+		--backend-store-uri "sqlite:///$(OUTPUTS)/mlflow.db" --default-artifact-root "$(OUTPUTS)/artifacts" \
+		--artifacts-destination "$(OUTPUTS)/artifacts"
 
 clean: ## remove everything that was built, but never outputs/
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from polyexp.base import InputError
 from polyexp.comparison import Comparison, best_first, tables
-from polyexp.comparison.figure import _draw_target, figure
+from polyexp.comparison.figure import _draw_target, draw, labels
 from polyexp.comparison.page import page
 from polyexp.comparison.table import MAX_DETAILED, Detail
 from polyexp.tracking import RecordedRun, RecordedRuns, Selection
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import run_in_process
+from tests.helpers.records import CONTENT, HISTORY, recorded
 from tests.helpers.stores import all_runs
 
 
@@ -86,11 +88,11 @@ def test_numbers_and_coefficients_are_the_recorded_ones(compared, four):
         for metric in ("loss/final", "loss/max_error"):
             if metric in run.metrics:
                 assert f"{run.metrics[metric]:.6g}" in words
-        for value in run.result()["power_series"]:
+        for value in run.result().power_series:
             assert f"{value:.6g}" in words
 
 
-def test_the_text_fits_a_pipe_without_colours(compared):
+def test_the_text_fits_its_columns_without_colours(compared):
     shown = compared.out.partition("Files in")[0]
     assert max(map(len, shown.splitlines())) <= 120
     assert "\x1b" not in compared.out
@@ -149,34 +151,13 @@ def test_the_page_holds_the_tables_and_needs_no_network(compared, four):
     assert all(len(row) == len(head) for row in rows)
 
 
-def run_of(number, **changes):
-    values = {
-        "id": f"{number:032x}",
-        "name": f"run {number}",
-        "status": "FINISHED",
-        "experiment_id": "1",
-        "params": {"model": "power_series", "seed": str(number)},
-        "metrics": {"loss/final": 1.0 / (number + 1), "optimizer/steps": 10.0, "optimizer/steps_per_second": 5.0},
-        "tags": {"polyexp.outcome": "MAX_STEPS"},
-        "client": None,
-    }
-    return RecordedRun(**values | changes)
-
-
-def detail_of(run, **changes):
-    config = {"model": "power_series", "model.degree": 1, "problem": "sin", "problem.domain": [-3.0, 3.0]}
-    result = {
-        "config": config,
-        "parameters": {"w0": 0.0, "w1": 1.0},
-        "power_series": [0.0, 1.0],
-        "samples": {"domain": [-3.0, 3.0]},
-    }
-    history = {"step": np.array([10.0, 20.0, 30.0]), "loss": np.array([1.0, 0.1, 0.01])}
-    return Detail(run, result | changes, history)
+def comparison_of(runs):
+    """The comparison of runs, with the files of the first ones."""
+    return Comparison(runs, [Detail.of(run) for run in runs[:MAX_DETAILED]])
 
 
 def text_of(comparison, width=120):
-    console = Console(width=width, record=True, file=io.StringIO())
+    console = Console(width=width or 100_000, record=True, file=io.StringIO())
     for part in tables(comparison, width):
         console.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
     return console.export_text()
@@ -184,13 +165,13 @@ def text_of(comparison, width=120):
 
 def test_text_from_outside_is_escaped():
     evil = '<script>alert("x")</script> [red]$x_1$[/red] :smile:'
-    runs = [run_of(1, name=evil), run_of(2, params={"model": evil, "seed": "2"})]
-    comparison = Comparison(runs, [detail_of(run) for run in runs])
+    runs = [recorded(1, name=evil), recorded(2, params={"model": evil, "seed": "2"})]
+    comparison = comparison_of(runs)
     read = Page(page(comparison, b""))
     assert "script" not in read.tags
     assert [read.tables[0][1][-1], read.tables[0][2][-3]] == [evil, evil]
     assert evil[:30] in text_of(comparison)
-    figure(comparison).draw_without_rendering()
+    draw(comparison).draw_without_rendering()
 
 
 # The picture
@@ -198,46 +179,48 @@ def test_text_from_outside_is_escaped():
 
 def test_the_picture_has_every_curve_and_says_which_is_which(four):
     comparison = Comparison.of(best_first(four.runs.select(Selection())))
-    drawn = figure(comparison)
+    drawn = draw(comparison)
     losses, fits = drawn.axes
     assert losses.get_yscale() == "log"
-    assert (losses.get_xlabel(), losses.get_ylabel()) == ("step", "loss")
+    assert (losses.get_xscale(), losses.get_xlabel(), losses.get_ylabel()) == ("linear", "step", "loss")
     assert (fits.get_xlabel(), fits.get_ylabel()) == ("x", "y")
     assert len(losses.get_lines()) == 4
-    history = comparison.details[0].history
-    np.testing.assert_array_equal(losses.get_lines()[0].get_xdata(), history["step"])
-    np.testing.assert_array_equal(losses.get_lines()[0].get_ydata(), history["loss"])
+    curve = comparison.details[0].losses
+    np.testing.assert_array_equal(losses.get_lines()[0].get_xdata(), curve.step)
+    np.testing.assert_array_equal(losses.get_lines()[0].get_ydata(), curve.loss)
     x, y = fits.get_lines()[0].get_data()
-    expected = np.polynomial.Polynomial(comparison.details[0].result["power_series"])(x)
+    expected = np.polynomial.Polynomial(comparison.details[0].result.power_series)(x)
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
     assert (x[0], x[-1]) == (-np.pi, np.pi)
     assert fits.get_lines()[-1].get_label() == "sin"
     low, high = fits.get_ylim()
     assert -3 < low < -1 < 1 < high < 3  # the diverged run does not set the scale
     (legend,) = drawn.legends
-    labels = [text.get_text() for text in legend.get_texts()]
-    assert labels[0] == f"{comparison.runs[0].label} legendre_series, 0.002, false"
-    assert [words.split()[0] for words in labels] == [run.label for run in comparison.runs]
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == labels(comparison)
+    assert shown[0] == f"{comparison.runs[0].label}  {comparison.runs[0].name}"
+    assert shown[3].startswith(f"{comparison.runs[3].label}  degree=2 lr=1e30")
 
 
 def test_twenty_runs_are_drawn_each_in_its_own_style():
-    runs = [run_of(number) for number in range(25)]
-    comparison = Comparison(runs, [detail_of(run) for run in runs[:MAX_DETAILED]])
-    drawn = figure(comparison)
+    runs = [recorded(number) for number in range(25)]
+    comparison = comparison_of(runs)
+    drawn = draw(comparison)
     lines = drawn.axes[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == MAX_DETAILED == 20
-    assert drawn.get_suptitle() == "The first 20 of 25 runs"
+    assert drawn.get_suptitle() == "Comparison of 25 runs"
+    assert [text.get_text() for text in drawn.texts[1:]] == ["the first 20 of 25 runs"]
     sentence = "Coefficients and curves are shown for the first 20 of 25 runs."
     assert sentence in page(comparison, b"")
     assert sentence in text_of(comparison)
 
 
 def test_runs_without_a_curve_or_a_shared_target_are_drawn_too():
-    runs = [run_of(number) for number in range(2)]
-    lost = {"parameters": {"w0": None, "w1": 1.0}, "power_series": [None, 1.0]}
-    other = {"config": {"model": "power_series", "model.degree": 1, "problem": "file"}}
-    comparison = Comparison(runs, [detail_of(runs[0], **lost), detail_of(runs[1], **other)])
-    losses, fits = figure(comparison).axes
+    lost = CONTENT | {"parameters": {"w0": None, "w1": 1.0}, "power_series": [None, 1.0]}
+    other = CONTENT | {"config": {"model": "power_series", "model.degree": 1, "problem": "file"}}
+    runs = [recorded(1, result=lost), recorded(2, result=other)]
+    comparison = comparison_of(runs)
+    losses, fits = draw(comparison).axes
     assert len(losses.get_lines()) == 2
     assert len(fits.get_lines()) == 1
     assert "-" in text_of(comparison).split()
@@ -246,30 +229,17 @@ def test_runs_without_a_curve_or_a_shared_target_are_drawn_too():
 # Many runs
 
 
-class Counting:
-    """MLflow's client as far as a search needs it, which counts the artifacts that are read."""
-
-    def __init__(self, client):
-        self.client, self.read = client, 0
-
-    def download_artifacts(self, run_id, name, folder):
-        self.read += 1
-        return self.client.download_artifacts(run_id, name, folder)
-
-
-def test_files_are_read_for_the_first_runs_only(four):
-    recorded = four.runs.select(Selection())[0]
-    client = Counting(four.client)
-    runs = [run_of(number, id=recorded.id, client=client) for number in range(300)]
+def test_files_are_read_for_the_first_runs_only():
+    runs = [recorded(number) for number in range(300)]
     comparison = Comparison.of(runs)
     assert text_of(comparison)
     assert page(comparison, b"")
-    assert client.read == 2 * MAX_DETAILED
+    assert [run.artifacts.count for run in runs] == [2] * MAX_DETAILED + [0] * (300 - MAX_DETAILED)
 
 
 def test_the_page_has_all_of_many_runs_and_the_text_says_how_many_are_left():
-    runs = best_first([run_of(number) for number in range(300)])
-    comparison = Comparison(runs, [detail_of(run) for run in runs[:MAX_DETAILED]])
+    runs = best_first([recorded(number) for number in range(300)])
+    comparison = comparison_of(runs)
     assert len(Page(page(comparison, b"")).tables[0]) == 301
     text = text_of(comparison)
     assert "... and 250 more runs, which are in compare.html." in text
@@ -279,14 +249,14 @@ def test_the_page_has_all_of_many_runs_and_the_text_says_how_many_are_left():
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_tables_fit_their_width(width):
     long = {f"problem.{letter * 40}": letter * 90 for letter in "abcdefgh"}
-    runs = [run_of(1, params=long), run_of(2, params={})]
-    comparison = Comparison(runs, [detail_of(run) for run in runs])
+    runs = [recorded(1, params=long), recorded(2, params={})]
+    comparison = comparison_of(runs)
     assert max(map(len, text_of(comparison, width).splitlines())) <= max(width, 80)
 
 
 def test_runs_that_differ_in_nothing(four):
-    runs = [run_of(1), run_of(1, id="f" * 32)]
-    comparison = Comparison(runs, [detail_of(run) for run in runs])
+    runs = [recorded(1), recorded(1, id="f" * 32)]
+    comparison = comparison_of(runs)
     assert comparison.settings == []
     assert "They do not differ in their settings." in text_of(comparison)
     assert "They do not differ in their settings." in page(comparison, b"")
@@ -422,5 +392,91 @@ def test_an_id_that_reads_as_a_number_is_told_of_quotes(four, word):
 
 
 def test_a_problem_of_a_plugin_may_have_a_target_that_is_a_list():
-    detail = SimpleNamespace(result={"config": {"problem.target": [1.0, 2.0]}}, curve=None)
+    config = CONTENT["config"] | {"problem.target": [1.0, 2.0]}
+    detail = Detail.of(recorded(result=CONTENT | {"config": config}))
     assert _draw_target(None, [detail, detail]) is None
+
+
+def test_long_names_are_cut_where_they_do_not_differ():
+    names = [f"{'the same ' * 9}{word}{' and the same' * 9}" for word in ("red", "green")]
+    runs = [recorded(number, name=name) for number, name in enumerate(names)]
+    shown = labels(comparison_of(runs))
+    assert [words.split("  ")[1] for words in shown] == ["...red...", "...green..."]
+    different = [recorded(number, name=f"{number} {'x' * 200} {number}", id=f"{number}a" * 16) for number in range(2)]
+    assert [len(words) for words in labels(comparison_of(different))] == [77, 77]
+
+
+def test_steps_of_other_decades_are_on_a_logarithmic_axis():
+    history = "step,loss\n1,1.0\n1000000000000,0.5\n"
+    scales = {
+        last: draw(comparison_of([recorded(1), recorded(2, history=text)])).axes[0].get_xscale()
+        for last, text in (("alike", HISTORY), ("longer", history), ("from 0", history.replace("1,1.0", "0,1.0")))
+    }
+    assert scales == {"alike": "linear", "longer": "log", "from 0": "symlog"}
+
+
+# Means and sums
+
+
+def of_loss(number, kind, loss, total=100, **params):
+    params = {"problem.loss": kind, "samples.total": str(total)} | params
+    return recorded(number, params=params, metrics={"loss/final": loss, "loss/final_excess": loss / 2})
+
+
+def test_sums_and_means_are_compared_per_sample():
+    runs = [of_loss(1, "mean", 0.31), of_loss(2, "sum", 8.9), of_loss(3, "sum", 8.9, **{"problem.weight": "w"})]
+    comparison = comparison_of(best_first(runs))
+    assert [run.id for run in comparison.runs] == [runs[1].id, runs[0].id, runs[2].id]
+    cells = {column.head: column.cells for column in comparison.numbers}
+    assert cells["final loss per sample"] == ["0.089", "0.31", "-"]
+    assert cells["excess loss per sample"] == ["0.0445", "0.155", "-"]
+    sentence = "Losses are compared per sample: a sum of squares is divided by its number of samples."
+    assert sentence in text_of(comparison)
+    assert sentence in page(comparison, b"")
+    axes = draw(comparison).axes[0]
+    assert axes.get_ylabel() == "loss per sample"
+    np.testing.assert_array_equal(axes.get_lines()[0].get_ydata(), np.array([1.0, 0.1, 0.01]) / 100)
+    assert len(axes.get_lines()[2].get_ydata()) == 0
+
+
+@pytest.mark.parametrize(("kinds", "totals"), [(("mean", "mean"), (10, 20)), (("sum", "sum"), (10, 10))])
+def test_losses_of_one_unit_are_shown_as_they_are(kinds, totals):
+    runs = [of_loss(number, *both) for number, both in enumerate(zip(kinds, (3.0, 2.0), totals, strict=True))]
+    comparison = comparison_of(best_first(runs))
+    assert comparison.numbers[1].head == "final loss"
+    assert comparison.numbers[1].cells == ["2", "3"]
+    assert comparison.notes == []
+
+
+def test_sums_over_different_numbers_of_samples():
+    runs = [of_loss(1, "sum", 3.0, total=10), of_loss(2, "sum", 4.0, total=100)]
+    assert [run.id for run in best_first(runs)] == [runs[1].id, runs[0].id]
+
+
+# Damaged records
+
+
+def test_a_damaged_run_is_left_out_and_named():
+    runs = [recorded(1), recorded(2, result=b"{"), recorded(3, history="step\n1\n"), recorded(4)]
+    comparison = Comparison.of(runs)
+    assert [run.id for run in comparison.runs] == [runs[0].id, runs[3].id]
+    first, second = comparison.left_out
+    assert first.startswith(f"Left out: The result.json of the run {runs[1].label} cannot be used: it is not JSON (")
+    assert second == (
+        f"Left out: The history.csv of the run {runs[2].label} cannot be used: it must have one column `loss`."
+    )
+    assert first in text_of(comparison, 10_000)
+    assert second in text_of(comparison, None)
+    assert len(Page(page(comparison, b"")).tables[0]) == 3
+
+
+def test_nothing_is_left_to_compare():
+    with pytest.raises(InputError, match=r"No run is left to compare: The result\.json of the run 0000000"):
+        Comparison.of([recorded(1, result=b"[]"), recorded(2, result=b"")])
+
+
+def test_a_whole_table_where_nothing_limits_its_width():
+    long = {f"problem.{letter * 40}": letter * 90 for letter in "abcdefgh"}
+    text = text_of(comparison_of([recorded(1, params=long), recorded(2, params={})]), None)
+    assert "a" * 90 in text
+    assert sum("final loss" in line for line in text.splitlines()) == 1

@@ -5,6 +5,7 @@ import ctypes
 import io
 import json
 import re
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -16,19 +17,20 @@ from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
 import polyexp as p
-from polyexp.base import version
-from polyexp.export import FORMATS, Exported, formula_of, is_name, measured_accuracy, rounded_up
+from polyexp.base import cut, version
+from polyexp.export import FORMATS, Exported, Fit, formula_of, is_name, measured_accuracy, require_agreement, rounded_up
 from polyexp.export.accuracy import points_of
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
 from tests.helpers.figures import Wave
+from tests.helpers.records import CONTENT, recorded
 from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.numeric
 
 DOMAIN = (-2.0, 3.0)
-NAMED = {"model": "a_model", "problem": "sin", "problem.target": "sin"}
+SINE = Fit(50, 0.125, "sin", np.sin)
 MODELS = {
     "power_series": p.PowerSeries(degree=6),
     "legendre": p.Legendre(degree=4),
@@ -46,10 +48,9 @@ def params_of(model):
     return np.random.RandomState(1).standard_normal(len(model.param_names))
 
 
-def exported(model, params, basis, precision, function="polynomial", problem=NAMED, domain=DOMAIN):
+def exported(model, params, basis, precision, function="polynomial", fit=SINE, domain=DOMAIN):
     formula = formula_of(model.on_domain(domain), params, basis).to(precision)
-    result = {"config": problem, "samples": {"total": 50}, "max_error": 0.125}
-    measured = measured_accuracy(formula, model.on_domain(domain), params, result, domain)
+    measured = measured_accuracy(formula, model.on_domain(domain), params, fit, domain)
     return Exported(function, formula, "a fit", "0123abcd", measured)
 
 
@@ -208,32 +209,31 @@ any_name = st.text(st.characters(exclude_characters="\0", exclude_categories=["C
 @settings(max_examples=60, deadline=None)
 @given(any_name)
 def test_no_name_of_a_file_leaves_its_comment(name):
-    problem = {"model": "m", "problem": "file", "problem.path": name}
-    export = exported(MODELS["line"], np.ones(4), "own", "float64", problem=problem)
+    export = exported(MODELS["line"], np.ones(4), "own", "float64", fit=Fit(50, 0.125, name))
     source = written(export, "c").decode("ascii")
     comment = source.partition("#ifdef")[0]
     assert comment.count("*/") == comment.count("/*") == 1
     assert "??" not in source
     ast.parse(written(export, "python").decode())
     assert sum(not line.startswith("%") for line in written(export, "latex").decode().split("\n")) < 8
-    assert json.loads(written(export, "json"))["target"] == (" ".join(name.split()) or "file")
+    assert json.loads(written(export, "json"))["target"] == cut(" ".join(name.split()))
 
 
 def test_names_of_files_compile(tmp_path):
-    problem = {"model": "m", "problem": "file", "problem.path": "my */ /* dåta ??/ \\ .csv"}
-    (tmp_path / "odd.c").write_bytes(
-        written(exported(MODELS["line"], np.ones(4), "own", "float64", problem=problem), "c")
-    )
+    fit = Fit(50, 0.125, "my */ /* dåta ??/ \\ .csv")
+    (tmp_path / "odd.c").write_bytes(written(exported(MODELS["line"], np.ones(4), "own", "float64", fit=fit), "c"))
     command = ["cc", "-std=c99", "-Wall", "-Werror", "-c", "odd.c"]
     assert execute(command, tmp_path) == (0, "", "")
 
 
-@pytest.mark.parametrize("word", ["f", "my_sin2", "_f"])
+@pytest.mark.parametrize("word", ["f", "my_sin2", "a" * 63])
 def test_names_of_functions(word):
     assert is_name(word)
 
 
-@pytest.mark.parametrize("word", ["", "2f", "a b", "for", "lambda", "int", "main", "naïve", "f;"])
+@pytest.mark.parametrize(
+    "word", ["", "2f", "a b", "for", "lambda", "int", "main", "naïve", "f;", "_f", "f\n", "a" * 64]
+)
 def test_no_names_of_functions(word):
     assert not is_name(word)
 
@@ -261,6 +261,46 @@ def test_a_polynomial_in_a_basis_of_another_package():
     with pytest.raises(p.InputError, match=r"`action.basis=own` is not available for cube: type `action.basis=power`"):
         formula_of(Cube(), np.ones(2), "own")
     assert formula_of(Cube(), np.array([2.0, 0.0]), "power").coefficients.tolist() == [0, 0, 0, 2]
+
+
+@dataclass
+class Orthonormal(p.LegendreSeries):
+    """Legendre polynomials whose squares have the integral 1, by the recurrence that it inherits."""
+
+    def features(self, x):
+        return super().features(x) * np.sqrt(np.arange(self.degree + 1) + 0.5)
+
+
+@dataclass
+class Scaled(Orthonormal):
+    """The same with a power series of its own."""
+
+    def power_series(self, params):
+        return super().power_series(params * np.sqrt(np.arange(self.degree + 1) + 0.5))
+
+
+@pytest.mark.parametrize(("cls", "basis"), [(Orthonormal, "own"), (Orthonormal, "power"), (Scaled, "own")])
+def test_a_basis_that_a_model_inherits_but_does_not_compute_with(cls, basis):
+    """It would be a formula with other values, whose difference was called rounding."""
+    model = cls(degree=4).on_domain(DOMAIN)
+    params = params_of(model)
+    with pytest.raises(p.InputError, match=r"differs from the model legendre_series by .*more than rounding"):
+        require_agreement(formula_of(model, params, basis), model, params, DOMAIN)
+
+
+def test_a_model_that_says_its_power_series_itself():
+    model = Scaled(degree=4).on_domain(DOMAIN)
+    params = params_of(model)
+    formula = formula_of(model, params, "power")
+    require_agreement(formula, model, params, DOMAIN)
+    x = np.linspace(*DOMAIN, 50)
+    np.testing.assert_allclose(formula(x), model(params, x), rtol=0, atol=1e-12 * formula.size(x))
+
+
+@every_case
+def test_every_model_of_polyexp_agrees_with_its_formula(case):
+    model = MODELS[case[0]].on_domain(DOMAIN)
+    require_agreement(formula_of(model, params_of(model), case[1]), model, params_of(model), DOMAIN)
 
 
 def test_numbers_that_a_precision_does_not_hold():
@@ -347,7 +387,10 @@ BAD = {
         "`action.precision` must be one of float64, float32, got 'float16'. Did you mean 'float64'?",
     ),
     "basis": (["action.basis=powers"], "`action.basis` must be one of own, power, got 'powers'. Did you mean 'power'?"),
-    "function": (["action.function=2x"], "`action.function` must be a name that C and Python allow, got '2x'."),
+    "function": (
+        ["action.function=2x"],
+        "`action.function` must be a name that C and Python allow and do not use themselves, such as my_function, got '2x'.",
+    ),
     "no tracking": (["tracking=none"], "`tracking=none` records no runs that could be read: type `tracking=mlflow`."),
 }
 
@@ -391,7 +434,10 @@ def test_a_run_without_results(fitted_runs):
     assert (done.code, done.err) == (2, f"polyexp: The run {label} has no results: it is FAILED.\n")
     client.set_tag(run.info.run_id, "polyexp.outcome", "MAX_STEPS")
     done = run_in_process("action=export", f"action.run={run.info.run_id}", cwd=folder)
-    assert (done.code, done.err) == (2, f"polyexp: The result.json of the run {label} cannot be read.\n")
+    assert (done.code, done.err) == (
+        2,
+        f"polyexp: The result.json of the run {label} cannot be used: there is no such file.\n",
+    )
     client.delete_run(run.info.run_id)
     assert (
         "must be the id of a recorded run"
@@ -411,16 +457,18 @@ def test_ids_that_begin_alike(fitted_runs, monkeypatch):
     )
 
 
-def test_a_run_that_diverged_to_nothing_finite(fitted_runs):
-    """Its parameters are finite, or the error is that it has no formula."""
-    from polyexp.tracking import fitted
+def test_a_record_without_a_formula():
+    def formula(**changes):
+        run = recorded(result=CONTENT | changes)
+        return run.fitted(run.result())
 
-    config = {"model": "power_series", "model.degree": 1, "problem.domain": [0, 1]}
-    result = {"config": config, "parameters": {"w0": 1.0, "w1": None}, "samples": {}}
+    config = CONTENT["config"]
+    nowhere = {key: value for key, value in config.items() if key != "problem.domain"}
     with pytest.raises(p.InputError, match="not finite has no formula"):
-        fitted(result)
+        formula(parameters={"w0": 1.0, "w1": None})
     with pytest.raises(p.InputError, match="'spline' belongs to a package that is not installed"):
-        fitted(result | {"config": config | {"model": "spline"}})
+        formula(config=config | {"model": "spline"})
     with pytest.raises(p.InputError, match="domain on which the run was fitted is not recorded"):
-        fitted(result | {"config": {"model": "power_series"}})
-    assert fitted(result | {"parameters": {"w0": 1.0, "w1": 2.0}})[2] == (0.0, 1.0)
+        formula(config=nowhere, samples={"total": 3})
+    _, params, domain = formula(samples={"total": 3}, parameters={"w0": 1.0, "w1": 2.0})
+    assert (params.tolist(), domain) == ([1.0, 2.0], (-3.0, 3.0))

@@ -34,7 +34,10 @@ class Compare(Action, name="compare"):
 
     def __post_init__(self) -> None:
         chosen = self.sweep or self.filter or self.last
-        require(not (self.runs and chosen), self.key("runs"), "used alone, without sweep, filter or last", self.runs)
+        alone = self.runs is None or not chosen
+        require(alone, self.key("runs"), "used alone, without sweep, filter or last", self.runs)
+        texts = all(isinstance(one, str) for one in self.runs or ())
+        require(texts, self.key("runs"), "a list of the ids of runs: [a,b]", self.runs)
         if self.last is not None:
             whole(self.key("last"), self.last, 2)
 
@@ -52,8 +55,7 @@ class Compare(Action, name="compare"):
         recorded = experiment.tracking.recorded()
         comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            for part in tables(comparison, terminal.width):
-                terminal.print(part)
+            terminal.print_for_width(lambda width: tables(comparison, width))
             files = write(job.folder, comparison)
             lines = recorded.record_comparison(comparison.title, comparison.tags(job.folder), files)
             terminal.end(job.folder, lines)

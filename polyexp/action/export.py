@@ -5,9 +5,20 @@ from dataclasses import dataclass
 from polyexp.action.action import Action
 from polyexp.base import one_of, require, version
 from polyexp.experiment import Experiment, Job
-from polyexp.export import BASES, FORMATS, PRECISIONS, Exported, formula_of, is_name, measured_accuracy
+from polyexp.export import (
+    BASES,
+    FORMATS,
+    PRECISIONS,
+    Exported,
+    Fit,
+    formula_of,
+    is_name,
+    measured_accuracy,
+    require_agreement,
+)
+from polyexp.problem import TARGETS
 from polyexp.report import Terminal
-from polyexp.tracking import RecordedRun, fitted
+from polyexp.tracking import RecordedRun
 
 __all__ = ["Export"]
 
@@ -37,24 +48,24 @@ class Export(Action, name="export"):
         one_of(self.key("format"), self.format, FORMATS)
         one_of(self.key("precision"), self.precision, PRECISIONS)
         one_of(self.key("basis"), self.basis, BASES)
-        require(is_name(self.function), self.key("function"), "a name that C and Python allow", self.function)
+        wanted = "a name that C and Python allow and do not use themselves, such as my_function"
+        require(is_name(self.function), self.key("function"), wanted, self.function)
 
     def check(self, experiment: Experiment) -> None:
         """Check that the run exists and has a result with a formula that can be exported.
 
         Raises:
-            InputError: Where it does not, or its model is not a polynomial.
+            InputError: Where it does not, its record is damaged, or its model is not a polynomial.
         """
-        model, params, _ = fitted(self._named(experiment).result())
-        formula_of(model, params, self.basis)
+        self._exported(self._named(experiment))
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
         """Write the file into the folder of the job and the artifacts of the run, and print its accuracy."""
         run = self._named(experiment)
-        made = export(run, self.basis, self.precision, self.function)
+        made = self._exported(run)
         file, write_as = FORMATS[self.format]
         (job.folder / file).write_bytes(write_as(made))
-        experiment.tracking.recorded().attach(run.id, [job.folder / file], ARTIFACT_FOLDER)
+        run.artifacts.add(job.folder / file, ARTIFACT_FOLDER)
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             for line in made.lines():
                 terminal.print(line)
@@ -62,6 +73,9 @@ class Export(Action, name="export"):
                 job.folder,
                 [f"{file}, which is also among the artifacts of the run {run.name!r}, in {ARTIFACT_FOLDER}/"],
             )
+
+    def _exported(self, run: RecordedRun) -> Exported:
+        return export(run, self.basis, self.precision, self.function)
 
     def _named(self, experiment: Experiment) -> RecordedRun:
         return experiment.tracking.recorded().by_id(self.run, self.key("run")).require_result()
@@ -80,9 +94,13 @@ def export(run: RecordedRun, basis: str, precision: str, function: str) -> Expor
         InputError: Where the run has no polynomial, or its numbers overflow in this basis or precision.
     """
     result = run.result()
-    model, params, domain = fitted(result)
-    formula = formula_of(model, params, basis).to(precision)
-    measured = measured_accuracy(formula, model, params, result, domain)
+    model, params, domain = run.fitted(result)
+    formula = formula_of(model, params, basis)
+    require_agreement(formula, model, params, domain)
+    formula = formula.to(precision)
+    target = result.word("problem.path") or result.word("problem")
+    fit = Fit(result.total, result.max_error, target, TARGETS.get(result.word("problem.target")), result.outcome)
+    measured = measured_accuracy(formula, model, params, fit, domain)
     degree = f"of degree {formula.degree} fitted to {measured.target}"
     source = f"{model.choice} {degree}, exported by polyexp {version.described()}"
     return Exported(function, formula, source, run.id, measured)

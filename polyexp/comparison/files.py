@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from polyexp.comparison.figure import png
+from polyexp.comparison.figure import draw
 from polyexp.comparison.page import page
 from polyexp.comparison.table import Comparison
+from polyexp.report.axes import png
 
 __all__ = ["write"]
 
@@ -12,7 +13,7 @@ __all__ = ["write"]
 def write(folder: Path, comparison: Comparison) -> list[Path]:
     """Write compare.html and compare.png, and return their paths."""
     files = [folder / "compare.html", folder / "compare.png"]
-    picture = png(comparison)
+    picture = png(draw(comparison))
     files[0].write_text(page(comparison, picture), encoding="utf-8")
     files[1].write_bytes(picture)
     return files

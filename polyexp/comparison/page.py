@@ -29,8 +29,7 @@ tbody tr:hover {{ background: #f2f6fa; }}
 </head>
 <body>
 <h1>{title}</h1>
-<p>{limited}</p>
-<img alt="Loss curves and fitted curves of the runs" src="data:image/png;base64,{picture}">
+{notes}<img alt="Loss curves and fitted curves of the runs" src="data:image/png;base64,{picture}">
 <h2>What differs, and how the runs ended</h2>
 {runs}
 {coefficients}</body>
@@ -46,7 +45,7 @@ def page(comparison: Comparison, picture: bytes) -> str:
     same = "" if comparison.settings else "<p>They do not differ in their settings.</p>\n"
     return PAGE.format(
         title=escape(title),
-        limited=escape(comparison.limited),
+        notes="".join(f"<p>{escape(note)}</p>\n" for note in comparison.notes),
         picture=b64encode(picture).decode(),
         runs=same + _table([comparison.ids, *comparison.columns]),
         coefficients=coefficients and COEFFICIENTS.format(table=coefficients),

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from polyexp.base import SETTINGS, InputError, version
-from polyexp.tracking import RecordedRun, fitted
+from polyexp.comparison.losses import divisors
+from polyexp.tracking import LossCurve, NoFormulaError, RecordedRun, ResultFile
 
-__all__ = ["MAX_DETAILED", "Column", "Comparison", "Detail", "best_first", "compared"]
+__all__ = ["MAX_DETAILED", "Column", "Comparison", "Detail", "compared"]
 
 MAX_DETAILED = 20  # runs whose files are read; a server needs a request for each file
 CURVE_POINTS = 400  # of a fitted curve
@@ -46,47 +46,91 @@ class Detail:
     Args:
         run: The run.
         result: The content of result.json.
-        history: The columns of history.csv.
+        losses: The loss curve in history.csv.
+        curve: The points x on the domain and the fitted values there; None where these are not finite, or the model is not
+            installed.
     """
 
     run: RecordedRun
-    result: Mapping[str, Any]
-    history: Mapping[str, np.ndarray]
+    result: ResultFile
+    losses: LossCurve
 
-    @cached_property
-    def curve(self) -> tuple[np.ndarray, np.ndarray] | None:  # shape: (CURVE_POINTS,), (CURVE_POINTS,)
-        """The points x on the domain and the fitted values there; None where these are not finite."""
-        try:
-            model, params, domain = fitted(self.result)
-        except InputError:
-            return None
-        x = np.linspace(*domain, CURVE_POINTS)
-        with np.errstate(all="ignore"):
-            y = model(params, x)
-        return (x, y) if np.isfinite(y).all() else None
+    curve: tuple[np.ndarray, np.ndarray] | None = None  # shape: (CURVE_POINTS,), (CURVE_POINTS,)
+
+    @classmethod
+    def of(cls, run: RecordedRun) -> "Detail":
+        """The files of a run.
+
+        Raises:
+            InputError: Where a file cannot be read, or is damaged.
+        """
+        result = run.result()
+        return cls(run, result, run.losses(), _curve(run, result))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison of at least two runs.
+    """A comparison of runs.
 
     Args:
         runs: The runs in the order in which they are shown.
         details: The first runs with the content of their files.
+        left_out: A sentence on each run that was left out because a file of it is damaged.
     """
 
     runs: Sequence[RecordedRun]
     details: Sequence[Detail]
+    left_out: Sequence[str] = ()
 
     @classmethod
     def of(cls, runs: Sequence[RecordedRun]) -> "Comparison":
-        """The comparison of these runs; the files of the first 20 are read."""
-        return cls(runs, [Detail(run, run.result(), run.history()) for run in runs[:MAX_DETAILED]])
+        """The comparison of these runs; the files of the first 20 are read, and runs with damaged files are left out.
+
+        Raises:
+            InputError: Where no run is left.
+        """
+        details, damaged = list[Detail](), dict[str, str]()
+        for run in runs[:MAX_DETAILED]:
+            try:
+                details.append(Detail.of(run))
+            except InputError as error:
+                damaged[run.id] = str(error)
+        left = [run for run in runs if run.id not in damaged]
+        if not left:
+            raise InputError(f"No run is left to compare: {next(iter(damaged.values()))}")
+        return cls(left, details, [f"Left out: {sentence}" for sentence in damaged.values()])
 
     @property
     def title(self) -> str:
         """A title such as `comparison of 3 runs`."""
-        return f"comparison of {len(self.runs)} runs"
+        return f"comparison of {len(self.runs)} {'run' if len(self.runs) == 1 else 'runs'}"
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on how the losses are compared, on what is not shown, and on the runs that were left out."""
+        return [*filter(None, [self.unit, self.limited]), *self.left_out]
+
+    @cached_property
+    def divisors(self) -> Mapping[str, float]:
+        """The number by which the losses of each run are divided, by the id of the run."""
+        return divisors(self.runs)
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether losses are shown per sample, because not all of them have one unit."""
+        return set(self.divisors.values()) != {1.0}
+
+    @property
+    def unit(self) -> str:
+        """A sentence on the unit of the losses where it is not that of the runs; empty where it is."""
+        words = "Losses are compared per sample: a sum of squares is divided by its number of samples."
+        unknown = sum(map(math.isnan, self.divisors.values()))
+        more = (
+            f" {unknown} runs are without losses: what their sums are to be divided by is not recorded."
+            if unknown
+            else ""
+        )
+        return words + more if self.per_sample else ""
 
     @property
     def ids(self) -> Column:
@@ -97,13 +141,6 @@ class Comparison:
     def columns(self) -> list[Column]:
         """The columns of the numbers, of the settings that differ, and of the names, which contain these settings."""
         return [*self.numbers, *self.settings, Column("name", [run.name for run in self.runs])]
-
-    @property
-    def legend(self) -> list[str]:
-        """A short text for each run: its id and the values of the settings that differ."""
-        rows = zip(*(column.cells for column in self.settings), strict=True)
-        values = [", ".join(cell for cell in row if cell != MISSING) for row in rows] or [run.name for run in self.runs]
-        return [f"{run.label} {words}" for run, words in zip(self.runs, values, strict=True)]
 
     @cached_property
     def settings(self) -> list[Column]:
@@ -118,18 +155,24 @@ class Comparison:
     @cached_property
     def numbers(self) -> list[Column]:
         """The columns of the outcome and of the final numbers."""
-        outcome = Column("outcome", [run.outcome or MISSING for run in self.runs])
-        return [outcome, *(Column(head, [show(run) for run in self.runs], True) for head, show in NUMBERS.items())]
+        per = " per sample" if self.per_sample else ""
+        losses = [self._losses(f"{name}{per}", key) for name, key in LOSSES.items()]
+        others = [Column(head, [show(run) for run in self.runs], True) for head, show in NUMBERS.items()]
+        return [Column("outcome", [run.outcome or MISSING for run in self.runs]), *losses, *others]
+
+    def _losses(self, head: str, key: str) -> Column:
+        values = [run.metrics.get(key, math.nan) / self.divisors[run.id] for run in self.runs]
+        return Column(head, [MISSING if math.isnan(value) else f"{value:.6g}" for value in values], True)
 
     @cached_property
     def polynomials(self) -> Column:
         """The ids of those of the first runs, whose files were read, whose models are polynomials."""
-        return Column("run", [detail.run.label for detail in self.details if detail.result["power_series"] is not None])
+        return Column("run", [detail.run.label for detail in self.details if detail.result.power_series is not None])
 
     @cached_property
     def coefficients(self) -> list[Column]:
         """The columns of the power series of `polynomials`; none where no run has a polynomial."""
-        series = (detail.result["power_series"] for detail in self.details)
+        series = (detail.result.power_series for detail in self.details)
         rows = [row for row in series if row is not None]
         powers = max(map(len, rows), default=0)
         return [Column(f"x^{k}", [_coefficient(row, k) for row in rows], True) for k in range(powers)]
@@ -168,9 +211,15 @@ def compared(runs: list[RecordedRun], key: str, where: str = "") -> list[Recorde
     return runs
 
 
-def best_first(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
-    """The runs in ascending order of their final loss; those that have none, or have diverged, come last."""
-    return sorted(runs, key=lambda run: (run.outcome == "DIVERGED", run.metrics.get("loss/final", math.inf)))
+def _curve(run: RecordedRun, result: ResultFile) -> tuple[np.ndarray, np.ndarray] | None:
+    try:
+        model, params, domain = run.fitted(result)
+    except NoFormulaError:
+        return None
+    with np.errstate(all="ignore"):
+        x = np.linspace(*domain, CURVE_POINTS)
+        y = model(params, x)
+    return (x, y) if np.isfinite([x, y]).all() else None
 
 
 def _settings(runs: Sequence[RecordedRun]) -> Iterator[tuple[str, list[str]]]:
@@ -222,10 +271,9 @@ def _coefficient(row: Sequence[float | None], k: int) -> str:
     return MISSING if value is None else f"{value:.6g}"
 
 
+LOSSES = {"final loss": "loss/final", "excess loss": "loss/final_excess"}  # the heads of columns, and the metrics
 # The heads of the columns of numbers, and the functions that give their cells.
 NUMBERS: Mapping[str, Callable[[RecordedRun], str]] = {
-    "final loss": _metric("loss/final"),
-    "excess loss": _metric("loss/final_excess"),
     "max error": _metric("loss/max_error"),
     "steps": _metric("optimizer/steps", ".0f"),
     "seconds": _seconds,

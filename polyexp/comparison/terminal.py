@@ -1,6 +1,7 @@
-"""A comparison as tables of text of limited width; columns that do not fit go into further tables."""
+"""A comparison as tables of text; columns that do not fit into the width go into further tables."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -16,8 +17,13 @@ MAX_POWERS = 24  # whose coefficients are printed; compare.html has all of them
 COLUMN_GAP_CHARACTERS = 3  # that rich puts between columns
 
 
-def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
-    """The sentences and tables to print, with at most `width` characters in each line of a table."""
+def tables(comparison: Comparison, width: int | None) -> Iterator[Table | str]:
+    """The sentences and tables to print.
+
+    Args:
+        comparison: The comparison.
+        width: The most characters in a line of a table; None for one table with whole cells.
+    """
     yield f"A {comparison.title}"
     if not comparison.settings:
         yield "They do not differ in their settings."
@@ -29,14 +35,17 @@ def tables(comparison: Comparison, width: int) -> Iterator[Table | str]:
         yield from _blocks(comparison.polynomials, comparison.coefficients[:MAX_POWERS], width)
     if len(comparison.coefficients) > MAX_POWERS:
         yield f"... and {len(comparison.coefficients) - MAX_POWERS} more powers, which are in compare.html.\n"
-    if comparison.limited:
-        yield comparison.limited
+    yield from comparison.notes
 
 
-def _blocks(ids: Column, columns: Sequence[Column], width: int) -> Iterator[Table]:
+def _blocks(ids: Column, columns: Sequence[Column], width: int | None) -> Iterator[Table]:
     """The columns in as many tables as the width requires, each with the column of the ids in front."""
+    if width is None:
+        yield _table([ids, *columns])
+        return
+    short = [replace(column, cells=[_cut(cell) for cell in column.cells]) for column in columns]
     block = [ids]
-    for column in columns:
+    for column in short:
         if len(block) > 1 and sum(map(_width, [*block, column])) + 2 > width:
             yield _table(block)
             block = [ids]
@@ -50,12 +59,12 @@ def _table(columns: Sequence[Column]) -> Table:
         table.add_column(Text(_head(column)), justify="right" if column.numeric else "left", no_wrap=True)
     rows = min(MAX_ROWS, *(len(column.cells) for column in columns))
     for row in range(rows):
-        table.add_row(*(Text(_cut(column.cells[row])) for column in columns))
+        table.add_row(*(Text(column.cells[row]) for column in columns))
     return table
 
 
 def _width(column: Column) -> int:
-    return max(map(len, [*_head(column).splitlines(), *map(_cut, column.cells[:MAX_ROWS])])) + COLUMN_GAP_CHARACTERS
+    return max(map(len, [*_head(column).splitlines(), *column.cells[:MAX_ROWS]])) + COLUMN_GAP_CHARACTERS
 
 
 def _head(column: Column) -> str:

@@ -1,8 +1,9 @@
 """A fitted polynomial as source code or data that does not need polyexp."""
 
-from polyexp.export.accuracy import Accuracy, measured_accuracy, rounded_up
-from polyexp.export.formats import FORMATS, Exported, is_name
+from polyexp.export.accuracy import Accuracy, Fit, measured_accuracy, require_agreement, rounded_up
+from polyexp.export.formats import FORMATS, Exported
 from polyexp.export.formula import BASES, PRECISIONS, Formula, formula_of
+from polyexp.export.names import is_name
 
 __all__ = [
     "BASES",
@@ -10,9 +11,11 @@ __all__ = [
     "PRECISIONS",
     "Accuracy",
     "Exported",
+    "Fit",
     "Formula",
     "formula_of",
     "is_name",
     "measured_accuracy",
+    "require_agreement",
     "rounded_up",
 ]

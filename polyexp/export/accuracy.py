@@ -1,21 +1,43 @@
 """The accuracy of an exported polynomial: its domain, its error and its rounding."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
 from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, cut
 from polyexp.export.formula import Formula
 from polyexp.model import Model
-from polyexp.problem import TARGETS
 
-__all__ = ["Accuracy", "measured_accuracy", "points_of", "rounded_up"]
+__all__ = ["Accuracy", "Fit", "measured_accuracy", "points_of", "require_agreement", "rounded_up"]
 
 MEASURED_POINTS = 10_000  # equidistant points of the domain, on which errors are measured
+MAX_ROUNDING = 1e-6  # relative to the sizes of the terms; a larger difference is a mistake, or leaves no digits of use
 Function = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is recorded of a fit.
+
+    Args:
+        samples: The number of samples.
+        max_error: The largest error over the samples; None where it is not finite.
+        target: The name of what was fitted, which becomes one line of at most 80 characters.
+        function: What was fitted, shape (N,) -> (N,); None where it is not known, as for a data file.
+        outcome: The name of the outcome.
+    """
+
+    samples: int
+    max_error: float | None
+    target: str
+    function: Function | None = None
+    outcome: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", cut(" ".join(self.target.split())))
 
 
 @dataclass(frozen=True)
@@ -69,8 +91,31 @@ class Accuracy:
         ]
 
 
+def require_agreement(formula: Formula, model: Model, params: np.ndarray, domain: tuple[float, float]) -> None:
+    """Require that a formula has the values of its model, which may compute with another basis than the one that it inherits.
+
+    Args:
+        formula: The formula in float64.
+        model: The model on the domain.
+        params: The parameters of the model, of shape (K,).
+        domain: The interval [low, high] of x on which the model was fitted.
+
+    Raises:
+        InputError: A value differs by more than 10^-6 of the sum of the largest absolute values of the terms.
+    """
+    x = points_of(domain, formula)
+    with np.errstate(all="ignore"):
+        difference = float(np.abs(formula(x) - model(params, x)).max())
+        apart = difference > MAX_ROUNDING * formula.size(x)
+    if apart:
+        raise InputError(
+            f"The formula in {formula.basis.title} differs from the model {model.choice} by {difference:.3g}, which is more "
+            "than rounding: type another action.basis, or check the model with `action=crosscheck`."
+        )
+
+
 def measured_accuracy(
-    formula: Formula, model: Model, params: np.ndarray, result: Mapping[str, Any], domain: Any
+    formula: Formula, model: Model, params: np.ndarray, fit: Fit, domain: tuple[float, float]
 ) -> Accuracy:
     """Measure a formula against the model that it was made from.
 
@@ -78,36 +123,39 @@ def measured_accuracy(
         formula: The formula.
         model: The model on the domain.
         params: The parameters of the model, of shape (K,).
-        result: The content of the result.json of the run.
+        fit: What is recorded of the fit.
         domain: The interval [low, high] of x on which the model was fitted.
 
     Raises:
         InputError: Where a value of the formula overflows, or the recorded error is not finite.
     """
+    if fit.max_error is None:
+        raise InputError("A run whose error is not finite cannot be exported.")
     x = points_of(domain, formula)
-    exact, found = model(params, x), formula(x).astype(float)
-    if not np.isfinite(found).all():
+    with np.errstate(all="ignore"):
+        exact, found = model(params, x), formula(x).astype(float)
+    if not (np.isfinite(found) & np.isfinite(exact)).all():
         raise InputError(
             f"The formula overflows {formula.coefficients.dtype} on its domain: type another action.basis."
         )
     difference, kind = np.abs(found - exact), formula.coefficients.dtype.type
-    target, function = _target(result["config"])
     return Accuracy(
         domain=domain,
-        samples=result["samples"]["total"],
-        max_error=_finite_error(result["max_error"]),
-        target=target,
-        target_error=float(np.abs(found - function(x)).max()) if function else None,
+        samples=fit.samples,
+        max_error=fit.max_error,
+        target=fit.target,
+        target_error=_largest(found, fit.function(x)) if fit.function else None,
         rounding=float(difference.max()),
         ulps_of_largest=float(difference.max() / _ulp(np.abs(exact).max(), kind)),
         ulps_of_value=float((difference / _ulp(np.abs(exact), kind)).max()),
-        outcome=str(result.get("outcome", "")),
+        outcome=fit.outcome,
     )
 
 
 def points_of(domain: tuple[float, float], formula: Formula) -> np.ndarray:  # shape: (MEASURED_POINTS,)
     """The points on which a formula is measured, as float64 numbers that its precision represents exactly."""
-    return np.linspace(*domain, MEASURED_POINTS).astype(formula.coefficients.dtype).astype(float)
+    with np.errstate(all="ignore"):
+        return np.linspace(*domain, MEASURED_POINTS).astype(formula.coefficients.dtype).astype(float)
 
 
 def rounded_up(value: float) -> str:
@@ -120,13 +168,7 @@ def _ulp(values: Any, kind: Any) -> np.ndarray:
     return np.asarray(np.spacing(np.asarray(values).astype(kind)).astype(float))
 
 
-def _target(config: Mapping[str, Any]) -> tuple[str, Function | None]:
-    """The name of what was fitted, and the function itself where it is a named target of polyexp."""
-    name = " ".join(str(config.get("problem.path", "")).split()) or str(config["problem"])
-    return name, TARGETS.get(str(config.get("problem.target")))
-
-
-def _finite_error(value: float | None) -> float:
-    if value is None:
-        raise InputError("A run whose error is not finite cannot be exported.")
-    return value
+def _largest(values: np.ndarray, target: np.ndarray) -> float | None:
+    """The largest difference; None where the target is not finite there."""
+    difference = float(np.abs(values - target).max())
+    return difference if np.isfinite(difference) else None

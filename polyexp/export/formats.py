@@ -5,7 +5,7 @@ The numbers are exact: each is the shortest text that gives the same number when
 
 import io
 import json
-import keyword
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import printable
 from polyexp.export.accuracy import Accuracy
 from polyexp.export.formula import Formula
 
-__all__ = ["FORMATS", "Exported", "is_name"]
+__all__ = ["FORMATS", "Exported"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ class Exported:
         return str(self.formula.coefficients.dtype)
 
     def lines(self) -> list[str]:
-        """The comment in the source code: the origin, the formula, the domain and the accuracy."""
-        return [f"{self.function}(x): {self.source}, run {self.run_id}.", self.formula_line(), *self.accuracy.lines()]
+        """The comment in the source code: the origin, the formula, the domain and the accuracy, each in one line."""
+        origin = f"{self.function}(x): {self.source}, run {self.run_id}."
+        return [printable(line) for line in (origin, self.formula_line(), *self.accuracy.lines())]
 
     def formula_line(self) -> str:
         """The formula, and the scheme by which it is evaluated."""
@@ -62,16 +64,6 @@ class Exported:
         return f"x^{k}" if self.formula.basis.powers else f"{self.formula.basis.symbol}_{k}(z)"
 
 
-def is_name(word: str) -> bool:
-    """Whether a function may have this name in both C and Python."""
-    allowed = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", word)
-    return bool(allowed) and not keyword.iskeyword(word) and word not in C_KEYWORDS
-
-
-C_KEYWORDS = set(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long main "  # noqa: SIM905
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while".split()
-)
 C_SOURCE = """\
 /*
 {comment}
@@ -251,6 +243,9 @@ def as_data(export: Exported) -> Mapping[str, Any]:
 def json_source(export: Exported) -> str:
     """The data as JSON; a float32 number is written as the equal float64 number."""
     data = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in as_data(export).items()}
+    data = {
+        key: None if value == math.inf else value for key, value in data.items()
+    }  # too many ulps of a value near zero
     return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 

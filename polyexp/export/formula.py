@@ -121,6 +121,15 @@ class Formula:
         with np.errstate(all="ignore"):
             return self._horner(x) if self.basis.powers else self._clenshaw(self.offset + self.scale * x)
 
+    def size(self, x: np.ndarray) -> float:
+        """The sum over k of the largest |c_k B_k(z)| at the points x, which limits what rounding can be."""
+        z = self.offset + self.scale * x
+        below, term, total = np.zeros_like(z), np.ones_like(z), 0.0
+        for k, c in enumerate(np.abs(self.coefficients)):
+            total += float(c * np.abs(term).max())
+            below, term = term, self.basis.alpha(k) * z * term - (self.basis.beta(k - 1) if k else 0.0) * below
+        return total
+
     def _horner(self, x: np.ndarray) -> np.ndarray:
         y = np.full_like(x, self.coefficients[-1])
         for c in self.coefficients[-2::-1]:

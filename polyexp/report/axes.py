@@ -5,6 +5,7 @@ Figures are made without pyplot, so that nothing is shared between them and noth
 """
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = [
     "legend",
     "log_axis",
     "plain",
+    "png",
     "save",
     "shortened",
     "thinned",
@@ -60,7 +62,13 @@ COLOURS = (
 
 
 def figure(
-    title: str, note: str = "", *, rows: Sequence[float] = (1,), height: float = 4.0
+    title: str,
+    note: str = "",
+    *,
+    rows: Sequence[float] = (1,),
+    height: float = 4.0,
+    below: float = 0.0,
+    one_x: bool = True,
 ) -> tuple[Figure, list[Any]]:
     """A matplotlib figure with a bold title, a note below it, and one or more axes below each other.
 
@@ -69,6 +77,8 @@ def figure(
         note: A line of small print below the title.
         rows: The relative heights of the axes, one number for each.
         height: The height of the picture in inches.
+        below: The height in inches that is left free below the axes, for a legend.
+        one_x: Whether all axes have one x axis in common, at the bottom.
     """
     from matplotlib.figure import Figure as MatplotlibFigure
 
@@ -78,11 +88,11 @@ def figure(
     margins = {
         "left": LEFT_INCHES / WIDTH_INCHES,
         "right": 1 - RIGHT_INCHES / WIDTH_INCHES,
-        "bottom": BOTTOM_INCHES / height,
+        "bottom": (BOTTOM_INCHES + below) / height,
         "top": 1 - TOP_INCHES / height,
     }
-    grid = {"height_ratios": list(rows), "hspace": 0.16, **margins}
-    axes = made.subplots(len(rows), 1, sharex=True, squeeze=False, gridspec_kw=grid)[:, 0]
+    grid = {"height_ratios": list(rows), "hspace": 0.16 if one_x else 0.32, **margins}
+    axes = made.subplots(len(rows), 1, sharex=one_x, squeeze=False, gridspec_kw=grid)[:, 0]
     for ax in axes:
         ax.grid(color="#dddddd", linewidth=0.6)
         ax.set_axisbelow(True)
@@ -167,8 +177,15 @@ def shortened(name: str, most: int) -> str:
     return name if len(name) <= most else f"{name[:half]}...{name[-half:]}"
 
 
-def save(made: Figure, path: Path) -> Path:
-    """Write a figure as a PNG file and return its path; equal figures give equal bytes."""
+def png(made: Figure) -> bytes:
+    """A figure as the content of a PNG file; equal figures give equal bytes."""
+    stream = BytesIO()
     # matplotlib would write its version and its address into the file.
-    made.savefig(path, metadata={"Software": None})
+    made.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def save(made: Figure, path: Path) -> Path:
+    """Write a figure as a PNG file and return its path."""
+    path.write_bytes(png(made))
     return path

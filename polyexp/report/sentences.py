@@ -4,7 +4,6 @@ import numpy as np
 
 from polyexp.exact import Forecast, alternative, at_most
 from polyexp.fitting import Outcome, Result, Snapshot
-from polyexp.optimizer import Momentum
 
 __all__ = [
     "advice",
@@ -57,7 +56,8 @@ def forecast_sentences(forecast: Forecast) -> list[str]:
 def rate(forecast: Forecast) -> str:
     """The learning rate and its limit, such as `learning_rate=1e-06 is stable (limit 1.616e-06)`."""
     optimizer = forecast.optimizer
-    momentum = f" momentum={optimizer.momentum:.4g}" if isinstance(optimizer, Momentum) else ""
+    value = getattr(optimizer, "momentum", None)
+    momentum = "" if value is None else f" momentum={value:.4g}"
     used = f"learning_rate={optimizer.learning_rate:.4g}{momentum}"
     if forecast.limit is None:
         return f"{used} has no known stability limit"

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -28,7 +28,7 @@ from polyexp.report.stream import Stream
 
 __all__ = ["Terminal"]
 
-PIPE_COLUMNS = 120  # characters of a line in a pipe and in polyexp.log
+UNLIMITED_COLUMNS = 100_000  # characters of a line in a pipe and in polyexp.log, which are no terminal
 
 
 class Terminal:
@@ -42,7 +42,7 @@ class Terminal:
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
         self._log = (folder / "polyexp.log").open("a", encoding="utf-8", errors="backslashreplace")
         self._errors = Stream(stderr=True)
-        self._outputs = [Stream(quiet=quiet, width=_pipe_width()), Console(file=self._log, width=PIPE_COLUMNS)]
+        self._outputs = [Stream(quiet=quiet, width=_pipe_width()), Console(file=self._log, width=UNLIMITED_COLUMNS)]
         self._bar: FitBar | None = None
         self._interval, self._pending = DisplayInterval(), list[str]()
 
@@ -53,15 +53,21 @@ class Terminal:
         self.close_bar()
         self._log.close()
 
-    @property
-    def width(self) -> int:
-        """The number of characters of a line that fit on every output."""
-        return min(console.width for console in self._outputs)
-
     def print(self, what: RenderableType) -> None:
         """Print text, whose long lines are not broken, or a table."""
         self._flush()
         self._write(what, soft_wrap=isinstance(what, str))
+
+    def print_for_width(self, parts: Callable[[int | None], Iterable[RenderableType]]) -> None:
+        """Print text and tables that depend on the width of the output.
+
+        Args:
+            parts: The function that gives them for a number of characters in a line, or for None where it is not limited.
+        """
+        self._flush()
+        for console in self._outputs:
+            for what in parts(console.width if console.width < UNLIMITED_COLUMNS else None):
+                console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
 
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, also where `quiet` is set."""
@@ -149,7 +155,7 @@ class Terminal:
 
 def _pipe_width() -> int | None:
     """The number of columns where the output goes into a pipe; None where a terminal, or COLUMNS, determines it."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else UNLIMITED_COLUMNS
 
 
 def _count(number: int, noun: str) -> str:

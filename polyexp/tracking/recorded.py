@@ -1,29 +1,36 @@
-"""Recorded runs, which are read back from a store by id, by sweep, by filter or as the latest ones."""
+"""Recorded runs, which are read back from a store by id, by sweep, by filter or as the latest ones.
 
-import csv
-import json
-import os
+Whatever a store says of a run is data: texts become one line of bounded length, numbers are numbers, and files are validated
+when they are read.
+"""
+
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from polyexp.base import Component, InputError, nearest
+from polyexp.base import InputError, nearest, printable
 from polyexp.model import Model
+from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
+from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
+from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter
 from polyexp.tracking.store import Store
 
-__all__ = ["RecordedRun", "RecordedRuns", "fitted"]
+__all__ = ["RecordedRun", "RecordedRuns"]
 
 ID_CHARACTERS, MIN_ID_CHARACTERS = 32, 6  # of a run's id in MLflow, and of a beginning of it that is accepted
 LABEL_CHARACTERS = 8  # of an id where it is shown, if they do not read as a number
 ID_READ_AS_NUMBER = re.compile(r"\d+(e\d+)?e?")  # Hydra takes 8e511057 for a number, infinity; also 8e5 of 8e5e
 RUNS_PER_PAGE = 1000  # that are requested from MLflow at a time
 KIND_COMPARISON = "comparison"  # the tag polyexp.kind of a recorded comparison, which is no fit
+RESULT_LIMIT, HISTORY_LIMIT = Limit(megabytes=10), Limit(megabytes=1000)
+LOSS_METRIC = "loss/train"  # the loss curve in MLflow, which stands in for a history.csv that is too large
+MAX_TEXT_CHARACTERS = 8000  # of a name, param or tag, as in MLflow itself
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class RecordedRun:
         params: The settings, and what follows from them.
         metrics: The latest value of each metric.
         tags: The tags of the run.
-        client: The MLflow client with which files of the run are read when they are needed.
+        artifacts: The files of the run, which are read when they are needed.
     """
 
     id: str
@@ -48,7 +55,7 @@ class RecordedRun:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
-    client: Any = field(repr=False, compare=False)
+    artifacts: Artifacts = field(repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -67,23 +74,41 @@ class RecordedRun:
         """The name of the outcome; None for a run without a result."""
         return self.tags.get("polyexp.outcome")
 
-    def result(self) -> dict[str, Any]:
-        """The content of result.json.
+    def result(self) -> ResultFile:
+        """The content of result.json, of which at most 10 MB are read.
 
         Raises:
-            InputError: Where there is no such file.
+            InputError: Where there is no such file, or it is damaged.
         """
-        return dict(json.loads(self._read("result.json")))
+        with self._about("result.json") as name:
+            return ResultFile.of(b"".join(self.artifacts.read(name, RESULT_LIMIT)))
 
-    def history(self) -> dict[str, np.ndarray]:
-        """The columns of history.csv by name, arrays of shape (L,) for L snapshots.
+    def losses(self) -> LossCurve:
+        """The loss curve, thinned to some thousand points.
+
+        It is that of history.csv, or that of the store where this file is larger than 1 GB or takes longer than 60 seconds.
 
         Raises:
-            InputError: Where there is no such file.
+            InputError: Where there is no such file, or it is damaged.
         """
-        heads, *rows = csv.reader(self._read("history.csv").splitlines())
-        table = np.array(rows, float).reshape(len(rows), len(heads))
-        return dict(zip(heads, table.T, strict=True))
+        with self._about("history.csv") as name:
+            try:
+                return loss_curve(self.artifacts.read(name, HISTORY_LIMIT))
+            except LimitError:
+                return curve_of(list(self.artifacts.metric(LOSS_METRIC)))
+
+    def fitted(self, result: ResultFile) -> tuple[Model, np.ndarray, tuple[float, float]]:
+        """The model on its domain, its final parameters of shape (K,), and the domain.
+
+        Args:
+            result: The content of result.json.
+
+        Raises:
+            NoFormulaError: Where a sound record has no formula that can be made here.
+            InputError: Where the settings or the parameters are not those of the model.
+        """
+        with self._about("result.json"):
+            return fitted(result)
 
     def require_result(self) -> "RecordedRun":
         """The run itself.
@@ -95,19 +120,25 @@ class RecordedRun:
             raise InputError(f"The run {self.label} has no results{self._reason()}.")
         return self
 
+    @contextlib.contextmanager
+    def _about(self, name: str) -> Iterator[str]:
+        """A context in which every exception becomes an InputError about a file of the run."""
+        try:
+            yield name
+        except NoFormulaError:
+            raise
+        except InputError as error:
+            self.require_result()
+            reason = str(error).removesuffix(".")
+            raise InputError(f"The {name} of the run {self.label} cannot be used: {reason}.") from error
+        except Exception as error:  # a store may raise any exception
+            self.require_result()
+            raise InputError(f"The {name} of the run {self.label} cannot be read.") from error
+
     def _reason(self) -> str:
         if self.tags.get("polyexp.kind") == KIND_COMPARISON:
             return ": it is a comparison"
         return f" yet: it is {self.status}" if self.status in ("RUNNING", "SCHEDULED") else f": it is {self.status}"
-
-    def _read(self, name: str) -> str:
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        try:
-            with TemporaryDirectory() as folder:  # MLflow would leave a temporary folder behind for each file
-                return Path(self.client.download_artifacts(self.id, name, folder)).read_text(encoding="utf-8")
-        except Exception as error:  # an artifact store may raise any exception
-            self.require_result()
-            raise InputError(f"The {name} of the run {self.label} cannot be read.") from error
 
 
 @dataclass(frozen=True)
@@ -152,7 +183,7 @@ class RecordedRuns:
             )
         if not found:
             raise InputError(f"`{key}` must be the id of a recorded run, got {word!r}.{self._nearest(word)}")
-        return _recorded(found[0], self._client)
+        return _recorded(found[0], self.store)
 
     def select(self, selection: Selection) -> list[RecordedRun]:
         """The selected runs that have a result, the latest first.
@@ -174,14 +205,11 @@ class RecordedRuns:
         """
         experiment_id = self.store.experiment_id(f"{self.experiment_name} comparisons")
         run = self._client.create_run(experiment_id, tags={"polyexp.kind": KIND_COMPARISON, **tags}, run_name=name)
-        self.attach(run.info.run_id, files)
+        artifacts = Artifacts(self.store, run.info.run_id, run.info.artifact_uri)
+        for file in files:
+            artifacts.add(file)
         self._client.set_terminated(run.info.run_id)
         return [f"Recorded as {name} ({run.info.run_id})", *self.store.pages(experiment_id, run.info.run_id)]
-
-    def attach(self, run_id: str, files: Sequence[Path], folder: str | None = None) -> None:
-        """Add files to the artifacts of a run, in `folder` of them if it is given."""
-        for file in files:
-            self._client.log_artifact(run_id, str(file), folder)
 
     @property
     def _client(self) -> Any:
@@ -199,18 +227,19 @@ class RecordedRuns:
     def _search(self, selection: Selection) -> Iterator[RecordedRun]:
         from mlflow.exceptions import MlflowException
 
+        words = mlflow_filter(selection)
         experiment = self._client.get_experiment_by_name(self.experiment_name)
         token, page = None, min(RUNS_PER_PAGE, selection.last or RUNS_PER_PAGE)
         try:
             while experiment and token != "":
                 found = self._client.search_runs(
                     [experiment.experiment_id],
-                    mlflow_filter(selection),
+                    words,
                     max_results=page,
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
                 )
-                yield from (_recorded(run, self._client) for run in found)
+                yield from (_recorded(run, self.store) for run in found)
                 token = found.token or ""
         except MlflowException as error:
             if not selection.filter or error.error_code != "INVALID_PARAMETER_VALUE":
@@ -225,50 +254,30 @@ class RecordedRuns:
         return nearest(word, [run.id[: len(word)] for run in self.select(Selection(last=100))], cutoff=0.8)
 
 
-def fitted(result: Mapping[str, Any]) -> tuple[Model, np.ndarray, tuple[float, float]]:
-    """The model on its domain, its final parameters of shape (K,), and the domain.
-
-    Args:
-        result: The content of a result.json.
-
-    Raises:
-        InputError: Where the parameters are not all finite, the domain is not recorded, or the model belongs to a plugin
-            that is not installed.
-    """
-    config, values = result["config"], list(result["parameters"].values())
-    model, domain = _model(config), _domain(result)
-    if None in values:
-        raise InputError("A run whose parameters are not finite has no formula.")
-    return model.on_domain(domain), np.array(values, float), domain
-
-
-def _model(config: Mapping[str, Any]) -> Model:
-    name = config["model"]
-    cls: Any = Component.registry.get((Model.group, name))
-    if cls is None:
-        raise InputError(f"The run's model {name!r} belongs to a package that is not installed here.")
-    keys = {one.name: f"{Model.group}.{one.name}" for one in fields(cls)}
-    model: Model = cls(**{one: config[key] for one, key in keys.items() if key in config})
-    return model
-
-
-def _domain(result: Mapping[str, Any]) -> tuple[float, float]:
-    """The domain of the samples.
-
-    Runs of earlier versions have it in their settings only, and not at all where they were fitted to a data file.
-    """
-    domain = result["samples"].get("domain") or result["config"].get("problem.domain")
-    if domain is None:
-        raise InputError("The domain on which the run was fitted is not recorded: fit it again.")
-    low, high = domain
-    return float(low), float(high)
-
-
-def _recorded(run: Any, client: Any) -> RecordedRun:
+def _recorded(run: Any, store: Store) -> RecordedRun:
     info, data = run.info, run.data
+    run_id = str(info.run_id)
+    if not re.fullmatch(f"[0-9a-f]{{{ID_CHARACTERS}}}", run_id):
+        raise InputError(f"The store {store.shown} lists a run whose id is not one of MLflow: {_line(run_id)!r}.")
     return RecordedRun(
-        info.run_id, info.run_name, info.status, info.experiment_id, data.params, data.metrics, data.tags, client
+        run_id,
+        _line(info.run_name),
+        _line(info.status),
+        _line(info.experiment_id),
+        _lines(data.params),
+        {_line(key): value for key, value in data.metrics.items() if isinstance(value, float)},
+        _lines(data.tags),
+        Artifacts(store, run_id, str(info.artifact_uri)),
     )
+
+
+def _lines(texts: Mapping[str, Any]) -> dict[str, str]:
+    return {_line(key): _line(value) for key, value in texts.items()}
+
+
+def _line(value: Any) -> str:
+    """A text as one line that can be printed."""
+    return printable(str(value or "")[:MAX_TEXT_CHARACTERS])
 
 
 def _is_read_as_number(word: str) -> bool:
