@@ -98,6 +98,11 @@ class Source(Component):
         return self.choice
 
     @property
+    def axis_names(self) -> tuple[str, str]:
+        """The names of x and y at the axes of pictures."""
+        return "x", "y"
+
+    @property
     def random(self) -> bool:
         """Whether the samples may depend on the seed."""
         return True

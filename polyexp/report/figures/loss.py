@@ -37,7 +37,7 @@ def loss_figure(result: Result, forecast: Forecast) -> Figure:
         annotate(ax, f"exactly 0 at {zeros} of {loss.size} snapshots")
     ax.set_xlabel("updates taken")
     ax.set_ylabel("loss")
-    spread_steps(ax, result)
+    spread_steps(ax, taken, loss)
     legend(ax)
     return made
 
