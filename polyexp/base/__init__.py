@@ -3,7 +3,7 @@
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError
 from polyexp.base.former_names import FormerNames
-from polyexp.base.text import bounded, cut, printable, shown
+from polyexp.base.text import bounded, counted, cut, printable, shown
 from polyexp.base.validation import (
     as_numbers,
     finite,
@@ -26,6 +26,7 @@ __all__ = [
     "InputError",
     "as_numbers",
     "bounded",
+    "counted",
     "cut",
     "finite",
     "finite_array",

@@ -1,7 +1,9 @@
 """The connection to Hydra: components become choices of config groups, and composed configurations become experiments."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeperConf
 from hydra.core.config_store import ConfigStore
@@ -14,7 +16,9 @@ from polyexp.cli.configs import PACKAGE, load_plugin, plugins
 from polyexp.cli.help import help_page
 from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
+from polyexp.problem import OnProgress
 from polyexp.report.progress_bar import bar
+from polyexp.report.stream import Stream
 
 __all__ = ["checked", "finish_sweep", "prepare"]
 
@@ -35,19 +39,20 @@ def prepare() -> None:
         sys.path.append(hydra_plugins)
 
 
-def checked(*configs: DictConfig) -> list[Experiment]:
-    """The experiments that `configs` describe, which have been checked.
+def checked(configs: Iterable[DictConfig], jobs: int = 1) -> list[Experiment]:
+    """The experiments that `configs` describe, which have been checked, with a bar meanwhile.
 
     Stores are opened or created only after everything else has been checked.
 
     Args:
-        configs: Composed configurations.
+        configs: Composed configurations, which may be composed one by one as they are asked for.
+        jobs: The number of configurations.
 
     Raises:
         InputError: Where a configuration describes no experiment, or its action is certain to fail.
     """
     try:
-        experiments = [_checked(build(cfg)) for cfg in configs]
+        experiments = list(_checked(map(build, configs), jobs))
     except OmegaConfBaseException as error:
         raise InputError(explain(error)) from error
     for experiment in experiments:
@@ -55,9 +60,17 @@ def checked(*configs: DictConfig) -> list[Experiment]:
     return experiments
 
 
-def _checked(experiment: Experiment) -> Experiment:
-    with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
-        return experiment.check(progress)
+def _checked(experiments: Iterator[Experiment], jobs: int) -> Iterator[Experiment]:
+    first = next(experiments)
+    what = f"Reading {first.problem.label}" if jobs == 1 else f"Checking {jobs} jobs"
+    with bar(what, quiet=first.quiet) as progress:
+        for number, experiment in enumerate(chain([first], experiments)):
+            yield experiment.check(partial(_show_share, progress, number, jobs))
+            progress((number + 1) / jobs)
+
+
+def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> None:
+    progress((before + done) / jobs)
 
 
 def finish_sweep(experiment: Experiment, varying: Sequence[str], sweep: str) -> None:
@@ -70,4 +83,4 @@ def finish_sweep(experiment: Experiment, varying: Sequence[str], sweep: str) -> 
     """
     lines = experiment.tracking.finish_sweep(sweep, varying) if experiment.action.records else []
     for line in lines if not experiment.quiet else []:
-        print(line)
+        Stream().text(line)

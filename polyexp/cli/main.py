@@ -44,7 +44,7 @@ def task(cfg: DictConfig) -> Any:
     """
     job = _job(cfg)
     try:
-        (experiment,) = checked(cfg)
+        (experiment,) = checked([cfg])
         return experiment.action(experiment, job)
     except DisagreementError as error:
         code = _print_error(str(error), 1)

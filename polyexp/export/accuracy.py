@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, counted
 from polyexp.export.formula import Formula
 from polyexp.model import Model
 from polyexp.problem import TARGETS
@@ -51,7 +51,7 @@ class Accuracy:
         low, high = self.domain
         lines = [
             f"Domain: {low!r} <= x <= {high!r}; outside it the formula does not approximate the target.",
-            f"Maximum error against the {self.samples} samples of {self.target}: {rounded_up(self.max_error)}.",
+            f"Maximum error against the {counted(self.samples, 'sample')} of {self.target}: {rounded_up(self.max_error)}.",
         ]
         if self.target_error is not None:
             lines.append(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import counted
 from polyexp.fitting import Result, best_power_series
 from polyexp.report.axes import COLOURS, Figure, annotate, axis_name, figure, legend, log_axis, thinned, thinned_history
 from polyexp.report.figures.curves import (
@@ -80,7 +81,7 @@ def _optimum_words(result: Result, best: np.ndarray | None) -> str:
         return "distance of each coefficient in powers of x from the best polynomial of the same degree"
     undetermined = int((result.quadratic.eigenvalues == 0).sum())
     which = (
-        f"the optimum of least norm: the samples do not determine {undetermined} modes"
+        f"the optimum of least norm: the samples do not determine {counted(undetermined, 'mode')}"
         if undetermined
         else "its optimum"
     )

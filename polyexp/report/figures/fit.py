@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import counted
 from polyexp.fitting import Outcome, Result
 from polyexp.report.axes import Figure, Palette, annotate, axis_name, figure, legend, thinned
 from polyexp.report.figures.curves import MAX_CURVES, MAX_MARKS, drawable, grid, subject
@@ -27,15 +28,14 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
         few = shown.x.size <= MAX_MARKS
         style = {"markersize": 8, "zorder": 3} if few else {"markersize": 3.5, "alpha": 0.6}
         dots = {"linestyle": "none", "marker": ".", "color": Palette.GREY, **style}
-        some = "samples" if shown.x.size == samples.total else f"{shown.x.size} of {samples.total} samples"
+        some = "samples" if shown.x.size == samples.total else f"{shown.x.size} of {counted(samples.total, 'sample')}"
         top.plot(shown.x, shown.y, label=some, **dots)
         bottom.plot(shown.x, drawable(shown.y - result(shown.x)), **dots)
     if samples.size < samples.total:
         ring = {"linestyle": "none", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
         nodes = thinned(samples.size, MAX_CURVES)
-        top.plot(
-            samples.x[nodes], samples.y[nodes], color=Palette.ORANGE, label=f"reduced to {samples.size} nodes", **ring
-        )
+        label = f"reduced to {counted(samples.size, 'node')}"
+        top.plot(samples.x[nodes], samples.y[nodes], color=Palette.ORANGE, label=label, **ring)
     top.plot(x, curve, color=Palette.BLUE, linewidth=1.6, label="fitted")
     bottom.axhline(0, color=Palette.BLACK, linewidth=0.8)
     if target is not None:
@@ -46,9 +46,8 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
     bottom.set_ylabel("data - fit" if shown.x.size or target is None else "target - fit")
     bottom.set_xlabel(x_name)
     for ax in (top, bottom):
-        ax.ticklabel_format(
-            axis="y", scilimits=(-2, 4), useMathText=True
-        )  # longer numbers would meet the name of the axis
+        # Longer numbers would meet the name of the axis.
+        ax.ticklabel_format(axis="y", scilimits=(-2, 4), useMathText=True)
     legend(top)
     made.align_ylabels()
     return made
@@ -56,7 +55,7 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
 
 def _ending_words(result: Result) -> str:
     ended = " (DIVERGED: the last finite parameters)" if result.outcome is Outcome.DIVERGED else ""
-    return f"loss {result.loss:.4g} after {result.steps} steps, largest error {result.max_error:.4g}{ended}"
+    return f"loss {result.loss:.4g} after {counted(result.steps, 'step')}, largest error {result.max_error:.4g}{ended}"
 
 
 def _values(function: Callable[[np.ndarray], np.ndarray] | None, x: np.ndarray) -> np.ndarray | None:

@@ -60,7 +60,7 @@ class CheckedSweeper(BasicSweeper):
         loader = self.hydra_context.config_loader
         jobs = [list(job) for one in self.overrides for job in one]
         self.jobs.total = len(jobs)
-        experiments = composition.checked(*(loader.load_sweep_config(self.config, job) for job in jobs))
+        experiments = composition.checked((loader.load_sweep_config(self.config, job) for job in jobs), len(jobs))
         if all(one.quiet for one in experiments):
             with read_write(self.config), open_dict(self.config):
                 self.config.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
