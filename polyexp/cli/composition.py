@@ -22,6 +22,26 @@ from polyexp.report.stream import Stream
 
 __all__ = ["checked", "finish_sweep", "prepare"]
 
+# A configuration of Python's logging: Hydra's own lines as Hydra prints them; of libraries only warnings, and of matplotlib,
+# which warns that it builds its cache of fonts, only errors.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "hydra": {"format": "[%(asctime)s][HYDRA] %(message)s"},
+        "library": {"format": "%(name)s: %(message)s"},
+    },
+    "handlers": {
+        "hydra": {"class": "logging.StreamHandler", "formatter": "hydra", "stream": "ext://sys.stdout"},
+        "library": {"class": "logging.StreamHandler", "formatter": "library", "stream": "ext://sys.stderr"},
+    },
+    "root": {"level": "WARNING", "handlers": ["library"]},
+    "loggers": {
+        "hydra": {"level": "INFO", "handlers": ["hydra"], "propagate": False},
+        "matplotlib": {"level": "ERROR"},
+    },
+}
+
 
 def prepare() -> None:
     """Register every component of polyexp and of its plugins with Hydra. Called once, before composition."""
@@ -33,6 +53,7 @@ def prepare() -> None:
         store.store(group=f"schema/{group}", name=name, node=cls, package=group)
     sweeper = BasicSweeperConf(_target_="hydra_plugins.polyexp_plugins.CheckedSweeper")
     store.store(group="hydra/sweeper", name="polyexp", node=sweeper)
+    store.store(group="hydra/hydra_logging", name="polyexp", node=LOGGING)
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:

@@ -24,6 +24,7 @@ from polyexp.cli.composition import checked, prepare
 from polyexp.cli.configs import conf_dir
 from polyexp.cli.overrides import USER_ERRORS, explain
 from polyexp.experiment import Job, unknown_key_error
+from polyexp.report.stream import Stream
 from polyexp.tracking.store import without_password
 
 __all__ = ["main", "task"]
@@ -121,7 +122,7 @@ def _varying() -> frozenset[str]:
 
 
 def _print_error(sentence: str, code: int = 2) -> int:
-    print(f"polyexp: {bounded(sentence)}", file=sys.stderr)
+    Stream(stderr=True).text(f"polyexp: {bounded(sentence)}")
     return code
 
 

@@ -5,16 +5,29 @@ The reader of a pipe may stop reading.
 
 import os
 import sys
+import textwrap
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from polyexp.base import printable
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "wrapped"]
 
 UNLIMITED_COLUMNS = 100_000  # of a pipe or a file, where nothing is wrapped and no table is split
+
+
+def wrapped(text: str, columns: int, indent: str = "") -> str:
+    """The text with its lines wrapped at blanks; a word that is longer than a line is left whole.
+
+    Args:
+        text: One or more lines.
+        columns: The number of characters of a line.
+        indent: What the second and further parts of a line begin with.
+    """
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent}
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= columns else textwrap.fill(line, columns, **options) for line in lines)
 
 
 class Stream(Console):
@@ -42,8 +55,9 @@ class Stream(Console):
         Args:
             text: One or more lines.
         """
-        lines = Text("\n".join(map(printable, text.split("\n"))))
-        self.print(lines, markup=False, highlight=False, soft_wrap=not self.on_terminal, overflow="ignore", crop=False)
+        lines = "\n".join(map(printable, text.split("\n")))
+        shown = wrapped(lines, self.width) if self.on_terminal else lines
+        self.print(shown, markup=False, highlight=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Print nothing from now on."""

@@ -135,10 +135,7 @@ class Terminal:
         self.close_bar()
         self.print("")
         self.print(headline(result))
-        rows = coefficients(result)
-        used = [column for column in range(3) if any(row[column] for row in rows)]
-        heads = ("parameter", "value", "in powers of x")
-        self.print_table([heads[k] for k in used], [[row[k] for k in used] for row in rows], keys=0)
+        self.print_table(("parameter", "value", "in powers of x"), coefficients(result), keys=0)
         taken = counted(int(result.steps), "step")
         self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {ending(result, forecast)}")
         for line in verdict(result, forecast):
