@@ -135,7 +135,8 @@ def _loss(at: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
         "line": {"color": Palette.BLUE},
         "showlegend": False,
     }
-    return {"type": "scatter", "name": "loss", "x": at, "y": _drawable_on_log(losses), **own}
+    hover = {"customdata": np.where(at < 1, 0, at), "hovertemplate": "%{customdata} updates: %{y:.4g}"}
+    return {"type": "scatter", "name": "loss", "x": at, "y": _drawable_on_log(losses), **hover, **own}
 
 
 def _drawable_on_log(values: np.ndarray) -> np.ndarray:
