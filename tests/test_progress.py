@@ -24,7 +24,7 @@ BAR = re.compile(r"Fitting [━╸╺ ]+\d+% loss [\d.e-]+ +[\d.e+]+ steps/s +.*
 
 
 def test_ctrl_c_takes_the_bar_away_and_gives_the_cursor_back(tmp_path):
-    code, out, _ = run_on_terminal(*LONG, cwd=tmp_path, until="left")
+    code, out, _ = run_on_terminal(*LONG, cwd=tmp_path, until="left", columns=200)
     assert code == 130
     assert BAR.search(re.sub(r"\x1b\[[\d;]*m", "", out))
     assert out.count(HIDE) == out.count(SHOW) == 1
