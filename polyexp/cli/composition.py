@@ -31,15 +31,23 @@ LOGGING = {
         "hydra": {"format": "[%(asctime)s][HYDRA] %(message)s"},
         "library": {"format": "%(name)s: %(message)s"},
     },
+    "filters": {"hydra": {"name": "hydra"}},
     "handlers": {
-        "hydra": {"class": "logging.StreamHandler", "formatter": "hydra", "stream": "ext://sys.stdout"},
-        "library": {"class": "logging.StreamHandler", "formatter": "library", "stream": "ext://sys.stderr"},
+        "hydra": {
+            "class": "logging.StreamHandler",
+            "formatter": "hydra",
+            "filters": ["hydra"],
+            "stream": "ext://sys.stdout",
+        },
+        "library": {
+            "class": "logging.StreamHandler",
+            "formatter": "library",
+            "level": "WARNING",
+            "stream": "ext://sys.stderr",
+        },
     },
-    "root": {"level": "WARNING", "handlers": ["library"]},
-    "loggers": {
-        "hydra": {"level": "INFO", "handlers": ["hydra"], "propagate": False},
-        "matplotlib": {"level": "ERROR"},
-    },
+    "root": {"level": "INFO", "handlers": ["hydra", "library"]},
+    "loggers": {"matplotlib": {"level": "ERROR"}},
 }
 
 

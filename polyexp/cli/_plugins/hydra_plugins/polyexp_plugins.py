@@ -18,12 +18,7 @@ from polyexp.experiment import varying
 from polyexp.report.progress_bar import JobCounter
 
 # A configuration of Python's logging in which nothing is printed.
-SILENT_LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "root": {"handlers": []},
-    "loggers": {"hydra": {"level": "WARNING", "handlers": []}},
-}
+SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
 
 class CheckedSweeper(BasicSweeper):
