@@ -1,8 +1,22 @@
-"""The module that `python -m polyexp` runs."""
+"""The module that `python -m polyexp` runs, and the function that the command `polyexp` calls."""
 
 import sys
 
-from polyexp.cli.main import main
+from polyexp.cli.starting import starting
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line in `sys.argv` and return the exit code; see `polyexp.cli.main`."""
+    with starting(sys.argv[1:]):
+        try:
+            from polyexp.cli.main import main as run
+        except KeyboardInterrupt:  # during the imports; afterwards `run` handles it
+            print("polyexp: interrupted.", file=sys.stderr)
+            return 130
+        return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -292,10 +292,11 @@ def test_a_million_million_steps(bare_cli, tmp_path):
     best = OPTIMA["notebook/numpy"]["parameters"]
     np.testing.assert_allclose(result["power_series"], best, rtol=1e-8, atol=1e-11)
     lines = [line for line in ended.out.splitlines() if line.startswith("Loss at")]
-    assert 100 < len(lines) <= 200
+    losses = [line.rpartition(" ")[2] for line in lines]
+    assert all(losses.count(loss) <= 2 for loss in losses)  # of equal ones the first and the last
     assert lines[-1] == "Loss at 1000000000000 iteration: 2.461e-08"
     (history,) = tmp_path.rglob("history.csv")
-    assert len(history.read_text().splitlines()) == len(lines) + 1
+    assert len(lines) < len(history.read_text().splitlines()) - 1
 
 
 @pytest.mark.parametrize("optimizer", ["gradient_descent", "momentum"])

@@ -76,7 +76,7 @@ def test_other_models_show_their_powers_of_x(bare_cli):
         ["c", "0.5", "7.5", "x^2"],
         ["d", "1", "5", "x^3"],
     ]
-    assert "\ny = 1 + 2 P3(z), z = 0.5 + 1 x\n" in ended.out
+    assert "\ny = 1 + 2 P3(z), z = 0.5 + x\n" in ended.out
 
 
 def test_quiet_prints_nothing(cli, store):

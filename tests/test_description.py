@@ -10,7 +10,7 @@ import polyexp as p
 from polyexp.problem import TARGETS
 from polyexp.report import description
 from polyexp.report.markdown import learned
-from polyexp.report.sentences import judgement
+from polyexp.report.sentences import headline, judgement
 from tests.helpers.figures import AUTO, Run, Wave
 
 pytestmark = pytest.mark.numeric
@@ -31,7 +31,7 @@ def numbers(rows):
 def test_the_description_of_the_default_run():
     run = Run(p.Problem())
     formula, paragraph, rows = description(run.result, run.forecast).split("\n\n")
-    assert formula == f"`{run.result.model.formula(run.result.params)}`"
+    assert formula == f"`{headline(run.result)}`"
     assert paragraph == (
         "Loss 10.45 after 4000 steps. That is 10.45 above the best possible loss of this model, 2.461e-08. "
         "The slowest mode needs 6.7e+07 steps. At this learning rate it takes 8.8e+07 steps to come within 2.5e-10 of the best "

@@ -203,15 +203,17 @@ def test_a_sequence_of_seeds_gives_a_run_each(cls, seeds):
     ("model", "params", "text"),
     [
         (p.PowerSeries(degree=0), [-2.0], "y = -2"),
-        (p.PowerSeries(degree=1), [0.0, -1.0], "y = 0 - 1 x"),
-        (p.PowerSeries(degree=3), [0.5, -0.25, -0.0, 1e-5], "y = 0.5 - 0.25 x + 0 x^2 + 1e-05 x^3"),
+        (p.PowerSeries(degree=1), [0.0, -1.0], "y = -x"),
+        (p.PowerSeries(degree=3), [0.5, -0.25, -0.0, 1e-5], "y = 0.5 - 0.25 x + 1e-05 x^3"),
         (p.PowerSeries(degree=2), [-123456.0, 1 / 3, 2], "y = -1.235e+05 + 0.3333 x + 2 x^2"),
         (p.LegendreSeries(degree=0, domain=[0, 4]), [1.5], "y = 1.5 P0(z), z = -1 + 0.5 x"),
-        (p.LegendreSeries(degree=1, domain=[0, 4]), [1, -2], "y = 1 P0(z) - 2 P1(z), z = -1 + 0.5 x"),
-        (p.ChebyshevSeries(degree=1, domain=[-2, 2]), [-1, 2], "y = -1 T0(z) + 2 T1(z), z = 0 + 0.5 x"),
-        (p.HermiteSeries(degree=1), [0, 2], "y = 0 H0(z) + 2 H1(z), z = 0 + 1 x"),
-        (p.Legendre(), [0, -2.20852685, 0, 0.25548611], "y = 0 - 2.209 P3(z), z = 0 + 0.2555 x"),
+        (p.LegendreSeries(degree=1, domain=[0, 4]), [1, -2], "y = P0(z) - 2 P1(z), z = -1 + 0.5 x"),
+        (p.ChebyshevSeries(degree=1, domain=[-2, 2]), [-1, 2], "y = -T0(z) + 2 T1(z), z = 0.5 x"),
+        (p.HermiteSeries(degree=1), [0, 2], "y = 2 H1(z), z = x"),
+        (p.Legendre(), [0, -2.20852685, 0, 0.25548611], "y = -2.209 P3(z), z = 0.2555 x"),
         (p.Legendre(degree=0), [1, 2, -3, -4], "y = 1 + 2 P0(z), z = -3 - 4 x"),
+        (p.PowerSeries(degree=2), [0.0, -0.0, 0.0], "y = 0"),
+        (p.LegendreSeries(degree=1, domain=[-0.3, 0.1 + 0.2]), [0, 1.00001], "y = P1(z), z = 3.333 x"),
     ],
 )
 def test_formula(model, params, text):

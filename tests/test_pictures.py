@@ -1,5 +1,6 @@
 """The pictures of a run, tested by their contents: curves, labels and limits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ from numpy.polynomial import Legendre
 from PIL import Image
 
 import polyexp as p
-from polyexp.base import SETTINGS
+from polyexp.base import SETTINGS, printable
 from polyexp.report import Report
-from polyexp.report.axes import plain, save, shortened, thinned
+from polyexp.report.axes import plain, save, shortened, thinned, thinned_history
 from polyexp.report.figures import coefficients_figure, draw, fit_figure, loss_figure, modes_figure
 from polyexp.report.figures.curves import updates
 from tests.helpers.commands import MAIN, loaded_by, run_in_process
@@ -54,7 +55,7 @@ def test_the_fit_shows_target_samples_nodes_and_curve(plain_run):
     figure = fit_figure(plain_run.result, plain_run.displayed)
     top, bottom = figure.axes
     assert named(top) == ["target", "400 of 4000 samples", "reduced to 8 nodes", "fitted"]
-    assert (top.get_ylabel(), bottom.get_ylabel(), bottom.get_xlabel()) == ("y", "residual", "x")
+    assert (top.get_ylabel(), bottom.get_ylabel(), bottom.get_xlabel()) == ("sin(x)", "data - fit", "x")
     drawn = curves(top)
     x = drawn["fitted"].get_xdata()
     assert (x[0], x[-1], x.size) == (-np.pi, np.pi, 600)
@@ -73,7 +74,7 @@ def test_the_residual_has_a_scale_of_its_own():
     assert np.ptp(bottom.get_ylim()) < 2e-3
     dots, zero, line = bottom.get_lines()
     x = line.get_xdata()
-    assert line.get_ydata() == pytest.approx(run.result(x) - np.sin(x), abs=1e-12)
+    assert line.get_ydata() == pytest.approx(np.sin(x) - run.result(x), abs=1e-12)
     assert list(zero.get_ydata()) == [0, 0]
     assert np.abs(dots.get_ydata()).max() == pytest.approx(run.result.max_error, rel=1e-9)
 
@@ -89,8 +90,39 @@ def test_data_without_a_function_have_no_target():
     run = Run(p.Samples.of([0.0, 1, 2, 3], [1.0, 0, 2, 1]), p.PowerSeries(degree=1), optimizer=p.GradientDescent(0.01))
     top, bottom = fit_figure(run.result, run.displayed).axes
     assert named(top) == ["samples", "fitted"]
-    assert len(bottom.get_lines()) == 2
+    dots, _ = bottom.get_lines()
     assert list(curves(top)["samples"].get_xdata()) == [0, 1, 2, 3]
+    assert dots.get_ydata() == pytest.approx(np.array([1, 0, 2, 1]) - run.result([0, 1, 2, 3]))
+    assert (top.get_ylabel(), bottom.get_ylabel(), bottom.get_xlabel()) == ("y", "data - fit", "x")
+
+
+def test_the_axes_have_the_names_of_the_columns(tmp_path):
+    (tmp_path / "fall.csv").write_text("time,height $h$\n0,5\n1,4\n2,0\n")
+    file = p.DataFile(str(tmp_path / "fall.csv"), x="time", y="height $h$")
+    run = Run(file, p.PowerSeries(degree=1), p.Manual(steps=2), AUTO)
+    top, bottom = fit_figure(run.result, run.displayed).axes
+    assert (top.get_ylabel(), bottom.get_ylabel(), bottom.get_xlabel()) == (r"height \$h\$", "data - fit", "time")
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mb\x07", "x" * 500, "a\nb"])
+def test_names_in_pictures_are_short_and_printable(name):
+    problem = p.Problem(num_samples=9)
+    source = replace(problem, target=renamed(np.sin, name))
+    run = Run(source, p.PowerSeries(degree=1), p.Manual(steps=2), AUTO)
+    figure = fit_figure(run.result, run.displayed)
+    texts = [*words(figure), *(ax.get_ylabel() for ax in figure.axes)]
+    assert all(text.isprintable() and len(text) <= 80 for text in texts)
+    assert printable(name)[:9] in texts[0]
+
+
+def renamed(function, name):
+    """The function by another name."""
+
+    def same(x):
+        return function(x)
+
+    same.__name__ = name
+    return same
 
 
 def test_noisy_samples_are_shown_as_they_were_given():
@@ -104,7 +136,9 @@ def test_noisy_samples_are_shown_as_they_were_given():
 
 def test_too_many_samples_are_not_read_again():
     run = Run(p.Problem(num_samples=2**20 + 1), loop=p.Manual(steps=1))
-    assert named(fit_figure(run.result, run.displayed).axes[0]) == ["target", "reduced to 8 nodes", "fitted"]
+    top, bottom = fit_figure(run.result, run.displayed).axes
+    assert named(top) == ["target", "reduced to 8 nodes", "fitted"]
+    assert bottom.get_ylabel() == "target - fit"
 
 
 def test_a_function_of_ones_own_is_the_target():
@@ -167,12 +201,31 @@ def test_a_rate_above_the_limit_is_named():
     assert "learning_rate=2e-06 is NOT stable (limit " in words(loss_figure(run.result, run.forecast))[1]
 
 
-def test_looks_that_are_spread_logarithmically_are_drawn_so():
+def test_snapshots_that_are_spread_logarithmically_are_drawn_so():
     run = Run(loop=p.ClosedForm(steps=10**12))
     for figure in (loss_figure(run.result, run.forecast), coefficients_figure(run.result)):
+        (ax,) = figure.axes
+        assert ax.get_xscale() == "symlog"
+        low, high = ax.get_xlim()
+        assert -1 < low < 0
+        assert high > 10**12
+        assert ax.get_lines()[0].get_marker() == "None"  # 200 of them would be a band
+
+
+def test_a_loss_that_falls_at_first_is_drawn_over_the_logarithm_of_the_steps(plain_run):
+    """It falls by nearly four decades in 20 of 4000 steps, and by one in the others."""
+    for figure in (loss_figure(plain_run.result, plain_run.forecast), coefficients_figure(plain_run.result)):
         assert figure.axes[0].get_xscale() == "symlog"
-        assert figure.axes[0].get_xlim()[0] == 0
-    assert loss_figure(Run().result, run.forecast).axes[0].get_xscale() == "linear"
+
+
+def test_a_loss_that_falls_evenly_is_drawn_over_the_steps():
+    """A single mode, whose loss falls by the same factor in every step."""
+    constant, model = p.Samples.of([0.0, 1], [1.0, 1]), p.PowerSeries(degree=0, initial=[0.0])
+    run = Run(constant, model, p.Manual(steps=400, log_every=40), p.GradientDescent(0.005))
+    (ax,) = loss_figure(run.result, run.forecast).axes
+    assert ax.get_xscale() == "linear"
+    assert curves(ax)["measured"].get_marker() == "o"
+    assert list(curves(ax)["measured"].get_xdata()) == [0, 1, 4, 9, 19, *range(39, 400, 40), 400]
 
 
 def test_a_loss_of_zero_is_said():
@@ -245,16 +298,39 @@ def test_more_coefficients_than_can_be_told_apart_are_thinned():
 def test_what_is_left_of_each_mode(plain_run):
     figure = modes_figure(plain_run.result, plain_run.forecast)
     (ax,) = figure.axes
-    assert named(ax) == ["predicted", "a thousandth of the distance", "done", "still going"]
-    assert ax.get_yscale() == "log"
+    assert named(ax) == ["predicted", "a thousandth", "done", "still going"]
+    assert (ax.get_yscale(), ax.get_ylabel()) == ("log", "remaining / initial distance")
+    assert list(curves(ax)["a thousandth"].get_ydata()) == [1e-3, 1e-3]
     left = {round(bar.get_x() + bar.get_width() / 2): bar.get_y() + bar.get_height() for bar in ax.patches}
-    expected = np.array([plain_run.forecast.mode(k)[0] for k in range(8)]) ** 2
+    expected = np.abs([plain_run.forecast.mode(k)[0] for k in range(8)])  # the column of the table on the terminal
     assert sorted(left) == list(range(8))
     assert [left[k] for k in range(8)] == pytest.approx(np.maximum(expected, 1e-12), rel=1e-6)
     assert curves(ax)["predicted"].get_ydata() == pytest.approx(np.maximum(expected, 1e-12))
     labels = [label.get_text() for label in ax.get_xticklabels()]
     assert labels[0] == f"0\n{plain_run.forecast.eigenvalues[0]:.3g}"
     assert words(figure)[1] == "mode 3 holds 66.5 % of the 10.45 above the best possible loss"
+
+
+def test_bars_that_are_cut_are_marked(plain_run):
+    (ax,) = modes_figure(plain_run.result, plain_run.forecast).axes
+    damping = np.abs([plain_run.forecast.mode(k)[0] for k in range(8)])
+    (arrows,) = (line for line in ax.get_lines() if line.get_marker() == "v")
+    assert list(arrows.get_xdata()) == list(np.flatnonzero(damping < 1e-12)) == [0, 1]
+    assert sentences(ax) == ["1e-12 or less"]
+
+
+def test_bars_that_grow_beyond_the_picture_are_marked():
+    rate = p.GradientDescent(1e10, allow_divergence=True)
+    run = Run(optimizer=rate, loop=p.Manual(steps=8, log_every=1))
+    (ax,) = modes_figure(run.result, run.forecast).axes
+    assert sentences(ax) == ["1e+12 or more"]
+    assert ax.get_ylim()[1] > 1e12
+
+
+def test_modes_that_the_samples_do_not_determine_have_no_bar():
+    run = Run(p.Samples.of([0.0, 1.0], [1.0, 2.0]), p.PowerSeries(degree=3), p.Manual(steps=5), AUTO)
+    (ax,) = modes_figure(run.result, run.forecast).axes
+    assert len(ax.patches) == 2
 
 
 def test_modes_that_grow_are_told_apart():
@@ -350,19 +426,30 @@ def test_thinning_keeps_both_ends_and_no_more_than_asked(size, most):
 @given(st.text(), st.integers(8, 60))
 def test_names_fit_into_titles(name, most):
     assert len(shortened(name, most)) <= most
-    assert len(plain(name)) == len(name)
+    assert len(plain(name)) == len(printable(name))
 
 
 def test_letters_without_a_glyph_become_question_marks():
     assert plain("Größe \u03b1 \u6570.csv") == "Größe \u03b1 ?.csv"
+    assert plain("a\x1b[31m\x07\n") == r"a\x1b[31m\x07\n"
 
 
 def test_a_long_history_is_thinned():
     run = Run(loop=p.Manual(steps=2000, log_every=1))
     taken, loss = updates(run.result)
-    assert taken.size == loss.size == 401
+    assert 300 < taken.size == loss.size <= 401
     assert (taken[0], taken[-2], taken[-1]) == (0, 1999, 2000)
-    assert len(curves(coefficients_figure(run.result).axes[0])["w0"].get_xdata()) == 401
+    assert list(taken[:20]) == list(range(20))  # where the loss is steepest
+    assert np.diff(taken).max() <= 11
+    assert len(curves(coefficients_figure(run.result).axes[0])["w0"].get_xdata()) == taken.size
+
+
+@given(size=st.integers(1, 10_000), most=st.integers(4, 500))
+def test_thinned_snapshots_have_both_ends(size, most):
+    some = thinned_history(size, most)
+    assert (some[0], some[-1]) == (0, size - 1)
+    assert some.size <= most
+    assert (np.diff(some) > 0).all()
 
 
 # On the command line

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 import polyexp as p
 from polyexp.experiment import Job, build
 from polyexp.experiment.job import run_info
+from polyexp.report import headline
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
 from tests.helpers.config import composed
@@ -222,7 +223,7 @@ def test_the_commit_is_recorded_in_a_checkout(recorded):
 
 def test_the_description_has_the_formula_and_a_table(recorded):
     lines = recorded.run.data.tags["mlflow.note.content"].splitlines()
-    assert lines[0] == f"`{recorded.result.model.formula(recorded.result.params)}`"
+    assert lines[0] == f"`{headline(recorded.result)}`"
     assert "above the best possible loss of this model" in lines[2]
     assert "MAX_STEPS: All steps were taken." in lines[2]
     assert lines[4:6] == ["| parameter | learned | optimum |", "| --- | --- | --- |"]
@@ -268,7 +269,7 @@ def test_result_json_is_exact(recorded):
         "max_error": result.max_error,
         "parameters": result.parameters,
         "power_series": result.power_series.tolist(),
-        "formula": result.model.formula(result.params),
+        "formula": headline(result),
         "samples": {"total": 50, "used": 4, "floor": result.samples.floor, "domain": [-math.pi, math.pi]},
         "learning_rate": {
             "used": 0.01,

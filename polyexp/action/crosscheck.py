@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from polyexp.action.action import Action
-from polyexp.base import DisagreementError, whole
+from polyexp.base import DisagreementError, counted, whole
 from polyexp.crosscheck import crosscheck, sample_sets
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
-from polyexp.report.crosscheck import crosscheck_lines, crosscheck_table, crosscheck_verdict, write_crosscheck
+from polyexp.report.crosscheck import HEADS, crosscheck_lines, crosscheck_rows, crosscheck_verdict, write_crosscheck
 
 __all__ = ["Crosscheck"]
 
@@ -41,14 +41,14 @@ class Crosscheck(Action, name="crosscheck"):
         steps = self.steps or min(experiment.loop.steps, MAX_DEFAULT_STEPS)
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             terminal.print(
-                f"Crosscheck of {steps} steps of {forecast.optimizer.choice} on model={forecast.model.choice}"
+                f"Crosscheck of {counted(steps, 'step')} of {forecast.optimizer.choice} on model={forecast.model.choice}"
             )
             found = crosscheck(
                 forecast.model, every, few, optimizer=forecast.optimizer, initial=forecast.initial, steps=steps
             )
             write_crosscheck(job.folder / "crosscheck.json", found)
             terminal.print(f"Reference: {found.reference}. Largest differences from it:")
-            terminal.print(crosscheck_table(found))
+            terminal.print_table(HEADS, crosscheck_rows(found), keys=2, right=True)
             for line in (*crosscheck_lines(found), "", crosscheck_verdict(found)):
                 terminal.print(line)
             terminal.end(job.folder, ())

@@ -3,7 +3,7 @@
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError
 from polyexp.base.former_names import FormerNames
-from polyexp.base.text import bounded, cut, printable, shown
+from polyexp.base.text import bounded, counted, cut, printable, shown
 from polyexp.base.validation import (
     as_numbers,
     closest,
@@ -29,6 +29,7 @@ __all__ = [
     "as_numbers",
     "bounded",
     "closest",
+    "counted",
     "cut",
     "finite",
     "finite_array",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["bounded", "cut", "printable", "shown"]
+__all__ = ["bounded", "counted", "cut", "printable", "shown"]
 
 MAX_VALUE_CHARACTERS = 80  # of a value in a sentence
 MAX_SENTENCE_CHARACTERS = 1000  # of a whole sentence, whatever it quotes
@@ -72,6 +72,20 @@ def printable(text: str) -> str:
         a\x1b[1mb\n
     """
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which has an s unless the number is 1.
+
+    Args:
+        number: The number.
+        noun: A noun in the singular.
+
+    Example:
+        >>> counted(1, "step"), counted(0, "step"), counted(4000, "weighted sample")
+        ('1 step', '0 steps', '4000 weighted samples')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _as_typed(value: Any) -> Any:

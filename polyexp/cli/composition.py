@@ -1,8 +1,10 @@
 """The connection to Hydra: components become choices of config groups, and composed configurations become experiments."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from typing import NoReturn
 
 from hydra._internal.utils import create_automatic_config_search_path
@@ -19,9 +21,39 @@ from polyexp.cli.help import help_page
 from polyexp.cli.kinds import schema
 from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
+from polyexp.problem import OnProgress
 from polyexp.report.progress_bar import bar
+from polyexp.report.stream import Stream
 
 __all__ = ["as_input_error", "checked", "finish_sweep", "hydra_config", "prepare", "search_path"]
+
+# A configuration of Python's logging: Hydra's own lines as Hydra prints them; of libraries only warnings, and of matplotlib,
+# which warns that it builds its cache of fonts, only errors.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "hydra": {"format": "[%(asctime)s][HYDRA] %(message)s"},
+        "library": {"format": "%(name)s: %(message)s"},
+    },
+    "filters": {"hydra": {"name": "hydra"}},
+    "handlers": {
+        "hydra": {
+            "class": "logging.StreamHandler",
+            "formatter": "hydra",
+            "filters": ["hydra"],
+            "stream": "ext://sys.stdout",
+        },
+        "library": {
+            "class": "logging.StreamHandler",
+            "formatter": "library",
+            "level": "WARNING",
+            "stream": "ext://sys.stderr",
+        },
+    },
+    "root": {"level": "INFO", "handlers": ["hydra", "library"]},
+    "loggers": {"matplotlib": {"level": "ERROR"}},
+}
 
 
 def prepare() -> None:
@@ -33,6 +65,7 @@ def prepare() -> None:
     store.store(group="schema", name="config", node=schema(Config), package="_global_")
     for (group, name), cls in Component.registry.items():
         store.store(group=f"schema/{group}", name=name, node=schema(cls), package=group)
+    store.store(group="hydra/hydra_logging", name="polyexp", node=LOGGING)
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:
@@ -56,19 +89,20 @@ def search_path(config_path: str | None = None) -> ConfigSearchPath:
     return create_automatic_config_search_path(None, None, str(conf_dir()) if config_path is None else config_path)
 
 
-def checked(*configs: DictConfig) -> list[Experiment]:
-    """The experiments that `configs` describe, which have been checked.
+def checked(configs: Iterable[DictConfig], jobs: int = 1) -> list[Experiment]:
+    """The experiments that `configs` describe, which have been checked, with a bar meanwhile.
 
     Stores are opened or created only after everything else has been checked.
 
     Args:
-        configs: Composed configurations.
+        configs: Composed configurations, which may be composed one by one as they are asked for.
+        jobs: The number of configurations.
 
     Raises:
         InputError: Where a configuration describes no experiment, or its action is certain to fail.
     """
     try:
-        experiments = [_checked(_built(cfg)) for cfg in configs]
+        experiments = list(_checked(map(_built, configs), jobs))
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
     for experiment in experiments:
@@ -105,9 +139,17 @@ def hydra_config(cfg: DictConfig) -> Iterator[None]:
         HydraConfig.instance().cfg = before
 
 
-def _checked(experiment: Experiment) -> Experiment:
-    with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
-        return experiment.check(progress)
+def _checked(experiments: Iterator[Experiment], jobs: int) -> Iterator[Experiment]:
+    first = next(experiments)
+    what = f"Reading {first.problem.label}" if jobs == 1 else f"Checking {jobs} jobs"
+    with bar(what, quiet=first.quiet) as progress:
+        for number, experiment in enumerate(chain([first], experiments)):
+            yield experiment.check(partial(_show_share, progress, number, jobs))
+            progress((number + 1) / jobs)
+
+
+def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> None:
+    progress((before + done) / jobs)
 
 
 def finish_sweep(experiment: Experiment, varying: Sequence[str], sweep: str) -> None:
@@ -120,4 +162,4 @@ def finish_sweep(experiment: Experiment, varying: Sequence[str], sweep: str) -> 
     """
     lines = experiment.tracking.finish_sweep(sweep, varying) if experiment.action.records else []
     for line in lines if not experiment.quiet else []:
-        print(line)
+        Stream().text(line)

@@ -1,18 +1,28 @@
 """The page that `--help` prints."""
 
-import textwrap
+import shutil
+import sys
+from collections.abc import Callable
 from functools import partial
 
 import polyexp.action.action  # noqa: F401  (defining a component registers it)
 from polyexp.cli.configs import choices
 from polyexp.experiment import GROUPS
+from polyexp.report.stream import wrapped
 
 __all__ = ["help_page"]
 
 
+COLUMNS = 118  # of the page where the terminal is not narrower
+
+
 def help_page() -> str:
-    """The text that `--help` prints."""
-    hanging = partial(textwrap.fill, width=118, subsequent_indent=" " * 13, break_on_hyphens=False)
+    """The text that `--help` prints, whose lines are wrapped at blanks where the terminal is narrower."""
+    columns = min(COLUMNS, shutil.get_terminal_size().columns) if sys.stdout.isatty() else COLUMNS
+    return wrapped(_page(partial(wrapped, columns=columns, indent=" " * 13)), columns, indent=" " * 6)
+
+
+def _page(hanging: Callable[[str], str]) -> str:
     groups = "\n".join(hanging(f"  {group:<11}{', '.join(choices(group))}") for group in (*GROUPS, "experiment"))
     return f"""polyexp fits polynomial expansions by gradient descent and records every run in MLflow.
 

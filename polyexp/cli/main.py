@@ -23,6 +23,7 @@ from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, Job
 from polyexp.report.standard_streams import ignore_foreign_warnings, restart_in_utf8_mode, secure
+from polyexp.report.stream import Stream
 
 __all__ = ["main", "task"]
 
@@ -45,7 +46,7 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
     job = _job(cfg, varying)
     try:
         if experiment is None:
-            (experiment,) = checked(cfg)
+            (experiment,) = checked([cfg])
         return experiment.action(experiment, job)
     except DisagreementError as error:
         code = _print_error(str(error), 1)
@@ -96,7 +97,7 @@ def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
 
 
 def _print_error(sentence: str, code: int = 2) -> int:
-    print(f"polyexp: {bounded(sentence)}", file=sys.stderr)
+    Stream(stderr=True).text(f"polyexp: {bounded(sentence)}")
     return code
 
 

@@ -101,10 +101,9 @@ class Sweep:
         """Check jobs, the first of which has the number `first`."""
         if not jobs:
             raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
-        configs = [self._composed(job, number) for number, job in enumerate(jobs, first)]
+        configs = (self._composed(job, number) for number, job in enumerate(jobs, first))
         self._counter.total += len(jobs)
-        self._require_own_folders(configs)
-        self._experiments += checked(*configs)
+        self._experiments += checked(map(self._in_own_folder, configs), len(jobs))
         if all(one.quiet for one in self._experiments):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
@@ -117,18 +116,18 @@ class Sweep:
             cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
         return cfg
 
-    def _require_own_folders(self, configs: Sequence[DictConfig]) -> None:
-        """Require a folder of its own for each job, below that of the sweep."""
-        for cfg in configs:
-            with hydra_config(cfg):
-                sweep, name = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
-            folder = Path(sweep, name).resolve()
-            if folder in self._folders or Path(sweep).resolve() not in folder.parents:
-                raise InputError(
-                    "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
-                    f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
-                )
-            self._folders.add(folder)
+    def _in_own_folder(self, cfg: DictConfig) -> DictConfig:
+        """The configuration of a job, whose folder must be its own and below that of the sweep."""
+        with hydra_config(cfg):
+            sweep, name = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
+        folder = Path(sweep, name).resolve()
+        if folder in self._folders or Path(sweep).resolve() not in folder.parents:
+            raise InputError(
+                "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
+                f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
+            )
+        self._folders.add(folder)
+        return cfg
 
 
 class CheckedLauncher(Launcher):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, counted
 from polyexp.crosscheck.differences import TOLERANCE, one_line
 from polyexp.crosscheck.formulations import Formulation, formulations
 from polyexp.crosscheck.model_checks import ModelCheck, model_checks
@@ -141,5 +141,6 @@ def _cost(model: Model, samples: Samples) -> int:
 
 def _points(samples: Samples) -> str:
     if samples.size < samples.total:
-        return f"{samples.size} weighted samples that stand for {samples.total}"
-    return f"all {samples.total} samples"
+        stand = "that stands" if samples.size == 1 else "that stand"
+        return f"{counted(samples.size, 'weighted sample')} {stand} for {samples.total}"
+    return f"all {samples.total} samples" if samples.total > 1 else "the only sample"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError, cut
+from polyexp.base import InputError, counted, cut
 from polyexp.export.formula import Formula
 from polyexp.model import Model
 
@@ -73,7 +73,7 @@ class Accuracy:
         low, high = self.domain
         lines = [
             f"Domain: {low!r} <= x <= {high!r}; outside it the formula does not approximate the target.",
-            f"Maximum error against the {self.samples} samples of {self.target}: {rounded_up(self.max_error)}.",
+            f"Maximum error against the {counted(self.samples, 'sample')} of {self.target}: {rounded_up(self.max_error)}.",
         ]
         if self.target_error is not None:
             lines.append(

@@ -13,6 +13,8 @@ from polyexp.problem import Array
 
 __all__ = ["ChebyshevSeries", "HermiteSeries", "LegendreSeries", "PowerSeries"]
 
+MAX_ROUNDING_OF_OFFSET = 4 * np.finfo(float).eps  # of z = offset + scale x, whose values are from -1 to 1
+
 
 @dataclass
 class Expansion(Model):
@@ -142,8 +144,9 @@ class MappedExpansion(Expansion):
     def formula(self, params: np.ndarray) -> str:
         """The text `y = w0 B0(z) + w1 B1(z) + ..., z = offset + scale x`, with numbers."""
         terms = [f"{self.symbol}{k}(z)" for k in range(self.degree + 1)]
-        z = linear_formula(np.array(self._series(np.zeros(1)).mapparms()), ["", "x"])
-        return f"y = {linear_formula(params, terms)}, z = {z}"
+        offset, scale = self._series(np.zeros(1)).mapparms()
+        offset = offset if abs(offset) > MAX_ROUNDING_OF_OFFSET else 0.0
+        return f"y = {linear_formula(params, terms)}, z = {linear_formula(np.array([offset, scale]), ['', 'x'])}"
 
     def _series(self, coefficients: np.ndarray) -> Any:
         domain = self.basis.domain if self.domain is None else self.domain
@@ -177,7 +180,7 @@ class LegendreSeries(MappedExpansion, name="legendre_series"):
         >>> import polyexp as p
         >>> model = p.LegendreSeries(degree=2, domain=[0, 2])
         >>> model.formula(np.array([1, 2, 4]))
-        'y = 1 P0(z) + 2 P1(z) + 4 P2(z), z = -1 + 1 x'
+        'y = P0(z) + 2 P1(z) + 4 P2(z), z = -1 + x'
         >>> model([1, 2, 4], [0, 1, 2]).tolist()
         [3.0, -1.0, 7.0]
     """

@@ -85,7 +85,7 @@ class Legendre(Model, name="legendre"):
         >>> import polyexp as p
         >>> model = p.Legendre(degree=2)
         >>> model.formula(np.array([1, 2, 0, 1]))
-        'y = 1 + 2 P2(z), z = 0 + 1 x'
+        'y = 1 + 2 P2(z), z = x'
         >>> model([1, 2, 0, 1], [0, 1, 2]).tolist()
         [0.0, 3.0, 12.0]
         >>> model.power_series(np.array([1, 2, 0, 1])).round(6).tolist()

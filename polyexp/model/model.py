@@ -61,7 +61,7 @@ class Model(Component):
         (True, ('w0', 'w1', 'w2'), True)
         >>> params = model.initial_params()
         >>> model.formula(params), model(params, [0, 2]).tolist()
-        ('y = 1 + 0 x + 3 x^2', [1.0, 13.0])
+        ('y = 1 + 3 x^2', [1.0, 13.0])
     """
 
     group: ClassVar[str] = "model"
@@ -208,7 +208,7 @@ def degree_in_x(model: Model) -> int | None:
 
 
 def linear_formula(coefficients: np.ndarray, terms: Sequence[str]) -> str:
-    """A sum such as `0.5 - 0.25 x`, with coefficients to four digits.
+    """A sum such as `0.5 - 0.25 x`, with coefficients to four digits, without those that are 0 or the factor 1.
 
     Args:
         coefficients: The coefficients. # shape: (K,)
@@ -216,9 +216,11 @@ def linear_formula(coefficients: np.ndarray, terms: Sequence[str]) -> str:
     """
     text = ""
     for value, term in zip(coefficients, terms, strict=True):
-        sign = ("-" if value < 0 else "") if not text else (" - " if value < 0 else " + ")
-        text += f"{sign}{abs(value):.4g}{' ' if term else ''}{term}"
-    return text
+        if value != 0:
+            number = f"{abs(value):.4g}"
+            sign = ("-" if value < 0 else "") if not text else (" - " if value < 0 else " + ")
+            text += sign + (term if term and number == "1" else f"{number} {term}".rstrip())
+    return text or "0"
 
 
 def _span(names: Sequence[str]) -> str:

@@ -92,6 +92,11 @@ class Problem(Source, name="target"):
         return getattr(self.target, "__name__", "function") if callable(self.target) else str(self.target)
 
     @property
+    def axis_names(self) -> tuple[str, str]:
+        """The names of x and y at the axes of pictures: x and, say, sin(x)."""
+        return "x", f"{self.choice}(x)"
+
+    @property
     def target_function(self) -> Callable[[np.ndarray], np.ndarray]:
         """The target as a function."""
         return self.named_target or self.target

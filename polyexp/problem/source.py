@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from polyexp.base import Component, InputError, one_of, whole
+from polyexp.base import Component, InputError, counted, cut, one_of, whole
 from polyexp.problem.samples import Chunk, Samples
 from polyexp.problem.targets import Target
 
@@ -32,9 +32,10 @@ class Dropped(NamedTuple):
     why: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.rows} of {self.of} rows of {self.name} were dropped; the first was row {self.first} ({self.why})."
-        )
+        were = "was" if self.rows == 1 else "were"
+        first = "it" if self.rows == 1 else "the first"
+        of = f"{self.rows} of {counted(self.of, 'row')} of {cut(self.name)}"
+        return f"{of} {were} dropped; {first} was row {self.first} ({self.why})."
 
 
 OnProgress = Callable[[float], None]
@@ -96,6 +97,11 @@ class Source(Component):
     def label(self) -> str:
         """The name of the samples in messages, pictures and records."""
         return self.choice
+
+    @property
+    def axis_names(self) -> tuple[str, str]:
+        """The names of x and y at the axes of pictures."""
+        return "x", "y"
 
     @property
     def random(self) -> bool:

@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import printable
+
 __all__ = [
     "COLOURS",
     "HIGHEST_ON_LOG_AXIS",
     "LOWEST_ON_LOG_AXIS",
+    "MAX_AXIS_NAME_CHARACTERS",
     "Figure",
     "Palette",
     "annotate",
+    "axis_name",
     "figure",
     "legend",
     "log_axis",
@@ -26,6 +30,7 @@ __all__ = [
     "save",
     "shortened",
     "thinned",
+    "thinned_history",
 ]
 
 Figure = Any
@@ -38,6 +43,7 @@ LABEL_INCHES = 0.62  # from the y axis to its name: leaves room for the tick 6 x
 WIDTH_INCHES = 6.0  # of a picture; an inch is 100 pixels where MLflow shows the picture 600 pixels wide
 DOTS_PER_INCH = 150
 MAX_TITLE_CHARACTERS = 60  # as many as fit into the width of a picture
+MAX_AXIS_NAME_CHARACTERS = 24  # as many as fit beside the shorter axes
 # The values that a logarithmic axis shows; matplotlib puts ticks beyond them, and these must not overflow either.
 LOWEST_ON_LOG_AXIS, HIGHEST_ON_LOG_AXIS = 1e-200, 1e200
 
@@ -102,7 +108,7 @@ def figure(
         ax.yaxis.set_label_coords(-LABEL_INCHES / (WIDTH_INCHES - LEFT_INCHES - RIGHT_INCHES), 0.5)
     text_style: dict[str, Any] = {"x": 0.1 / WIDTH_INCHES, "ha": "left", "va": "top", "parse_math": False}
     made.suptitle(
-        plain(shortened(title, MAX_TITLE_CHARACTERS)), y=1 - 0.1 / height, fontsize=11, fontweight="bold", **text_style
+        shortened(plain(title), MAX_TITLE_CHARACTERS), y=1 - 0.1 / height, fontsize=11, fontweight="bold", **text_style
     )
     made.text(y=1 - 0.33 / height, s=plain(note), fontsize=8.5, color="#444444", **text_style)
     return made, list(axes)
@@ -159,16 +165,32 @@ def annotate(ax: Any, sentence: str) -> None:
 
 
 def plain(text: str) -> str:
-    """The text with a question mark for every character that the font does not have; names of files may have any."""
+    """The text with escaped control characters, and a question mark for every character that the font does not have."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties()))
-    return "".join(character if character == "\n" or font.get_char_index(ord(character)) else "?" for character in text)
+    return "".join(one if font.get_char_index(ord(one)) else "?" for one in printable(text))
+
+
+def axis_name(name: str) -> str:
+    """A name of a user's, as text beside an axis; a $ in it begins no formula."""
+    return plain(shortened(printable(name), MAX_AXIS_NAME_CHARACTERS)).replace("$", r"\$")
 
 
 def thinned(size: int, most: int) -> np.ndarray:
     """Evenly spread indices of at most `most` of `size` elements, with the first and the last."""
     return np.unique(np.linspace(0, size - 1, min(size, most)).astype(int))
+
+
+def thinned_history(size: int, most: int) -> np.ndarray:
+    """Indices of at most `most` of `size` snapshots, half of them evenly spread, the others denser at the beginning.
+
+    The fall of a loss is steepest there. The first and the last index are among them.
+    """
+    if size <= most:
+        return np.arange(size)
+    early = np.geomspace(1, size, most // 2).astype(int) - 1
+    return np.unique(np.concatenate([thinned(size, most - early.size), early]))
 
 
 def shortened(name: str, most: int) -> str:

@@ -6,25 +6,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
+from polyexp.base import counted
 from polyexp.crosscheck import TOLERANCE, Crosscheck, Formulation, ModelCheck
 
-__all__ = ["crosscheck_lines", "crosscheck_table", "crosscheck_verdict", "write_crosscheck"]
+__all__ = ["HEADS", "crosscheck_lines", "crosscheck_rows", "crosscheck_verdict", "write_crosscheck"]
 
 
-def crosscheck_table(found: Crosscheck) -> Table:
-    """A table of the largest differences from the reference, with a row for each formulation."""
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("formulation", no_wrap=True)
-    for head in ("samples", "parameters", "loss", "gradient"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("")
-    for one in found.formulations:
-        numbers = (_shown(number) for number in (one.params, one.loss, one.gradient))
-        table.add_row(one.name, str(one.samples), *numbers, _remark(one))
-    return table
+HEADS = ("formulation", "samples", "parameters", "loss", "gradient", "")  # of the table
+
+
+def crosscheck_rows(found: Crosscheck) -> list[list[str]]:
+    """The rows of a table of the largest differences from the reference, with one for each formulation, under `HEADS`."""
+    return [
+        [one.name, str(one.samples), *map(_shown, (one.params, one.loss, one.gradient)), _remark(one)]
+        for one in found.formulations
+    ]
 
 
 def crosscheck_lines(found: Crosscheck) -> list[str]:
@@ -40,11 +36,14 @@ def crosscheck_verdict(found: Crosscheck) -> str:
     if found.agrees:
         compared = [f"{found.tolerance:.2g} in parameters and loss"] if found.steps else []
         within = ", ".join([*compared, f"{TOLERANCE:.2g} in the gradient"])
-        return f"All {len(found.formulations)} formulations agree with the reference to {within}."
+        few = len(found.formulations) == 1
+        agree = "The only formulation agrees" if few else f"All {len(found.formulations)} formulations agree"
+        return f"{agree} with the reference to {within}."
     wrong = [f"model={found.model} fails the check that `{one.part}` {one.says}" for one in found.failed_checks]
     if found.differing:
-        names = ", ".join(f"{one.name} on {one.samples} samples" for one in found.differing)
-        wrong.append(f"{len(found.differing)} of {len(found.formulations)} formulations differ ({names})")
+        names = ", ".join(f"{one.name} on {counted(one.samples, 'sample')}" for one in found.differing)
+        differ = "differs" if len(found.differing) == 1 else "differ"
+        wrong.append(f"{len(found.differing)} of {counted(len(found.formulations), 'formulation')} {differ} ({names})")
     if not found.formulations:
         wrong.append("nothing could be compared")
     return f"{'; '.join(wrong)}."

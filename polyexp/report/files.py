@@ -14,6 +14,7 @@ import numpy as np
 
 from polyexp.exact import Forecast, hessian_eigenvalues
 from polyexp.fitting import History, Result
+from polyexp.report.sentences import headline
 
 __all__ = ["write"]
 
@@ -58,7 +59,7 @@ def as_json(result: Result, forecast: Forecast, settings: Mapping[str, Any]) -> 
         "max_error": _number(result.max_error),
         "parameters": {name: _number(value) for name, value in result.parameters.items()},
         "power_series": None if series is None else [_number(value) for value in series],
-        "formula": result.model.formula(result.params),
+        "formula": headline(result),
         "samples": {
             "total": result.samples.total,
             "used": result.samples.size,

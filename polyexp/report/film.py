@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import printable
 from polyexp.exact import Forecast
 from polyexp.fitting import Outcome, Result
-from polyexp.report.axes import Palette, thinned
+from polyexp.report.axes import MAX_AXIS_NAME_CHARACTERS, Palette, shortened, thinned, thinned_history
 from polyexp.report.figures import DisplayedData
 from polyexp.report.figures.curves import MAX_ON_AXIS, drawable, grid, logarithmic, subject
 from polyexp.report.sentences import rate
@@ -23,6 +24,7 @@ MAX_FRAMES = 60  # of the animation; the file grows with their number
 CURVE_POINTS = 240  # points of a curve; fewer than in a picture, because there is one curve for each frame
 MAX_HEIGHTS_BEYOND_TARGET = 3.0  # how far the y axis may reach beyond the target, in heights of the target
 FRAME_MILLISECONDS = 120  # for which a frame is shown
+ZERO_ON_LOG_AXIS = 0.1  # where the tick of 0 is
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -64,14 +66,15 @@ def film(result: Result, forecast: Forecast, shown: DisplayedData) -> Any:
         curves = drawable(result.model(params, x))
     static = _static_curves(result, shown, x)
     moving = len(static), len(static) + 1
-    made = Figure(data=[*static, _curve(x, curves[0]), _marker(steps[0], losses[0], steps), _loss(steps, losses)])
+    at = _positions(steps, losses)
+    made = Figure(data=[*static, _curve(x, curves[0]), _marker(0, at, losses), _loss(at, losses)])
     made.frames = [
         Frame(
             name=str(step),
-            data=[_curve(x, curve), _marker(step, loss, steps)],
+            data=[_curve(x, curve), _marker(number, at, losses)],
             traces=list(moving),
         )
-        for step, curve, loss in zip(steps.tolist(), curves, losses, strict=True)
+        for number, (step, curve) in enumerate(zip(steps.tolist(), curves, strict=True))
     ]
     made.update_layout(_layout(result, forecast, shown, steps, losses))
     return made
@@ -83,13 +86,12 @@ def _frame_values(result: Result) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Their shapes are (F,), (F, K) and (F,) for F frames, of which there are at most `MAX_FRAMES`.
     """
     history = result.history
-    some = thinned(history.step.size, MAX_FRAMES - 1)
+    some = thinned_history(history.step.size, MAX_FRAMES - 1)
     steps = np.concatenate([[0], history.step[some]])
     params = np.vstack([result.initial, history.params[some]])
     with np.errstate(all="ignore"):
         losses = result.samples.loss(result.model(params, result.samples.x))
-    begin = 1 if logarithmic(history.step) else 0  # a logarithmic axis has no zero
-    return steps[begin:], params[begin:], losses[begin:]
+    return steps, params, losses
 
 
 def _static_curves(result: Result, shown: DisplayedData, x: np.ndarray) -> list[dict[str, Any]]:
@@ -114,18 +116,27 @@ def _curve(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return {"type": "scatter", "name": "fitted", "mode": "lines", "x": x, "y": y, "line": {"color": Palette.BLUE}}
 
 
-def _marker(step: Any, loss: Any, steps: np.ndarray) -> dict[str, Any]:
+def _marker(frame: int, at: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
     """The marker on the loss curve, with the loss written on the side where there is room."""
-    place = "top right" if step < steps[steps.size // 2] else "top left"
-    number = {"text": [f"{loss:.4g}"], "textposition": place, "textfont": {"size": 13}, "cliponaxis": False}
+    place = "top right" if frame < at.size // 2 else "top left"
+    number = {"text": [f"{losses[frame]:.4g}"], "textposition": place, "textfont": {"size": 13}, "cliponaxis": False}
     marker = {"color": Palette.VERMILLION, "size": 11}
     own = {"xaxis": "x2", "yaxis": "y2", "mode": "markers+text", "marker": marker, **number, "showlegend": False}
-    return {"type": "scatter", "name": "current step", "x": [int(step)], "y": _drawable_on_log(np.array([loss])), **own}
+    here = {"x": at[frame : frame + 1], "y": _drawable_on_log(losses[frame : frame + 1])}
+    return {"type": "scatter", "name": "current step", **here, **own}
 
 
-def _loss(steps: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
-    own = {"xaxis": "x2", "yaxis": "y2", "mode": "lines", "line": {"color": Palette.BLUE}, "showlegend": False}
-    return {"type": "scatter", "name": "loss", "x": steps, "y": _drawable_on_log(losses), **own}
+def _loss(at: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
+    own = {
+        "xaxis": "x2",
+        "yaxis": "y2",
+        "mode": "lines+markers",
+        "marker": {"size": 4},
+        "line": {"color": Palette.BLUE},
+        "showlegend": False,
+    }
+    hover = {"customdata": np.where(at < 1, 0, at), "hovertemplate": "%{customdata} updates: %{y:.4g}"}
+    return {"type": "scatter", "name": "loss", "x": at, "y": _drawable_on_log(losses), **hover, **own}
 
 
 def _drawable_on_log(values: np.ndarray) -> np.ndarray:
@@ -138,6 +149,7 @@ def _layout(
 ) -> dict[str, Any]:
     diverged = ", DIVERGED" if result.outcome is Outcome.DIVERGED else ""
     title = html.escape(f"{subject(result)}{diverged}")
+    x_name, y_name = (html.escape(shortened(printable(one), MAX_AXIS_NAME_CHARACTERS)) for one in shown.axis_names)
     lines = []
     if forecast.lowest is not None and forecast.lowest > 0:
         green = {"color": Palette.GREEN, "dash": "dash", "width": 1.5}
@@ -157,9 +169,9 @@ def _layout(
         },
         "margin": {"l": 60, "r": 15, "t": 90, "b": 10},
         "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
-        "xaxis": {"title": {"text": "x"}, "anchor": "y"},
-        "yaxis": {"title": {"text": "y"}, "domain": [0.5, 1], "range": _range(result, shown)},
-        "xaxis2": {"title": {"text": "updates taken", "standoff": 4}, "anchor": "y2", **_scale(result.history.step)},
+        "xaxis": {"title": {"text": x_name}, "anchor": "y"},
+        "yaxis": {"title": {"text": y_name}, "domain": [0.5, 1], "range": _range(result, shown)},
+        "xaxis2": {"title": {"text": "updates taken", "standoff": 4}, "anchor": "y2", **_scale(steps, losses)},
         "yaxis2": {"title": {"text": "loss"}, "domain": [0, 0.33], "type": "log", **_decades(losses, forecast)},
         "shapes": lines,
         "sliders": [_slider(steps)],
@@ -167,8 +179,21 @@ def _layout(
     }
 
 
-def _scale(steps: np.ndarray) -> dict[str, Any]:
-    return {"type": "log", "exponentformat": "power", "dtick": 2} if logarithmic(steps) else {}
+def _positions(steps: np.ndarray, losses: np.ndarray) -> np.ndarray:  # shape: (F,)
+    """Where these steps are on their axis: on a logarithmic one, 0 is a decade before 1, as in the pictures."""
+    return np.where(steps == 0, ZERO_ON_LOG_AXIS, steps) if logarithmic(steps, losses) else steps
+
+
+def _scale(steps: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
+    if not logarithmic(steps, losses):
+        return {}
+    decades = int(np.log10(steps[-1]))
+    powers = range(0, decades + 1, 1 + decades // 8)
+    return {
+        "type": "log",
+        "tickvals": [ZERO_ON_LOG_AXIS, *(10.0**power for power in powers)],
+        "ticktext": ["0", *(f"10<sup>{power}</sup>" for power in powers)],
+    }
 
 
 def _decades(losses: np.ndarray, forecast: Forecast) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """The description of a run in MLflow, as Markdown."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from polyexp.base import cut, printable
 from polyexp.exact import Forecast
 from polyexp.fitting import Result, best_power_series
-from polyexp.report.sentences import headline, judgement
+from polyexp.report.sentences import DIGITS, digits_of, headline, judgement, number
 
 __all__ = ["description", "learned"]
 
@@ -20,7 +20,7 @@ def description(result: Result, forecast: Forecast) -> str:
 
     It consists of the formula, a paragraph on how good that is, and tables of the final parameters beside the best ones.
     """
-    formula = headline(result)
+    formula = printable(headline(result)).replace("`", "'")
     if len(formula) > MAX_FORMULA_CHARACTERS:
         formula = f"{formula[:MAX_FORMULA_CHARACTERS]} ..."
     return "\n\n".join([f"`{formula}`", judgement(result, forecast), *learned(result)])
@@ -33,18 +33,22 @@ def learned(result: Result) -> list[str]:
     the best polynomial and of the Taylor series of the target about 0. A power series has one table, because its parameters
     are its coefficients, and so has a model that is not a polynomial.
     """
-    names, series = list(result.model.param_names), result.power_series
+    names, series, digits = list(result.model.param_names), result.power_series, digits_of(result)
     optimum = None if result.quadratic is None else result.quadratic.optimum
+    table = {"learned": _cells(result.params, digits), "optimum": _cells(optimum)}
     if series is None:
-        return [_table("parameter", names, {"learned": result.params, "optimum": optimum}, MAX_TABLE_ROWS)]
-    best, taylor = best_power_series(result), _taylor_coefficients(result, series.size - 1)
+        return [_table("parameter", names, table, MAX_TABLE_ROWS)]
+    best, taylor = (
+        best_power_series(result),
+        {_about_zero(result): _cells(_taylor_coefficients(result, series.size - 1))},
+    )
     if np.array_equal(series, result.params):
-        table = {"learned": result.params, "optimum": best if optimum is None else optimum}
-        return [_table("parameter", names, table | {_about_zero(result): taylor}, MAX_TABLE_ROWS)]
+        table["optimum"] = _cells(best if optimum is None else optimum)
+        return [_table("parameter", names, table | taylor, MAX_TABLE_ROWS)]
     half, powers = MAX_TABLE_ROWS // 2, [f"x^{k}" for k in range(series.size)]
     return [
-        _table("parameter", names, {"learned": result.params, "optimum": optimum}, half),
-        _table("power of x", powers, {"learned": series, "best": best, _about_zero(result): taylor}, half),
+        _table("parameter", names, table, half),
+        _table("power of x", powers, {"learned": _cells(series, digits), "best": _cells(best)} | taylor, half),
     ]
 
 
@@ -57,14 +61,19 @@ def _about_zero(result: Result) -> str:
     return f"Taylor series of {result.samples.name}"
 
 
-def _table(head: str, names: list[str], columns: Mapping[str, Any], most: int) -> str:
+def _cells(values: np.ndarray | None, digits: int = DIGITS) -> list[str] | None:
+    return None if values is None else [number(value, digits) for value in values.tolist()]
+
+
+def _cell(name: str) -> str:
+    return cut(name).replace("|", r"\|")
+
+
+def _table(head: str, names: list[str], columns: Mapping[str, list[str] | None], most: int) -> str:
     """A Markdown table of numbers with at most `most` rows and a line for the rest, without the columns that are None."""
     given = {name: values for name, values in columns.items() if values is not None}
-    heads = [head, *given]
-    rows = [
-        [name, *(f"{value:.10g}" for value in row)]
-        for name, row in zip(names, zip(*given.values(), strict=True), strict=True)
-    ]
+    heads = [head, *map(_cell, given)]
+    rows = [[_cell(name), *row] for name, *row in zip(names, *given.values(), strict=True)]
     if len(rows) > most:
         rows[most:] = [["...", *("" for _ in given)]]
     lines = [heads, ["---"] * len(heads), *rows]

@@ -15,11 +15,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import Progress
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from polyexp.base import counted, cut
 from polyexp.report.stream import Stream
 
 __all__ = ["DisplayInterval", "FitBar", "JobCounter", "bar", "fit_status", "has_bars", "jobs_line"]
@@ -50,7 +52,7 @@ def bar(what: str, *, quiet: bool = False) -> Iterator[Callable[[float], None]]:
     """
     console = Console(stderr=True, quiet=quiet)
     progress = Progress(console=console, transient=True, disable=not has_bars(console))
-    task = progress.add_task(what, total=1.0)
+    task = progress.add_task(escape(cut(what)), total=1.0)
 
     def update(done: float) -> None:
         if done < 1:  # an operation that is finished by its first call needs no bar
@@ -172,9 +174,9 @@ class JobCounter:
         if (
             not quiet and os.getpid() == self._process
         ):  # worker processes of a launcher have copies of the counter, which count only some of the jobs
-            Stream().print(jobs_line(self.done, self.failed, self.total), markup=False, highlight=False, soft_wrap=True)
+            Stream().text(jobs_line(self.done, self.failed, self.total))
 
 
 def jobs_line(done: int, failed: int, total: int) -> str:
     """A line such as `3 of 30 jobs done, 0 failed, 27 left`."""
-    return f"{done} of {total} jobs done, {failed} failed, {total - done - failed} left"
+    return f"{done} of {counted(total, 'job')} done, {failed} failed, {total - done - failed} left"

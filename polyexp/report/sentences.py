@@ -2,34 +2,63 @@
 
 import numpy as np
 
+from polyexp.base import counted
 from polyexp.exact import Forecast, alternative, at_most
 from polyexp.fitting import Outcome, Result, Snapshot
 
 __all__ = [
+    "DIGITS",
     "advice",
     "coefficients",
+    "digits_of",
     "ending",
     "forecast_sentences",
     "headline",
     "judgement",
     "loss_line",
     "mode_rows",
+    "number",
     "rate",
     "verdict",
 ]
 
 CLOSE_RELATIVE_EXCESS = 1e-2  # an excess of at most this part of the best loss counts as reaching the best loss
+DIGITS, DIGITS_OF_DIVERGED = 10, 4  # of parameters in tables; those of a run that diverged have no meaning
+LEAST_ROUNDING = 1e-12  # part of the largest term, up to which another one is rounding that solving has amplified
+POINTS = 64  # of the domain, at which the sizes of terms are compared
 
 
 def headline(result: Result) -> str:
-    """The fitted formula with the values of its parameters."""
-    return result.model.formula(result.params)
+    """The fitted formula with the values of its parameters, without terms that are rounding."""
+    return result.model.formula(_without_rounding(result))
+
+
+def _without_rounding(result: Result) -> np.ndarray:  # shape: (K,)
+    """The parameters, with 0 for each that is rounding of the largest, and that changes no value by more than rounding."""
+    params, x = result.params, np.linspace(*result.samples.domain, POINTS)
+    eps = float(np.finfo(np.float32 if "float32" in result.computed_by else np.float64).eps)
+    tolerance = max(LEAST_ROUNDING, params.size * eps)  # a sum of K terms is rounded by up to K eps
+    with np.errstate(all="ignore"):
+        without_one = np.where(np.eye(params.size, dtype=bool), 0.0, params)
+        change = np.abs(result.model(without_one, x) - result.model(params, x)).max(-1)
+        rounding = (change <= tolerance * change.max()) & (np.abs(params) <= tolerance * np.abs(params).max())
+    return np.where(rounding, 0.0, params)
+
+
+def number(value: float, digits: int) -> str:
+    """A number with so many digits, in which zero has no sign."""
+    return f"{value + 0.0:.{digits}g}"
+
+
+def digits_of(result: Result) -> int:
+    """The number of digits with which parameters of this result are shown in tables."""
+    return DIGITS_OF_DIVERGED if result.outcome is Outcome.DIVERGED else DIGITS
 
 
 def loss_line(snapshot: Snapshot) -> str:
-    """The loss of a snapshot as the original programs print it; very small and very large losses have powers of ten."""
+    """The loss of a snapshot as the original programs print it; losses below 1 or of a million have four digits."""
     loss = float(snapshot.loss)
-    text = f"{loss:>5.3f}" if loss == 0 or 1e-3 <= abs(loss) < 1e6 else f"{loss:.4g}"
+    text = f"{loss:>5.3f}" if loss == 0 or 1 <= abs(loss) < 1e6 else f"{loss:#.4g}"
     return f"Loss at {snapshot.step:>5} iteration: {text}"
 
 
@@ -39,13 +68,19 @@ def coefficients(result: Result) -> list[tuple[str, str, str]]:
     The last column is empty for a power series, whose parameters are these coefficients, and for a model that is not a
     polynomial.
     """
-    params = [(name, f"{value: .10g}") for name, value in result.parameters.items()]
-    series = result.power_series
-    powers = [] if series is None or np.array_equal(series, result.params) else [f"{v: .10g}" for v in series]
+    series, digits = result.power_series, digits_of(result)
+    params = [(name, _aligned(value, digits)) for name, value in result.parameters.items()]
+    powers = [] if series is None or np.array_equal(series, result.params) else [_aligned(v, digits) for v in series]
     size = max(len(params), len(powers))
     params += [("", "")] * (size - len(params))
     powers = [f"{power}  x^{k}" for k, power in enumerate(powers)] + [""] * (size - len(powers))
     return [(name, value, power) for (name, value), power in zip(params, powers, strict=True)]
+
+
+def _aligned(value: float, digits: int) -> str:
+    """The number with a blank in the place of its sign where it has none."""
+    text = number(value, digits)
+    return text if text.startswith("-") else f" {text}"
 
 
 def forecast_sentences(forecast: Forecast) -> list[str]:
@@ -74,7 +109,7 @@ def _expected_loss(forecast: Forecast) -> str:
         return f"{bound}at the start the eigenvalues of the Hessian range {curvature}"
     if forecast.final_loss is None:
         return f"the best possible loss is {forecast.lowest:.4g}"
-    after = f"after {forecast.steps} steps the loss will be {forecast.final_loss:.4g}"
+    after = f"after {counted(forecast.steps, 'step')} the loss will be {forecast.final_loss:.4g}"
     slowest = f"the slowest mode needs {_slowest_mode_steps(forecast)} steps"
     return f"{after} (best possible: {forecast.lowest:.4g}); {slowest}"
 
@@ -125,14 +160,14 @@ def mode_rows(forecast: Forecast) -> list[tuple[str, str, str, str]]:
     after which a thousandth is left.
     """
     rows = []
-    for number, value in enumerate(forecast.eigenvalues):
-        left, steps = forecast.mode(number)
-        rows.append((str(number), f"{value:.4g}", _unknown(left), _unknown(steps)))
+    for mode, value in enumerate(forecast.eigenvalues):
+        left, steps = forecast.mode(mode)
+        rows.append((str(mode), number(value, 4), _unknown(left), _unknown(steps)))
     return rows
 
 
-def _unknown(number: float | None) -> str:
-    return "not known" if number is None else f"{number:.3g}"
+def _unknown(value: float | None) -> str:
+    return "not known" if value is None else number(value, 3)
 
 
 def advice(forecast: Forecast, *, rate_alone: bool = False) -> list[str]:
@@ -168,7 +203,10 @@ def _close_excess(forecast: Forecast) -> float:
 
 def judgement(result: Result, forecast: Forecast) -> str:
     """A paragraph on the loss of a run, its distance from the best loss, what to try, and why the run ended."""
-    sentences = [f"Loss {result.loss:.4g} after {result.steps} steps.", *verdict(result, forecast, rate_alone=True)]
+    sentences = [
+        f"Loss {result.loss:.4g} after {counted(result.steps, 'step')}.",
+        *verdict(result, forecast, rate_alone=True),
+    ]
     if forecast.final_loss is not None and float(result.excess) > _close_excess(forecast):
         sentences.insert(2, f"The slowest mode needs {_slowest_mode_steps(forecast)} steps.")
     return " ".join([*sentences, f"{result.outcome.name}: {ending(result, forecast)}"])

@@ -1,15 +1,63 @@
-"""Standard output and standard error, whose reader may stop reading."""
+"""Standard output, standard error and files as streams of text, which is wrapped at blanks on a terminal.
+
+The reader of a pipe may stop reading.
+"""
 
 import os
 import sys
+import textwrap
+from typing import Any
 
 from rich.console import Console
 
-__all__ = ["Stream"]
+from polyexp.base import printable
+
+__all__ = ["UNLIMITED_COLUMNS", "Stream", "wrapped"]
+
+UNLIMITED_COLUMNS = 100_000  # of a pipe or a file, where nothing is wrapped and no table is split
+
+
+def wrapped(text: str, columns: int, indent: str = "") -> str:
+    """The text with its lines wrapped at blanks; a word that is longer than a line is left whole.
+
+    Args:
+        text: One or more lines.
+        columns: The number of characters of a line.
+        indent: What the second and further parts of a line begin with.
+    """
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent}
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= columns else textwrap.fill(line, columns, **options) for line in lines)
 
 
 class Stream(Console):
-    """A console that prints nothing more when its reader has closed the pipe (`polyexp | head`), so that the run goes on."""
+    """A console that prints nothing more when its reader has closed the pipe (`polyexp | head`), so that the run goes on.
+
+    Args:
+        **options: The options of a rich Console.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if not self.on_terminal and "COLUMNS" not in os.environ:
+            self.width = UNLIMITED_COLUMNS
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether this prints on a terminal; rich takes a pipe for one where FORCE_COLOR is set."""
+        return self.file.isatty()
+
+    def text(self, text: str) -> None:
+        """Print a text, whose control characters are escaped and whose lines are wrapped at blanks on a terminal.
+
+        A word that is longer than a line, such as a path, is left whole.
+
+        Args:
+            text: One or more lines.
+        """
+        lines = "\n".join(map(printable, text.split("\n")))
+        shown = wrapped(lines, self.width) if self.on_terminal else lines
+        self.print(shown, markup=False, highlight=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Print nothing from now on."""

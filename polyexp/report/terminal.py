@@ -1,16 +1,13 @@
 """What a run prints on the terminal or, as plain lines, into a pipe, and always into `polyexp.log` of its folder."""
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.segment import Segment, Segments
-from rich.table import Table
 
+from polyexp.base import counted, cut
 from polyexp.exact import Forecast
 from polyexp.fitting import Outcome, Result, Snapshot
 from polyexp.report.progress_bar import DisplayInterval, FitBar, has_bars
@@ -24,11 +21,10 @@ from polyexp.report.sentences import (
     mode_rows,
     verdict,
 )
-from polyexp.report.stream import Stream
+from polyexp.report.stream import UNLIMITED_COLUMNS, Stream
+from polyexp.report.tables import tables
 
 __all__ = ["Terminal"]
-
-UNLIMITED_COLUMNS = 100_000  # characters of a line in a pipe and in polyexp.log, which are no terminal
 
 
 class Terminal:
@@ -42,9 +38,10 @@ class Terminal:
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
         self._log = (folder / "polyexp.log").open("a", encoding="utf-8", errors="backslashreplace")
         self._errors = Stream(stderr=True)
-        self._outputs = [Stream(quiet=quiet, width=_pipe_width()), Console(file=self._log, width=UNLIMITED_COLUMNS)]
+        self._outputs = [Stream(quiet=quiet), Stream(file=self._log)]
         self._bar: FitBar | None = None
         self._interval, self._pending = DisplayInterval(), list[str]()
+        self._folds_equal_lines, self._last, self._held = False, "", ""
 
     def __enter__(self) -> Self:
         return self
@@ -54,9 +51,19 @@ class Terminal:
         self._log.close()
 
     def print(self, what: RenderableType) -> None:
-        """Print text, whose long lines are not broken, or a table."""
+        """Print text, whose lines are wrapped at blanks on a terminal alone, or a table."""
         self._flush()
-        self._write(what, soft_wrap=isinstance(what, str))
+        for console in self._outputs:
+            _print(console, what)
+
+    def print_table(
+        self, heads: Sequence[str], rows: Sequence[Sequence[str]], *, keys: int = 1, right: bool = False
+    ) -> None:
+        """Print a table, or several where its columns do not fit beside each other; the arguments are those of `tables`."""
+        self._flush()
+        for console in self._outputs:
+            for table in tables(heads, rows, console.width, keys=keys, right=right):
+                _print(console, table)
 
     def print_for_width(self, parts: Callable[[int | None], Iterable[RenderableType]]) -> None:
         """Print text and tables that depend on the width of the output.
@@ -67,25 +74,31 @@ class Terminal:
         self._flush()
         for console in self._outputs:
             for what in parts(console.width if console.width < UNLIMITED_COLUMNS else None):
-                console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
+                _print(console, what)
 
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, also where `quiet` is set."""
         self.close_bar()
         for console in (self._errors, self._outputs[1]):
-            console.print(f"warning: {sentence}", markup=False, highlight=False, soft_wrap=True)
+            console.text(f"warning: {sentence}")
 
-    def begin(self, forecast: Forecast, computed_by: str) -> None:
-        """Print what is fitted, what computes it, and the forecast, and make the bar of the fit."""
+    def begin(self, forecast: Forecast, computed_by: str, *, folds_equal_lines: bool = False) -> None:
+        """Print what is fitted, what computes it, and the forecast, and make the bar of the fit.
+
+        Args:
+            forecast: The forecast of the run.
+            computed_by: The library, dtype and device that compute the run.
+            folds_equal_lines: Whether of successive snapshots with equal loss the first and the last are printed alone.
+        """
+        self._folds_equal_lines = folds_equal_lines
         samples, needed = forecast.samples, len(forecast.model.param_names)
-        reduced = f" (reduced to {_count(samples.size, 'weighted sample')})" if samples.size < samples.total else ""
-        self.print(
-            f"Fitting {forecast.model.choice} to {samples.total} samples of {samples.name}{reduced} on {computed_by}"
-        )
+        given = f"{counted(samples.total, 'sample')} of {cut(samples.name)}"
+        reduced = f" (reduced to {counted(samples.size, 'weighted sample')})" if samples.size < samples.total else ""
+        self.print(f"Fitting {forecast.model.choice} to {given}{reduced} on {computed_by}")
         if samples.note:
             self.warn(samples.note)
         if samples.total < needed:
-            self.warn(f"{_count(samples.total, 'sample')} cannot determine {_count(needed, 'parameter')}.")
+            self.warn(f"{counted(samples.total, 'sample')} cannot determine {counted(needed, 'parameter')}.")
         for line in forecast_sentences(forecast):
             self.print(line)
         if has_bars(self._outputs[0]) and not self._outputs[0].quiet:
@@ -98,15 +111,26 @@ class Terminal:
         hundredth of the time of the fit.
         """
         if not snapshot.early:
-            self._pending.append(loss_line(snapshot))
+            self._collect(loss_line(snapshot))
         if self._interval.due():
             with self._interval.showing():
                 self._flush()
                 if self._bar:
                     self._bar.show(snapshot.step, float(snapshot.loss))
 
+    def _collect(self, line: str) -> None:
+        """Collect a line to be printed; one that may be folded is kept back until a line with another loss comes."""
+        loss = line.rpartition(" ")[2]
+        if self._folds_equal_lines and self._last and loss == self._last.rpartition(" ")[2]:
+            self._held = line
+            return
+        self._pending += [self._held, line] if self._held else [line]
+        self._last, self._held = line, ""
+
     def close_bar(self) -> None:
         """Print the lines that were collected, and erase the bar."""
+        if self._held:
+            self._pending, self._held = [*self._pending, self._held], ""
         self._flush()
         if self._bar:
             self._bar.close()
@@ -117,8 +141,8 @@ class Terminal:
         self.close_bar()
         self.print("")
         self.print(headline(result))
-        self.print(_table(coefficients(result)))
-        taken = _count(result.steps, "step")
+        self.print_table(("parameter", "value", "in powers of x"), coefficients(result), keys=0)
+        taken = counted(int(result.steps), "step")
         self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {ending(result, forecast)}")
         for line in verdict(result, forecast):
             self.print(line)
@@ -127,12 +151,8 @@ class Terminal:
 
     def prediction(self, forecast: Forecast) -> None:
         """Print a table of the modes, how far each of them comes, and what to try."""
-        modes = Table(
-            "mode", "eigenvalue", f"remaining after {forecast.steps} steps", "steps to 1/1000", box=SIMPLE_HEAD
-        )
-        for row in mode_rows(forecast):
-            modes.add_row(*row)
-        self.print(modes)
+        remaining = f"remaining after {counted(forecast.steps, 'step')}"
+        self.print_table(("mode", "eigenvalue", remaining, "steps to 1/1000"), mode_rows(forecast))
         for line in advice(forecast):
             self.print(line)
 
@@ -143,33 +163,21 @@ class Terminal:
             self.print(line)
 
     def _flush(self) -> None:
-        if self._pending:
-            text, self._pending = "".join(f"{line}\n" for line in self._pending), []
-            # rich needs more time to lay out thousands of lines than for everything else that is printed, hence one segment.
-            self._write(Segments([Segment(text)]), soft_wrap=True)
-
-    def _write(self, what: RenderableType, *, soft_wrap: bool) -> None:
+        if not self._pending:
+            return
+        longest, text = max(map(len, self._pending)), "".join(f"{line}\n" for line in self._pending)
         for console in self._outputs:
-            console.print(what, markup=False, highlight=False, soft_wrap=soft_wrap)
+            # rich needs more time to lay out thousands of lines than for everything else that is printed, hence one segment.
+            _print(console, Segments([Segment(text)]) if longest <= console.width else text.rstrip("\n"))
+        self._pending = []
 
 
-def _pipe_width() -> int | None:
-    """The number of columns where the output goes into a pipe; None where a terminal, or COLUMNS, determines it."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else UNLIMITED_COLUMNS
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _print(console: Stream, what: RenderableType) -> None:
+    if isinstance(what, str):
+        console.text(what)
+    else:
+        console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, Segments))
 
 
 def _relative(folder: Path) -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-
-
-def _table(rows: list[tuple[str, str, str]]) -> Table:
-    heads = ("parameter", "value", "in powers of x")
-    used = [column for column in range(3) if any(row[column] for row in rows)]
-    table = Table(*(heads[column] for column in used), box=SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*(row[column] for column in used))
-    return table

@@ -23,13 +23,15 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def run_on_terminal(*words: str, cwd: Path, until: str = "", env: dict[str, str] | None = None) -> Finished:
-    """`python -m polyexp *words` on a pseudo terminal of 100 columns, where stdout and stderr are one (`out`).
+def run_on_terminal(
+    *words: str, cwd: Path, until: str = "", env: dict[str, str] | None = None, columns: int = 100
+) -> Finished:
+    """`python -m polyexp *words` on a pseudo terminal, where stdout and stderr are one (`out`).
 
     until: Ctrl-C is typed once this has been written. env: added to the environment variables of the tests.
     """
     terminal, other_side = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     inherited = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     child = subprocess.Popen(
         [sys.executable, "-c", ON_TERMINAL, *POLYEXP, *words],

@@ -73,6 +73,11 @@ class DataFile(Source, name="file"):
         return Path(self.path).name[: -len(self._ending)]
 
     @property
+    def axis_names(self) -> tuple[str, str]:
+        """The names of the columns of x and y."""
+        return self.x, self.y
+
+    @property
     def stamp(self) -> tuple[int, int]:
         """The size of the file in bytes, and the time of its last change in nanoseconds since 1970."""
         with self._reading():

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import printable
 from polyexp.fitting import History, Result
-from polyexp.report.axes import HIGHEST_ON_LOG_AXIS, LOWEST_ON_LOG_AXIS, shortened, thinned
+from polyexp.report.axes import HIGHEST_ON_LOG_AXIS, LOWEST_ON_LOG_AXIS, shortened, thinned_history
 
 __all__ = [
     "CURVE_POINTS",
@@ -25,14 +26,20 @@ MAX_MARKS = 60  # the largest number of samples or snapshots that are drawn as s
 MAX_CURVES = 64  # of a figure; more could not be distinguished
 MAX_NAME_CHARACTERS = 24  # of a name in a title
 MAX_ON_AXIS = 1e300  # the largest magnitude that is drawn: an axis is wider than its data, and must not overflow
-MIN_STEPS_FOR_LOG_AXIS = 1000  # a shorter run is shown well by a linear axis
+MIN_STEPS_FOR_LOG_AXIS = 1000  # of snapshots that are spaced logarithmically; fewer are shown well by a linear axis
+# A linear axis of steps is not chosen where its first part would hold more than this part of the changes of the curves.
+FIRST_PART, MAX_CHANGE_IN_FIRST_PART = 0.05, 0.25
 
 
 def subject(result: Result) -> str:
     """The title of a run, such as `sin by power_series of degree 7`."""
     degree = result.model.polynomial_degree
     of = "" if degree is None else f" of degree {degree}"
-    return f"{shortened(result.samples.name, MAX_NAME_CHARACTERS)} by {shortened(result.model.choice, MAX_NAME_CHARACTERS)}{of}"
+    return f"{_name(result.samples.name)} by {_name(result.model.choice)}{of}"
+
+
+def _name(text: str) -> str:
+    return shortened(printable(text), MAX_NAME_CHARACTERS)
 
 
 def grid(result: Result) -> np.ndarray:  # shape: (CURVE_POINTS,)
@@ -50,11 +57,28 @@ def updates(result: Result) -> tuple[np.ndarray, np.ndarray]:  # shape: (L + 1,)
     The loss of step t is that of the parameters before update t, to which t - 1 updates have been made.
     """
     history: History = result.history
-    some = thinned(history.step.size, MAX_SNAPSHOTS)
+    some = thinned_history(history.step.size, MAX_SNAPSHOTS)
     return np.append(history.step[some] - 1, result.steps), np.append(history.loss[some], result.loss)
 
 
-def logarithmic(steps: np.ndarray) -> bool:
+def logarithmic(steps: np.ndarray, curves: np.ndarray) -> bool:
+    """Whether curves are shown over the logarithm of the steps: these are spaced so, or the curves are steepest at first.
+
+    Args:
+        steps: The steps of the snapshots. Shape (L,).
+        curves: The curves, which are drawn on a logarithmic axis. Shape (L,) or (L, C).
+    """
+    return _spaced_logarithmically(steps) or _steepest_at_first(steps, curves)
+
+
+def _steepest_at_first(steps: np.ndarray, curves: np.ndarray) -> bool:
+    """Whether a linear axis would squeeze much of the changes of log(curve) into its beginning."""
+    changes = np.abs(np.diff(np.log(drawable_on_log(curves)), axis=0))
+    early = changes[steps[1:] <= FIRST_PART * steps[-1]]
+    return bool(np.nansum(early) > MAX_CHANGE_IN_FIRST_PART * np.nansum(changes))
+
+
+def _spaced_logarithmically(steps: np.ndarray) -> bool:
     """Whether the steps of snapshots are spaced logarithmically, as those of loop=closed_form are.
 
     Then they are twice as far apart at the end as in the middle. Regular snapshots are not, whatever early ones precede them.
@@ -77,11 +101,10 @@ def drawable_on_log(values: np.ndarray) -> np.ndarray:
         return np.where((values > LOWEST_ON_LOG_AXIS) & (values < HIGHEST_ON_LOG_AXIS), values, np.nan)
 
 
-def spread_steps(ax: Any, result: Result) -> None:
-    """Scale the x axis of updates as the snapshots are spaced, with whole numbers at its ticks."""
-    step = result.history.step
-    if logarithmic(step):
+def spread_steps(ax: Any, steps: np.ndarray, curves: np.ndarray) -> None:
+    """Scale the x axis of updates for these curves, with whole numbers at its ticks; 0 is on a logarithmic one too."""
+    if logarithmic(steps, curves):
         ax.set_xscale("symlog", linthresh=1)
-        ax.set_xlim(0, step[-1] * 1.2)
+        ax.set_xlim(-0.15, steps[-1] * 1.2)  # so that a marker at 0 is whole
     else:
         ax.locator_params(axis="x", integer=True)

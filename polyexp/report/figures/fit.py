@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import counted
 from polyexp.fitting import Outcome, Result
-from polyexp.report.axes import Figure, Palette, annotate, figure, legend, thinned
+from polyexp.report.axes import Figure, Palette, annotate, axis_name, figure, legend, thinned
 from polyexp.report.figures.curves import MAX_CURVES, MAX_MARKS, drawable, grid, subject
 from polyexp.report.figures.displayed import DisplayedData
 
@@ -16,7 +17,7 @@ MAX_HEIGHTS_OF_TARGET = 20.0  # beyond the target, in heights of it, up to which
 
 
 def fit_figure(result: Result, shown: DisplayedData) -> Figure:
-    """The target, the samples and the fitted curve, and below them the residual on a scale of its own."""
+    """The target, the samples and the fitted curve, and below them the residual, data - fit, on a scale of its own."""
     x = grid(result)
     curve, target = drawable(result(x)), _values(shown.target, x)
     samples = result.samples
@@ -27,23 +28,26 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
         few = shown.x.size <= MAX_MARKS
         style = {"markersize": 8, "zorder": 3} if few else {"markersize": 3.5, "alpha": 0.6}
         dots = {"linestyle": "none", "marker": ".", "color": Palette.GREY, **style}
-        some = "samples" if shown.x.size == samples.total else f"{shown.x.size} of {samples.total} samples"
+        some = "samples" if shown.x.size == samples.total else f"{shown.x.size} of {counted(samples.total, 'sample')}"
         top.plot(shown.x, shown.y, label=some, **dots)
-        bottom.plot(shown.x, drawable(result(shown.x) - shown.y), **dots)
+        bottom.plot(shown.x, drawable(shown.y - result(shown.x)), **dots)
     if samples.size < samples.total:
         ring = {"linestyle": "none", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
         nodes = thinned(samples.size, MAX_CURVES)
-        top.plot(
-            samples.x[nodes], samples.y[nodes], color=Palette.ORANGE, label=f"reduced to {samples.size} nodes", **ring
-        )
+        label = f"reduced to {counted(samples.size, 'node')}"
+        top.plot(samples.x[nodes], samples.y[nodes], color=Palette.ORANGE, label=label, **ring)
     top.plot(x, curve, color=Palette.BLUE, linewidth=1.6, label="fitted")
     bottom.axhline(0, color=Palette.BLACK, linewidth=0.8)
     if target is not None:
-        bottom.plot(x, drawable(result(x) - target), color=Palette.BLUE, linewidth=1.2)
+        bottom.plot(x, drawable(target - result(x)), color=Palette.BLUE, linewidth=1.2)
     _limit_y_axis(top, [part for part in (target, shown.y, samples.y) if part is not None], curve)
-    top.set_ylabel("y")
-    bottom.set_ylabel("fitted - target" if target is not None and not shown.x.size else "residual")
-    bottom.set_xlabel("x")
+    x_name, y_name = (axis_name(one) for one in shown.axis_names)
+    top.set_ylabel(y_name)
+    bottom.set_ylabel("data - fit" if shown.x.size or target is None else "target - fit")
+    bottom.set_xlabel(x_name)
+    for ax in (top, bottom):
+        # Longer numbers would meet the name of the axis.
+        ax.ticklabel_format(axis="y", scilimits=(-2, 4), useMathText=True)
     legend(top)
     made.align_ylabels()
     return made
@@ -51,7 +55,7 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
 
 def _ending_words(result: Result) -> str:
     ended = " (DIVERGED: the last finite parameters)" if result.outcome is Outcome.DIVERGED else ""
-    return f"loss {result.loss:.4g} after {result.steps} steps, largest error {result.max_error:.4g}{ended}"
+    return f"loss {result.loss:.4g} after {counted(result.steps, 'step')}, largest error {result.max_error:.4g}{ended}"
 
 
 def _values(function: Callable[[np.ndarray], np.ndarray] | None, x: np.ndarray) -> np.ndarray | None:

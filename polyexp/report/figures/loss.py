@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from polyexp.base import counted
 from polyexp.exact import Forecast
 from polyexp.fitting import Result
 from polyexp.report.axes import Figure, Palette, annotate, figure, legend, log_axis
@@ -34,10 +35,10 @@ def loss_figure(result: Result, forecast: Forecast) -> Figure:
     zeros = int((loss == 0).sum())
     some = log_axis(ax, loss, predicted, np.array([lowest]), otherwise="No loss is finite and above zero.")
     if some and zeros:
-        annotate(ax, f"exactly 0 at {zeros} of {loss.size} snapshots")
+        annotate(ax, f"exactly 0 at {zeros} of {counted(loss.size, 'snapshot')}")
     ax.set_xlabel("updates taken")
     ax.set_ylabel("loss")
-    spread_steps(ax, result)
+    spread_steps(ax, taken, loss)
     legend(ax)
     return made
 

@@ -1,4 +1,4 @@
-"""The figure of the part of its initial excess that each mode of the Hessian has left."""
+"""The figure of the part of its initial distance from the optimum that each mode of the Hessian has left."""
 
 from typing import Any
 
@@ -11,41 +11,45 @@ from polyexp.report.figures.curves import MAX_CURVES, subject
 
 __all__ = ["modes_figure"]
 
-# Parts of the initial excess of a mode, which is the square of its coordinate times half its eigenvalue.
-DONE_SHARE = 1e-6  # a thousandth of the coordinate
+# Parts of the initial distance of a mode, which is the magnitude of its coordinate.
+DONE_SHARE = 1e-3
 GROWN_SHARE = 1 + 1e-9  # more than 1 by more than rounding
-MIN_SHOWN_SHARE = 1e-12  # at which the shortest bar ends, as a logarithmic axis has no 0
+MIN_SHOWN_SHARE, MAX_SHOWN_SHARE = 1e-12, 1e12  # at which the shortest and the longest bar end
+CUT_BARS = ((MIN_SHOWN_SHARE, "v", "or less", 7), (MAX_SHOWN_SHARE, "^", "or more", -14))  # with the place of the words
 
 
 def modes_figure(result: Result, forecast: Forecast) -> Figure | None:
-    """The part of its initial excess that each mode has left, as bars; None where the model is not linear."""
+    """The part of its initial distance from the optimum that each mode has left, as bars; None for a nonlinear model.
+
+    A mode that the samples do not determine, or that starts at its optimum, has no bar.
+    """
     quadratic = result.quadratic
     if quadratic is None:
         return None
-    first = _excess_by_mode(quadratic.eigenvalues, quadratic.coordinates(result.initial))
-    last = _excess_by_mode(quadratic.eigenvalues, quadratic.coordinates(result.params))
+    first, last = (np.abs(quadratic.coordinates(params)) for params in (result.initial, result.params))
+    moving = (first > 0) & (quadratic.eigenvalues > 0)
     with np.errstate(all="ignore"):
-        left = _visible(np.where(first > 0, last / first, np.nan))
-    made, (ax,) = figure(subject(result), _largest_mode_words(result, last))
+        left = _visible(np.where(moving, last / first, np.nan))
+    made, (ax,) = figure(subject(result), _largest_mode_words(result, _excess_by_mode(quadratic.eigenvalues, last)))
     shown = thinned(left.size, MAX_CURVES)
     _bars(ax, shown, left[shown])
     predicted = _predicted_left(result, forecast)
     if predicted is not None:
-        expected = np.where(first > 0, predicted, np.nan)
+        expected = np.where(moving, predicted, np.nan)
         ax.plot(shown, expected[shown], color=Palette.BLACK, linestyle="none", marker="_", label="predicted")
-    ax.axhline(DONE_SHARE, color=Palette.BLACK, linewidth=0.8, linestyle=":", label="a thousandth of the distance")
+    ax.axhline(DONE_SHARE, color=Palette.BLACK, linewidth=0.8, linestyle=":", label="a thousandth")
     if not np.isfinite(left).any():
         annotate(ax, "no mode had any excess loss at the start")
     ax.set_xlim(-0.6, left.size - 0.4)
     _name_modes(ax, quadratic.eigenvalues)
-    ax.set_ylabel("remaining initial excess loss")
+    ax.set_ylabel("remaining / initial distance")
     legend(ax)
     return made
 
 
 def _bars(ax: Any, number: np.ndarray, left: np.ndarray) -> None:
     """Draw a bar for each mode on a logarithmic axis, coloured by whether the mode is done, still going or grown."""
-    low, high = float(np.nanmin(left, initial=1e-7)) / 5, float(np.nanmax(left, initial=1.0))
+    low, high = float(np.nanmin(left, initial=DONE_SHARE)) / 10, float(np.nanmax(left, initial=1.0))
     width = 0.7 * (number[1] - number[0] if number.size > 1 else 1)
     for chosen, colour, label, hatch in (
         (left <= DONE_SHARE, Palette.GREEN, "done", ""),
@@ -55,9 +59,21 @@ def _bars(ax: Any, number: np.ndarray, left: np.ndarray) -> None:
         if chosen.any():
             style = {"color": colour, "hatch": hatch, "edgecolor": "white"}
             ax.bar(number[chosen], left[chosen] - low, width, low, label=label, **style)
+    _mark_cut_bars(ax, number, left)
     ax.set_ylim(low, high * (high / low) ** 0.05)
     ax.set_yscale("log")
     ax.minorticks_off()
+
+
+def _mark_cut_bars(ax: Any, number: np.ndarray, left: np.ndarray) -> None:
+    """Draw an arrow at the end of each bar that is cut, and write above the first of them what it means."""
+    for end, marker, words, points in CUT_BARS:
+        cut = number[left == end]
+        if cut.size:
+            ax.plot(cut, np.full(cut.size, end), linestyle="none", marker=marker, color=Palette.GREY, zorder=3)
+            white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+            place = {"xytext": (-6, points), "textcoords": "offset points", "fontsize": 7.5, "bbox": white}
+            ax.annotate(f"{end:g} {words}", (cut[0], end), **place)
 
 
 def _excess_by_mode(eigenvalues: np.ndarray, coordinates: np.ndarray) -> np.ndarray:  # shape: (K,)
@@ -68,14 +84,14 @@ def _excess_by_mode(eigenvalues: np.ndarray, coordinates: np.ndarray) -> np.ndar
 def _visible(left: np.ndarray) -> np.ndarray:
     """The parts that are left, limited to those that a bar can show, with nan for those that are not finite."""
     with np.errstate(all="ignore"):
-        return np.where(np.isfinite(left), np.clip(left, MIN_SHOWN_SHARE, 1 / MIN_SHOWN_SHARE), np.nan)
+        return np.where(np.isfinite(left), np.clip(left, MIN_SHOWN_SHARE, MAX_SHOWN_SHARE), np.nan)
 
 
 def _predicted_left(result: Result, forecast: Forecast) -> np.ndarray | None:
-    """The predicted part of the excess of each mode after the steps that were taken; None where there is no prediction."""
+    """The predicted part of the distance of each mode after the steps that were taken; None where there is no prediction."""
     with np.errstate(all="ignore"):
         damping = forecast.optimizer.damping(forecast.eigenvalues, int(result.steps))
-        return None if damping is None else _visible(damping**2)
+        return None if damping is None else _visible(np.abs(damping))
 
 
 def _largest_mode_words(result: Result, last: np.ndarray) -> str:
