@@ -52,7 +52,7 @@ class Judge:
             raise InputError(f"A config group takes no package: type `{cut(group)}={cut(override.value or '...')}`.")
         if not override.is_hydras:
             self._require_key(override.key)
-        _require_plain(override)
+            _require_plain(override)
         return self._with_values(override)
 
     def _with_values(self, override: Override) -> str:
