@@ -52,7 +52,7 @@ class Judge:
             raise InputError(f"A config group takes no package: type `{cut(group)}={cut(override.value or '...')}`.")
         if not override.is_hydras:
             self._require_key(override.key)
-            _require_plain(override)
+        _require_plain(override)
         return self._with_values(override)
 
     def _with_values(self, override: Override) -> str:
@@ -123,7 +123,7 @@ def _require_plain(override: Override) -> None:
     key = cut(override.key)
     if "~" in override.prefix:
         raise InputError(f"`{key}` cannot be removed: type `{key}=...` to change it.")
-    if override.prefix:
+    if override.prefix and not override.is_hydras:  # the allow-list refuses what is added to Hydra's own settings
         plain = cut(override.word.removeprefix(override.prefix))
         raise InputError(f"{override.shown} would add a setting, but all settings are there: type `{plain}`.")
 
