@@ -123,7 +123,7 @@ def _require_plain(override: Override) -> None:
     key = cut(override.key)
     if "~" in override.prefix:
         raise InputError(f"`{key}` cannot be removed: type `{key}=...` to change it.")
-    if override.prefix:
+    if override.prefix and not override.is_hydras:  # the allow-list refuses what is added to Hydra's own settings
         plain = cut(override.word.removeprefix(override.prefix))
         raise InputError(f"{override.shown} would add a setting, but all settings are there: type `{plain}`.")
 

@@ -148,7 +148,7 @@ def _require_range(override: Override, sweep: RangeSweep) -> None:
     numbers = [one for one in (sweep.start, sweep.stop, sweep.step) if one is not None]
     ends = all(map(_is_finite, numbers)) and sweep.step != 0
     if not ends or len(list(islice(sweep.range(), MAX_VALUES + 1))) > MAX_VALUES:
-        raise InputError(f"{override.shown} must be a range of at most {MAX_VALUES} values, with a step that is not 0.")
+        raise InputError(f"{override.shown} must give at most {MAX_VALUES} jobs, by a step that is not 0.")
 
 
 def _is_finite(number: float) -> bool:

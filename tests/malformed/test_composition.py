@@ -96,7 +96,7 @@ OPTIONS = {
     "+hydra.runtime.output_dir=canary": CANNOT,
     # what would show the environment
     "tracking.experiment_name=${oc.env:HOME}": f"`tracking.experiment_name` {ENVIRONMENT}",
-    "tracking.experiment_name=${oc.decode:${oc.env:HOME}}": "cannot be read",
+    "tracking.experiment_name=${oc.decode:${oc.env:HOME}}": "must not read the environment",
     "--cfg=job --resolve tracking.experiment_name=${oc.env:HOME}": ENVIRONMENT,
     "hydra.run.dir=outputs/${oc.env:HOME}": f"`hydra.run.dir` {ENVIRONMENT}",
     "problem=file problem.path=${oc.env:HOME}": ENVIRONMENT,
