@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.backend import Backend
 from polyexp.base import InputError
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.exact.rates import at_most, tuned
-from polyexp.loop import Loop
+from polyexp.loop import ClosedForm, Loop
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import GradientDescent, Limited, Optimizer
 from polyexp.problem import Samples
@@ -48,7 +49,8 @@ class Forecast:
         samples: The samples that the run fits.
         model: The model on the domain of the samples.
         optimizer: The optimizer with the learning rate that the run uses.
-        steps: The number of steps that the run may take.
+        loop: The loop, with the number of steps that the run may take.
+        backend: The backend that computes the run, if it is known.
         quadratic: The loss as a quadratic form, for a linear model.
         initial: The initial values. Shape (K,).
         eigenvalues: The eigenvalues of the Hessian at the initial values, in descending order. Shape (K,).
@@ -61,7 +63,8 @@ class Forecast:
     samples: Samples
     model: Model
     optimizer: Optimizer
-    steps: int
+    loop: Loop
+    backend: Backend | None
     quadratic: Quadratic | None
     initial: np.ndarray  # shape: (K,)
     eigenvalues: np.ndarray  # shape: (K,)
@@ -69,6 +72,11 @@ class Forecast:
     limit: float | None
     final_loss: float | None
     slowest: int | None
+
+    @property
+    def steps(self) -> int:
+        """The number of steps that the run may take."""
+        return self.loop.steps
 
     @property
     def exact(self) -> bool:
@@ -106,38 +114,50 @@ class Forecast:
         return _steps_to(self.quadratic, self.optimizer, self.initial, excess)
 
     def steps_to_at_best_rate(self, excess: float) -> int | None:
-        """The same with `learning_rate=auto`; also None for an optimizer that has no best learning rate."""
-        best = self._at_best_rate
+        """The least number of steps in which `learning_rate=auto` comes to this excess; None if there is none.
+
+        It is also None for an optimizer that has no best learning rate.
+        """
+        best = self._at_best_rate(ClosedForm(MAX_STEPS_SEARCHED, tolerance=excess))
         return _steps_to(self.quadratic, best, self.initial, excess) if self.quadratic and best else None
 
     @property
     def best_rate(self) -> float | None:
         """The learning rate that `learning_rate=auto` takes; None for an optimizer or a model that has none."""
-        return float(self._at_best_rate.learning_rate) if self._at_best_rate else None
+        best = self._at_best_rate(self.loop)
+        return float(best.learning_rate) if best else None
 
-    @property
-    def _at_best_rate(self) -> Optimizer | None:
+    def _at_best_rate(self, loop: Loop) -> Optimizer | None:
         if self.quadratic is None or not self.optimizer.tunable:
             return None
-        return tuned(replace(self.optimizer, learning_rate="auto"), self.model, self.quadratic)
+        automatic = replace(self.optimizer, learning_rate="auto")
+        return tuned(automatic, self.model, self.quadratic, self.initial, loop, self.backend)
 
 
-def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, initial: np.ndarray) -> Forecast:
+def forecast(
+    model: Model,
+    loop: Loop,
+    optimizer: Optimizer,
+    samples: Samples,
+    initial: np.ndarray,
+    backend: Backend | None = None,
+) -> Forecast:
     """The forecast of a single run.
 
     Args:
         model: The model on the domain of the samples (`model.on_domain`).
-        loop: The loop, of which the number of steps is used.
-        optimizer: The optimizer; its learning rate may be "auto".
+        loop: The loop, of which the number of steps and the tolerance are used.
+        optimizer: The optimizer; its settings may be "auto" or "asymptotic".
         samples: The samples that the run fits.
         initial: The initial values. Shape (K,).
+        backend: The backend that computes the run; by default float64 is assumed.
 
     Raises:
-        InputError: The learning rate is "auto", and the model has no best one.
+        InputError: A setting is "auto" or "asymptotic", and the model has no best one.
     """
     initial = np.asarray(initial, float)
     quadratic = quadratic_of(model, samples)
-    optimizer = tuned(optimizer, model, quadratic)
+    optimizer = tuned(optimizer, model, quadratic, initial, loop, backend)
     eigenvalues = quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial)
     final_loss = slowest = None
     damping = optimizer.damping(eigenvalues, loop.steps)
@@ -150,7 +170,8 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
         samples=samples,
         model=model,
         optimizer=optimizer,
-        steps=loop.steps,
+        loop=loop,
+        backend=backend,
         quadratic=quadratic,
         initial=initial,
         eigenvalues=eigenvalues,
@@ -192,7 +213,9 @@ def alternative(forecast: Forecast, excess: float) -> Alternative | None:
     # With as many parameters the initial values are the same numbers: a list or a seed that the user typed stays in force.
     initial = forecast.initial if forecast.initial.size == degree + 1 else model.initial_params(0)
     quadratic = Quadratic.of(model, forecast.samples)
-    needed = _steps_to(quadratic, tuned(GradientDescent("auto"), model, quadratic), initial, excess)
+    # The rate that takes the fewest steps to the excess: with as many steps, `auto` comes at least as close.
+    loop = ClosedForm(MAX_STEPS_SEARCHED, tolerance=excess)
+    needed = _steps_to(quadratic, tuned(GradientDescent("auto"), model, quadratic, initial, loop), initial, excess)
     words = [] if same else ["model=legendre_series"]
     words += [] if same or degree == LegendreSeries().degree else [f"model.degree={degree}"]
     words += ["optimizer=gradient_descent", "optimizer.learning_rate=auto"]

@@ -1,0 +1,95 @@
+"""The closed form of momentum on one mode of a linear model, for any number of steps.
+
+With c = eta lambda and momentum beta it is the solution of
+
+    r_(t+1) = (1 + beta - c) r_t - beta r_(t-1),    r_0 = 1,    r_1 = 1 - c,
+
+whose characteristic polynomial z^2 - (1 + beta - c) z + beta has the discriminant D = (c - (1 - s)^2) (c - (1 + s)^2) with
+s = sqrt(beta). With R = sqrt(|D|) and a = |1 + beta - c|, and with t = steps, the solution is
+
+    s^t [cos(t phi) + d / R sin(t phi)],    phi = atan2(R, a),                      for complex roots, D < 0, and
+    z^t [(1 + q^t) / 2 + d / R (1 - q^t) / 2],    z = (a + R) / 2,    q = 1 - R / z,    for real ones,
+
+where d = 1 - beta - c; roots with a negative real part, 1 + beta - c < 0, have -d in the place of d, and the factor (-1)^t.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+__all__ = ["momentum_factors"]
+
+LARGEST_PHASE = 1e6  # of t phi, whose rounding in float64 is below 1e-10 up to here
+FRACTION_BITS = (
+    1400  # 1074 for the smallest number of float64, the rest for the rounding of t^2 <= 1e36 and of products
+)
+
+
+def momentum_factors(rate: Any, eigenvalues: Any, beta: Any, steps: Any) -> np.ndarray:
+    """The factors r_t with c = rate * eigenvalues and t = steps; the arguments broadcast.
+
+    Their error is what a change of each argument by some units in the last place makes, and some units in that of the result.
+
+    Args:
+        rate: The learning rates eta.
+        eigenvalues: The eigenvalues lambda.
+        beta: The momenta.
+        steps: The numbers of steps, integers from 0 to 10^18.
+    """
+    with np.errstate(all="ignore"):
+        rate, eigenvalues, beta, steps = np.broadcast_arrays(rate, eigenvalues, beta, steps)
+        c, t = rate * eigenvalues, steps.astype(float)
+        s = np.sqrt(beta)
+        # 1 - s would lose the digits of a momentum near 1.
+        disc = (c - ((1 - beta) / (1 + s)) ** 2) * (c - (1 + s) ** 2)
+        root, trace = np.sqrt(np.abs(disc)), 1 + beta - c
+        a, d = np.abs(trace), np.where(trace < 0, beta + c - 1, 1 - beta - c)
+        sign = np.where(trace < 0, 1 - 2 * (steps % 2), 1)
+        angle = np.arctan2(root, a)
+        # The square root of the power is multiplied twice, so that a large factor keeps the digits of a power that underflows.
+        half = np.where(disc < 0, np.power(beta, t / 4), _half_power(c, beta, trace, (a + root) / 2, root, t))
+        waves = np.cos(t * angle) + d * np.where(root > 0, np.sin(t * angle) / root, t / s)
+        found = half * np.where(disc < 0, waves, _sums(d, (a + root) / 2, root, t)) * half * sign
+        found = np.where(steps < 2, np.where(steps < 1, 1.0, 1 - c), found)
+        distant = (disc < 0) & (t * angle > LARGEST_PHASE) & (half > 0)
+    for index in zip(*np.nonzero(distant), strict=True):
+        found[index] = _by_squaring(*(float(one[index]) for one in (rate, eigenvalues, beta)), int(steps[index]))
+    return found
+
+
+def _half_power(
+    c: np.ndarray, beta: np.ndarray, trace: np.ndarray, z: np.ndarray, root: np.ndarray, t: np.ndarray
+) -> np.ndarray:
+    """The power z^(t / 2) of the larger real root, by 1 - z = 2 c / (1 - beta + c + R) where z is near 1."""
+    distance = 2 * c / (1 - beta + c + root)
+    near_1 = (trace > 0) & (distance < 0.5)
+    return np.where(near_1, np.exp(t / 2 * np.log1p(-np.where(near_1, distance, 0))), np.power(z, t / 2))
+
+
+def _sums(d: np.ndarray, z: np.ndarray, root: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """The sums (1 + q^t) / 2 + d / R (1 - q^t) / 2 of two real roots; equal roots need no separate formula but the limit."""
+    z = np.where(z > 0, z, 1)
+    complement = -np.expm1(t * np.log1p(-root / z))  # 1 - q^t
+    return np.asarray(1 - complement / 2 + d / 2 * np.where(root > 0, complement / root, t / z))
+
+
+def _by_squaring(rate: float, eigenvalue: float, beta: float, steps: int) -> float:
+    """The factor r_t = p (1 - c) + q, with z^t = p z + q modulo the characteristic polynomial, in fixed-point integers.
+
+    The phase t phi of complex roots needs more digits than float64 has; the modulus of these roots is below 1, so that a fixed
+    number of bits after the point is enough.
+    """
+    one = 1 << FRACTION_BITS
+    c, b = Fraction(rate) * Fraction(eigenvalue), Fraction(beta)
+    trace, product, first = (int(value * one) for value in (1 + b - c, b, 1 - c))
+    p, q = 0, one
+    for bit in f"{steps:b}":
+        square = p * p
+        p, q = (
+            (2 * p * q + (square * trace >> FRACTION_BITS)) >> FRACTION_BITS,
+            q * q - (square * product >> FRACTION_BITS) >> FRACTION_BITS,
+        )
+        if bit == "1":
+            p, q = (p * trace >> FRACTION_BITS) + q, -(p * product >> FRACTION_BITS)
+    return float(Fraction((p * first >> FRACTION_BITS) + q, one))
