@@ -55,9 +55,9 @@ def hopeless(forecast: Forecast) -> bool:
 
     It is False where no loss can be predicted, and for a learning rate above its limit, which grows as it was asked to.
     """
-    if forecast.quadratic is None or forecast.final_loss is None or not _is_stable(forecast):
+    before, after = forecast.excess_after(0), forecast.excess_after(forecast.steps)
+    if before is None or after is None or not _is_stable(forecast):
         return False
-    before, after = float(forecast.quadratic.excess(forecast.initial)), forecast.final_loss - forecast.quadratic.lowest
     return after > (1 - HOPELESS_FALL) * before and after > NEGLIGIBLE_EXCESS * _loss_of_zero(forecast)
 
 
@@ -125,7 +125,7 @@ def _legendre_series(run: Forecast, degree: int) -> tuple[Model, list[str]]:
     if run.model.choice == LegendreSeries.name:
         return run.model, []
     words = [f"model={LegendreSeries.name}"]
-    if degree != LegendreSeries().degree or hasattr(run.model, "degree"):
+    if degree != LegendreSeries().degree:
         words.append(f"model.degree={degree}")
     # With as many parameters the initial values are the same numbers: a list or a seed that the user typed stays in force.
     initial: Any = tuple(run.initial)
@@ -141,13 +141,13 @@ def _forecast_with(run: Forecast, model: Model, optimizer: Optimizer, loop: Loop
 
 
 def _judged(words: str, settings: Forecast, run: Forecast) -> Alternative | None:
-    """The alternative with a forecast, in comparison with the best loss of the run; None where no loss is predicted."""
+    """An alternative by its forecast, in comparison with the best loss of the run; None where no loss is predicted."""
     if settings.quadratic is None or settings.final_loss is None or run.lowest is None:
         return None
-    needed = settings.steps_to(close_excess(run) - (settings.quadratic.lowest - run.lowest))
-    if needed is not None and needed <= settings.steps:
-        return Alternative(words, settings.loss_after(needed), needed, close=True)
-    return Alternative(words, settings.final_loss, settings.steps, close=False)
+    needed = settings.steps_to(run.lowest + close_excess(run) - settings.quadratic.lowest)
+    close = needed is not None and needed <= settings.steps
+    steps = needed if needed is not None and close else settings.steps
+    return Alternative(words, settings.quadratic.lowest + (settings.excess_after(steps) or 0.0), steps, close)
 
 
 def _is_stable(forecast: Forecast) -> bool:

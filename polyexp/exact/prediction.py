@@ -12,36 +12,20 @@ from typing import Any
 import numpy as np
 
 from polyexp.backend import Backend
-from polyexp.base import InputError
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
-from polyexp.exact.rates import at_most, tuned
-from polyexp.loop import ClosedForm, Loop
-from polyexp.model import LegendreSeries, Model
-from polyexp.optimizer import GradientDescent, Limited, Optimizer
+from polyexp.exact.rates import tuned
+from polyexp.loop import Loop
+from polyexp.model import Model
+from polyexp.optimizer import Optimizer
 from polyexp.problem import Samples
 
-__all__ = ["Alternative", "Forecast", "first_step", "forecast", "require_stable"]
+__all__ = ["Forecast", "first_step", "forecast"]
 
 NEGLIGIBLE_DAMPING = 1e-3  # the steps of a mode are counted until its damping is at most this
 MAX_STEPS_SEARCHED = 10**18  # the limit of `loop.steps` too
 
 
-@dataclass(frozen=True)
-class Alternative:
-    """Settings that reach a lower loss than those of the run.
-
-    Args:
-        words: The settings, as they are typed on the command line.
-        excess: How far above the best loss they come, in the unit of y squared.
-        steps: The number of steps that this takes.
-    """
-
-    words: str
-    excess: float
-    steps: int
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forecast:
     """What is computed about a single run before it starts; None stands for what cannot be computed.
 
@@ -107,31 +91,28 @@ class Forecast:
             lambda step: bool(np.abs(_damping(self.optimizer, value, step))[0] <= NEGLIGIBLE_DAMPING)
         )
 
+    def excess_after(self, steps: int) -> float | None:
+        """How far the predicted loss after some steps is above the best loss; None if it cannot be predicted."""
+        damping = self.optimizer.damping(self.eigenvalues, steps)
+        if self.quadratic is None or damping is None:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss may overflow if the rate is above the limit
+            return float(self.quadratic.excess_at(damping * self.quadratic.coordinates(self.initial)))
+
     def steps_to(self, excess: float) -> int | None:
         """The first step at which the predicted loss is at most `excess` above the best loss; None if there is none."""
         if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
             return None
         return _steps_to(self.quadratic, self.optimizer, self.initial, excess)
 
-    def steps_to_at_best_rate(self, excess: float) -> int | None:
-        """The least number of steps in which `learning_rate=auto` comes to this excess; None if there is none.
-
-        It is also None for an optimizer that has no best learning rate.
-        """
-        best = self._at_best_rate(ClosedForm(MAX_STEPS_SEARCHED, tolerance=excess))
-        return _steps_to(self.quadratic, best, self.initial, excess) if self.quadratic and best else None
-
     @property
     def best_rate(self) -> float | None:
         """The learning rate that `learning_rate=auto` takes; None for an optimizer or a model that has none."""
-        best = self._at_best_rate(self.loop)
-        return float(best.learning_rate) if best else None
-
-    def _at_best_rate(self, loop: Loop) -> Optimizer | None:
         if self.quadratic is None or not self.optimizer.tunable:
             return None
         automatic = replace(self.optimizer, learning_rate="auto")
-        return tuned(automatic, self.model, self.quadratic, self.initial, loop, self.backend)
+        best = tuned(automatic, self.model, self.quadratic, self.initial, self.loop, self.backend)
+        return float(best.learning_rate)
 
 
 def forecast(
@@ -180,46 +161,6 @@ def forecast(
         final_loss=final_loss,
         slowest=slowest,
     )
-
-
-def require_stable(forecast: Forecast) -> None:
-    """Require a learning rate that is not above its limit, unless the optimizer allows divergence.
-
-    Raises:
-        InputError: The learning rate is above the limit.
-    """
-    optimizer, limit = forecast.optimizer, forecast.limit
-    if not isinstance(optimizer, Limited) or limit is None:
-        return
-    if optimizer.allow_divergence or not optimizer.learning_rate > limit:
-        return
-    instead = f"`{optimizer.key('learning_rate')}=auto` finds a stable rate, " if optimizer.tunable else ""
-    raise InputError(
-        f"`{optimizer.key('learning_rate')}` must be at most {at_most(limit)}, got {optimizer.learning_rate!r}, with which the "
-        f"loss of this model grows: {instead}`{optimizer.key('allow_divergence')}=true` runs this one anyway."
-    )
-
-
-def alternative(forecast: Forecast, excess: float) -> Alternative | None:
-    """Settings that reach `excess` in few steps: a Legendre series of the same degree with the best learning rate.
-
-    None for a model that is not a polynomial, and if even these settings do not reach it.
-    """
-    degree = forecast.model.polynomial_degree
-    if degree is None:
-        return None
-    same = isinstance(forecast.model, LegendreSeries)
-    model = forecast.model if same else LegendreSeries(degree=degree).on_domain(forecast.samples.domain)
-    # With as many parameters the initial values are the same numbers: a list or a seed that the user typed stays in force.
-    initial = forecast.initial if forecast.initial.size == degree + 1 else model.initial_params(0)
-    quadratic = Quadratic.of(model, forecast.samples)
-    # The rate that takes the fewest steps to the excess: with as many steps, `auto` comes at least as close.
-    loop = ClosedForm(MAX_STEPS_SEARCHED, tolerance=excess)
-    needed = _steps_to(quadratic, tuned(GradientDescent("auto"), model, quadratic, initial, loop), initial, excess)
-    words = [] if same else ["model=legendre_series"]
-    words += [] if same or degree == LegendreSeries().degree else [f"model.degree={degree}"]
-    words += ["optimizer=gradient_descent", "optimizer.learning_rate=auto"]
-    return Alternative(" ".join(words), excess, needed) if needed else None
 
 
 def first_step(reached: Callable[[int], bool]) -> int | None:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyexp.base import fraction
-from polyexp.optimizer.optimizer import EPS, Limited, OptState
 from polyexp.optimizer.momentum_factors import momentum_factors
+from polyexp.optimizer.optimizer import EPS, Limited, OptState
 from polyexp.optimizer.pair_search import best_pairs, polyak
 from polyexp.optimizer.rate_search import extremes
 from polyexp.problem import Array

@@ -17,12 +17,14 @@ from polyexp.report.progress_bar import DisplayInterval, FitBar, has_bars
 from polyexp.report.sentences import (
     advice,
     coefficients,
+    count,
     ending,
     forecast_sentences,
     headline,
     loss_line,
     mode_rows,
     verdict,
+    warnings,
 )
 from polyexp.report.stream import Stream
 
@@ -71,17 +73,17 @@ class Terminal:
 
     def begin(self, forecast: Forecast, computed_by: str) -> None:
         """Print what is fitted, what computes it, and the forecast, and make the bar of the fit."""
-        samples, needed = forecast.samples, len(forecast.model.param_names)
-        reduced = f" (reduced to {_count(samples.size, 'weighted sample')})" if samples.size < samples.total else ""
+        samples = forecast.samples
+        reduced = f" (reduced to {count(samples.size, 'weighted sample')})" if samples.size < samples.total else ""
         self.print(
             f"Fitting {forecast.model.choice} to {samples.total} samples of {samples.name}{reduced} on {computed_by}"
         )
         if samples.note:
             self.warn(samples.note)
-        if samples.total < needed:
-            self.warn(f"{_count(samples.total, 'sample')} cannot determine {_count(needed, 'parameter')}.")
         for line in forecast_sentences(forecast):
             self.print(line)
+        for line in warnings(forecast):
+            self.warn(line)
         if has_bars(self._outputs[0]) and not self._outputs[0].quiet:
             self._bar = FitBar(self._outputs[0], forecast.steps)
 
@@ -112,7 +114,7 @@ class Terminal:
         self.print("")
         self.print(headline(result))
         self.print(_table(coefficients(result)))
-        taken = _count(result.steps, "step")
+        taken = count(result.steps, "step")
         self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {ending(result, forecast)}")
         for line in verdict(result, forecast):
             self.print(line)
@@ -150,10 +152,6 @@ class Terminal:
 def _pipe_width() -> int | None:
     """The number of columns where the output goes into a pipe; None where a terminal, or COLUMNS, determines it."""
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _relative(folder: Path) -> Path:
