@@ -6,13 +6,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from polyexp.base import fraction
-from polyexp.optimizer.optimizer import EPS, Limited, OptState
 from polyexp.optimizer.momentum_factors import momentum_factors
-from polyexp.optimizer.pair_search import best_pairs, polyak
+from polyexp.optimizer.optimizer import EPS, Limited, OptState
+from polyexp.optimizer.pair_search import Search, polyak
 from polyexp.optimizer.rate_search import extremes
 from polyexp.problem import Array
 
 __all__ = ["Momentum"]
+
+PAIR = ("learning_rate", "momentum")
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Momentum(Limited, name="momentum"):
         (-0.375, {'velocity': 1.5})
     """
 
-    tunable: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
+    tunable: ClassVar[bool] = True
 
     momentum: Any = 0.9
 
@@ -71,7 +73,15 @@ class Momentum(Limited, name="momentum"):
         if self.asymptotic:
             rate, momentum = polyak(*extremes(eigenvalues))
             return replace(self, learning_rate=rate, momentum=momentum)
-        return replace(self, **best_pairs(self, eigenvalues, coordinates, steps, tolerance, eps))
+        runs = coordinates.shape[:-1]
+        given = [None if name in self.sought else np.broadcast_to(self.numbers[name], runs) for name in PAIR]
+        found = np.empty((2, *runs))
+        for run in np.ndindex(runs):
+            rate, momentum = (None if numbers is None else float(numbers[run]) for numbers in given)
+            search = Search(eigenvalues, coordinates[run], steps, eps, rate, momentum)
+            found[:, *run] = search.best(tolerance)
+        pairs = dict(zip(PAIR, found, strict=True))
+        return replace(self, **{name: pairs[name] if runs else float(pairs[name]) for name in self.sought})
 
     def limit(self, largest: float) -> Any:
         """The learning-rate limit 2 (1 + beta) / largest, where one root of the recurrence in `damping` is -1."""

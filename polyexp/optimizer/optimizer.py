@@ -32,23 +32,23 @@ class Optimizer(Component):
     numbers is kept as an array.
 
     Args:
-        learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). The settings that
-            `tunable` names also take "auto", the best value for the run in hindsight, and "asymptotic", the best one in
-            the long run, both on a linear model.
+        learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). Rules with `tunable`
+            also take "auto", the best rate for the run in hindsight, and "asymptotic", the best one in the long run, both
+            on a linear model.
 
     Raises:
-        InputError: A number of the rule is out of its range, or "auto" is given to a setting that is not `tunable`.
+        InputError: A number of the rule is out of its range, or "auto" is given to a rule that is not `tunable`.
 
     Example:
         >>> import polyexp as p
         >>> rule = p.RMSprop(learning_rate=0.01)
         >>> isinstance(rule, p.Optimizer), rule.tunable, rule.choice
-        (True, (), 'rmsprop')
+        (True, False, 'rmsprop')
     """
 
     group: ClassVar[str] = "optimizer"
     renamed: ClassVar[Mapping[str, str]] = {"on": "on_device"}
-    tunable: ClassVar[tuple[str, ...]] = ()  # the settings that may be "auto" or "asymptotic"
+    tunable: ClassVar[bool] = False
     placed = False  # whether the per-run numbers are arrays of a backend, as `on_device` makes them
 
     learning_rate: Any = 1e-6
@@ -63,18 +63,15 @@ class Optimizer(Component):
 
     def _require_number(self, name: str, require: Callable[[str, Any, str], None], wanted: str) -> None:
         """Require a number in a setting, or one of the words that `tuned` replaces where the setting is tunable."""
-        if not self._is_sought(name):
-            words = f", {AUTO} or {ASYMPTOTIC}" if name in self.tunable else ""
+        if name not in self.sought:
+            words = f", {AUTO} or {ASYMPTOTIC}" if self.tunable else ""
             require(self.key(name), getattr(self, name), wanted + words)
-
-    def _is_sought(self, name: str) -> bool:
-        value = getattr(self, name)
-        return name in self.tunable and isinstance(value, str) and value in (AUTO, ASYMPTOTIC)
 
     @property
     def sought(self) -> tuple[str, ...]:
         """The names of the settings that are "auto" or "asymptotic", which `tuned` replaces by numbers."""
-        return tuple(name for name in self.tunable if self._is_sought(name))
+        words = {one.name: getattr(self, one.name) for one in fields(self) if self.tunable}
+        return tuple(name for name, word in words.items() if isinstance(word, str) and word in (AUTO, ASYMPTOTIC))
 
     @property
     def automatic(self) -> bool:
@@ -114,7 +111,7 @@ class Optimizer(Component):
     @property
     def formulation(self) -> Self:
         """This rule without its numbers: what a compiled step depends on."""
-        return self._with(**dict.fromkeys((*self.numbers, *self.tunable), 0.0), placed=True)
+        return self._with(**dict.fromkeys((*self.numbers, *self.sought), 0.0), placed=True)
 
     def with_numbers(self, values: Mapping[str, Any]) -> Self:
         """This rule with other numbers, which are not validated; they may be arrays of a backend.
