@@ -36,16 +36,18 @@ def momentum_factors(rate: Any, eigenvalues: Any, beta: Any, steps: Any, *, roug
         eigenvalues: The eigenvalues lambda.
         beta: The momenta.
         steps: The numbers of steps, integers from 0 to 10^18.
-        rough: Whether phases beyond 10^6 are left to float64, which takes a thousandth of the time.
+        rough: Whether float64 is enough for phases beyond 10^6 and roots near -1, for which many more digits take much time.
     """
     with np.errstate(all="ignore"):
         rate, eigenvalues, beta, steps = np.broadcast_arrays(rate, eigenvalues, beta, steps)
         c, t = rate * eigenvalues, steps.astype(float)
         s = np.sqrt(beta)
         # 1 - s would lose the digits of a momentum near 1.
-        disc = (c - ((1 - beta) / (1 + s)) ** 2) * _above_complex_roots(c, rate, eigenvalues, s, beta)
-        root, trace = np.sqrt(np.abs(disc)), 1 + beta - c
-        a, d = np.abs(trace), np.where(trace < 0, beta + c - 1, 1 - beta - c)
+        disc = (c - ((1 - beta) / (1 + s)) ** 2) * (
+            c - (1 + s) ** 2 if rough else _above_complex_roots(c, rate, eigenvalues, s, beta)
+        )
+        root, trace = np.sqrt(np.abs(disc)), (1 - c) + beta
+        a, d = np.abs(trace), np.where(beta < 0.5, (1 - c) - beta, (1 - beta) - c) * np.where(trace < 0, -1, 1)
         sign = np.where(trace < 0, 1 - 2 * (steps % 2), 1)
         angle = np.arctan2(root, a)
         # The square root of the power is multiplied twice, so that a large factor keeps the digits of a power that underflows.
@@ -65,7 +67,7 @@ def _above_complex_roots(
 ) -> np.ndarray:
     """The difference c - (1 + s)^2 in twice the precision of float64, with which roots near -1 keep their modulus."""
     rounding_of_c = np.nan_to_num(-_product_error(rate, eigenvalues, c), nan=0.0, posinf=0.0, neginf=0.0)
-    rounding_of_s = np.where(s > 0, _product_error(s, s, beta) / np.where(s > 0, -2 * s, 1), 0)
+    rounding_of_s = np.where(s > 0, _product_error(s, s, beta) / np.where(s > 0, 2 * s, 1), 0)
     total, error = c, rounding_of_c - 2 * rounding_of_s
     for term in (-2 * s, -beta, -1.0):
         exact = total + term  # the sum and its rounding (Knuth 1969)
@@ -100,7 +102,7 @@ def _half_power(
 def _sums(d: np.ndarray, z: np.ndarray, root: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The sums (1 + q^t) / 2 + d / R (1 - q^t) / 2 of two real roots; equal roots need no separate formula but the limit."""
     z = np.where(z > 0, z, 1)
-    complement = -np.expm1(t * np.log1p(-root / z))  # 1 - q^t
+    complement = -np.expm1(t * np.log1p(-np.minimum(root / z, 1)))  # 1 - q^t
     return np.asarray(1 - complement / 2 + d / 2 * np.where(root > 0, complement / root, t / z))
 
 

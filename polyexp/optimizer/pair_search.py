@@ -20,12 +20,15 @@ from polyexp.optimizer.rate_search import best_rates, excess_at, extremes, fewes
 
 __all__ = ["Search", "polyak"]
 
-CANDIDATES = 10_000  # the points of the grid
-STARTS = 48  # of the pattern search
+CANDIDATES = 20_000  # the points of the grid
+STARTS = 60  # of the pattern search
 POLISHED = 8  # of the points that it finds, from which it starts once more
-MOVES = 60
+MOVES = 40
+CHUNK = 500  # pairs that are computed at once, which the cache of a processor holds
 LEAST_DAMPING = 1e-3  # 1 - beta is at least this divided by the number of steps
 EPS = float(np.finfo(float).eps)
+LINE = 1000  # rates at one momentum, or momenta at one rate, whose steps to a tolerance are compared
+FEW_STEPS = 3000  # that are taken one by one, as the excess oscillates
 USUAL_MOMENTUM = 0.9  # which is always among the momenta that are tried
 
 
@@ -53,6 +56,7 @@ class Search:
         momentum: The momentum; None if it is sought.
         candidates: The number of points of the grid.
         starts: The number of starts of the pattern search.
+        angular: Whether the rates are spread evenly by the phase of the fastest mode.
     """
 
     eigenvalues: np.ndarray  # shape: (K,)
@@ -63,44 +67,76 @@ class Search:
     momentum: float | None
     candidates: int = CANDIDATES
     starts: int = STARTS
+    angular: bool = False
 
     def best(self, tolerance: float | None) -> tuple[float, float]:
         """The rate and the momentum with the least excess, or that need the fewest steps to the tolerance."""
         excess, pair = self._best()
         if tolerance is None or not excess <= tolerance:
             return pair
-        failed, steps = 0, self._first_step(pair, tolerance)
-        while steps - failed > 1:  # the factors oscillate, so that this need not be the very smallest number
+        steps, pair = self._first_to(tolerance, [pair, *self._known(tolerance)])
+        failed = 0
+        while steps - failed > 1:  # the factors oscillate, so that this need not find the very smallest number
             middle = min(max(math.isqrt(max(failed, 1) * steps), failed + 1), steps - 1)
             search = replace(self, steps=middle, candidates=self.candidates // 6, starts=POLISHED)
             excess, found = search._best((pair,))
             if excess <= tolerance:
-                pair, steps = found, search._first_step(found, tolerance)
+                steps, pair = search._first_to(tolerance, [found])
             else:
                 failed = middle
         return replace(self, steps=steps)._best((pair,))[1]
 
-    def _first_step(self, pair: tuple[float, float], tolerance: float) -> int:
-        """A number of steps after which the excess is at most the tolerance, and not yet one step before."""
+    def _known(self, tolerance: float) -> list[tuple[float, float]]:
+        """Pairs that need few steps to the tolerance, or may do so."""
+        momentum = USUAL_MOMENTUM if self.rate is None and self.momentum is None else self.momentum
+        line = np.linspace(0, 1, LINE)[:, None]
+        pairs = [self._asymptotic, *zip(*replace(self, momentum=momentum)._pairs(line), strict=True)]
+        if self.rate is None and self.momentum is None:
+            pairs.append((best_rates(self.eigenvalues, self.coordinates, self.steps, tolerance, self.eps), 0.0))
+        return pairs
 
-        def reached(at: np.ndarray) -> np.ndarray:  # shape: (1, T) -> (1, T)
-            factors = momentum_factors(pair[0], self.eigenvalues, pair[1], at[..., None])
+    def _first_to(self, tolerance: float, pairs: list[tuple[float, float]]) -> tuple[int, tuple[float, float]]:
+        """The least number of steps in which one of the pairs comes to the tolerance, and this pair."""
+        first = self._first_of_few(tolerance, np.array(pairs))
+        if first is not None:
+            return first[0], pairs[first[1]]
+        rates, momenta = np.array(pairs).T[:, :, None, None]
+
+        def reached(at: np.ndarray) -> np.ndarray:  # shape: (N, T) -> (N, T)
+            factors = momentum_factors(rates, self.eigenvalues, momenta, at[..., None], rough=True)
             return excess_at(self.eigenvalues, self.coordinates, factors) <= tolerance
 
-        return int(fewest_steps(reached, np.array([[self.steps]])).item())
+        steps = fewest_steps(reached, np.full((len(pairs), 1), self.steps))[:, 0]
+        least = int(steps.argmin())
+        return int(steps[least]), pairs[least]
+
+    def _first_of_few(self, tolerance: float, pairs: np.ndarray) -> tuple[int, int] | None:
+        """The same by every step of the recurrence, with the index of the pair; None where it takes very many steps."""
+        c, momenta = pairs[:, :1] * self.eigenvalues, pairs[:, 1:]
+        last, factors = np.ones_like(c), 1 - c
+        for step in range(1, min(self.steps, FEW_STEPS) + 1):
+            excess = excess_at(self.eigenvalues, self.coordinates, factors)
+            if excess.min() <= tolerance:
+                return step, int(excess.argmin())
+            last, factors = factors, (1 + momenta - c) * factors - momenta * last
+        return None
 
     def _best(self, also: tuple[tuple[float, float], ...] = ()) -> tuple[float, tuple[float, float]]:
         """The least excess, and the rate and the momentum that have it; `also` are pairs to compare with."""
         pairs = [*also, self._asymptotic]  # of equal ones, such as 0, the first counts
         if self.rate is None and self.momentum is None:
             usual = replace(self, momentum=USUAL_MOMENTUM, starts=POLISHED, candidates=self.candidates // 4)
-            pairs += [(self._descent_rate, 0.0), usual._best()[1]]
-        rates, momenta = np.array(pairs).T
-        found = self._refined(self._refined(self._grid())[:POLISHED])
-        rates, momenta = (np.append(given, of) for given, of in zip((rates, momenta), self._pairs(found), strict=True))
+            descent = best_rates(self.eigenvalues, self.coordinates, self.steps, None, self.eps)
+            pairs += [(descent, 0.0), usual._best()[1]]
+        found = [self._found(), replace(self, angular=True)._found()] if self.rate is None else [self._found()]
+        rates, momenta = (np.concatenate(part) for part in zip(np.array(pairs).T, *found, strict=True))
         excess = self._excess(rates, momenta, rough=False)
         least = int(excess.argmin())
         return float(excess[least]), (float(rates[least]), float(momenta[least]))
+
+    def _found(self) -> Pairs:
+        """The pairs to which the best local minima of the grid lead."""
+        return self._pairs(self._refined(self._refined(self._grid())[:POLISHED]))
 
     @property
     def _asymptotic(self) -> tuple[float, float]:
@@ -114,14 +150,14 @@ class Search:
         slowest = max(abs(1 - (self.rate * value) ** 0.5) for value in (high, low))
         return self.rate, min(slowest**2, 1 - EPS)
 
-    @property
-    def _descent_rate(self) -> float:
-        return float(best_rates(self.eigenvalues, self.coordinates, self.steps, None, self.eps))
-
     def _excess(self, rates: np.ndarray, momenta: np.ndarray, *, rough: bool = True) -> np.ndarray:
         """The excess after the steps; infinite for a rate above its bound. # shape: (N,), (N,) -> (N,)"""
-        factors = momentum_factors(rates[:, None], self.eigenvalues, momenta[:, None], self.steps, rough=rough)
-        excess = excess_at(self.eigenvalues, self.coordinates, factors)
+        parts = []
+        for first in range(0, len(rates), CHUNK):
+            rate, momentum = rates[first : first + CHUNK, None], momenta[first : first + CHUNK, None]
+            factors = momentum_factors(rate, self.eigenvalues, momentum, self.steps, rough=rough)
+            parts.append(excess_at(self.eigenvalues, self.coordinates, factors))
+        excess = np.concatenate(parts)
         return np.where((rates <= self._bound(momenta)) & np.isfinite(excess), excess, np.inf)
 
     def _bound(self, momenta: np.ndarray) -> np.ndarray:
@@ -135,9 +171,10 @@ class Search:
     @property
     def _axes(self) -> list[np.ndarray]:
         """The coordinates of the grid in the unit cube, one axis for each number that is sought."""
-        sought = (self.rate is None) + (self.momentum is None)
-        size = round(self.candidates ** (1 / sought))
-        return [np.linspace(0, 1, size)] * sought
+        if self.rate is not None or self.momentum is not None:
+            return [np.linspace(0, 1, self.candidates)]
+        finer = 3 if self.angular else 1  # the phases vary with the rate rather than with the momentum
+        return [np.linspace(0, 1, round(self.candidates**0.5 * part)) for part in (finer, 1 / finer)]
 
     def _pairs(self, points: np.ndarray) -> Pairs:
         """The rates and momenta at points of the unit cube. # shape: (N, 1 or 2) -> (N,), (N,)"""
@@ -149,9 +186,13 @@ class Search:
             return np.full(len(points), self.rate), momenta
         high = 2 * (1 + momenta)
         least = np.maximum(((1 - momenta) / (1 + np.sqrt(momenta))) ** 2, 2 / (self.steps * (self.steps + 1.0)))
-        ends = np.log(least / (high - least)), np.log(max(10.0 * self.steps, 100.0))
-        rates = high / (1 + np.exp(-(ends[0] + (ends[1] - ends[0]) * points[:, 0]))) / self._largest
-        return np.minimum(rates, self._bound(momenta)), momenta
+        if self.angular:
+            angle = np.arcsin(np.sqrt(least / high))
+            share = np.sin(angle + (np.pi / 2 - angle) * points[:, 0]) ** 2
+        else:
+            ends = np.log(least / (high - least)), np.log(max(10.0 * self.steps, 100.0))
+            share = 1 / (1 + np.exp(-(ends[0] + (ends[1] - ends[0]) * points[:, 0])))
+        return np.minimum(high * share / self._largest, self._bound(momenta)), momenta
 
     def _grid(self) -> np.ndarray:
         """The best local minima of the grid. # shape: (starts, 1 or 2)"""
@@ -169,12 +210,12 @@ class Search:
 
     def _refined(self, points: np.ndarray) -> np.ndarray:
         """The points to which the pattern search leads from each start, the best ones first. # shape: (N, 1 or 2)"""
-        width = np.full(len(points), 1 / (len(self._axes[0]) - 1))
+        width, cell = np.ones(len(points)), np.array([axis[1] for axis in self._axes])
         excess = self._excess(*self._pairs(points))
         moves = np.array([move for move in product((-1, 0, 1), repeat=points.shape[1]) if any(move)])
         rows = np.arange(len(points))
         for _ in range(MOVES):
-            tried = np.clip(points[:, None] + width[:, None, None] * moves, 0, 1)
+            tried = np.clip(points[:, None] + width[:, None, None] * moves * cell, 0, 1)
             values = self._excess(*self._pairs(tried.reshape(-1, points.shape[1]))).reshape(len(points), -1)
             best = values.argmin(1)
             better = values[rows, best] < excess
