@@ -2,12 +2,13 @@
 
 from polyexp.exact.prediction import Alternative, Forecast, alternative, first_step, forecast, require_stable
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
-from polyexp.exact.rates import at_most, require_modes, tuned
+from polyexp.exact.rates import above, at_most, require_modes, tuned
 
 __all__ = [
     "Alternative",
     "Forecast",
     "Quadratic",
+    "above",
     "alternative",
     "at_most",
     "first_step",

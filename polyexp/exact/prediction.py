@@ -7,6 +7,7 @@ bound, and the eigenvalues of the Hessian are those at the initial values.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ class Forecast:
         best = self._at_best_rate(ClosedForm(MAX_STEPS_SEARCHED, tolerance=excess))
         return _steps_to(self.quadratic, best, self.initial, excess) if self.quadratic and best else None
 
-    @property
+    @cached_property
     def best_rate(self) -> float | None:
         """The learning rate that `learning_rate=auto` takes; None for an optimizer or a model that has none."""
         best = self._at_best_rate(self.loop)

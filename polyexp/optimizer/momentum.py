@@ -14,8 +14,6 @@ from polyexp.problem import Array
 
 __all__ = ["Momentum"]
 
-PAIR = ("learning_rate", "momentum")
-
 
 @dataclass
 class Momentum(Limited, name="momentum"):
@@ -74,14 +72,16 @@ class Momentum(Limited, name="momentum"):
             rate, momentum = polyak(*extremes(eigenvalues))
             return replace(self, learning_rate=rate, momentum=momentum)
         runs = coordinates.shape[:-1]
-        given = [None if name in self.sought else np.broadcast_to(self.numbers[name], runs) for name in PAIR]
-        found = np.empty((2, *runs))
+        given = {name: np.broadcast_to(value, runs) for name, value in self.numbers.items()}
+        pairs = np.empty((*runs, 2))
         for run in np.ndindex(runs):
-            rate, momentum = (None if numbers is None else float(numbers[run]) for numbers in given)
-            search = Search(eigenvalues, coordinates[run], steps, eps, rate, momentum)
-            found[:, *run] = search.best(tolerance)
-        pairs = dict(zip(PAIR, found, strict=True))
-        return replace(self, **{name: pairs[name] if runs else float(pairs[name]) for name in self.sought})
+            numbers = {name: float(value[run]) for name, value in given.items()}
+            search = Search(
+                eigenvalues, coordinates[run], steps, eps, numbers.get("learning_rate"), numbers.get("momentum")
+            )
+            pairs[run] = search.best(tolerance)
+        found = {"learning_rate": pairs[..., 0], "momentum": pairs[..., 1]}
+        return self._with(**{name: found[name] if runs else float(found[name]) for name in self.sought})
 
     def limit(self, largest: float) -> Any:
         """The learning-rate limit 2 (1 + beta) / largest, where one root of the recurrence in `damping` is -1."""

@@ -49,16 +49,16 @@ def momentum_factors(rate: Any, eigenvalues: Any, beta: Any, steps: Any, *, roug
         root, trace = np.sqrt(np.abs(disc)), (1 - c) + beta
         a, d = np.abs(trace), np.where(beta < 0.5, (1 - c) - beta, (1 - beta) - c) * np.where(trace < 0, -1, 1)
         sign = np.where(trace < 0, 1 - 2 * (steps % 2), 1)
-        angle = np.arctan2(root, a)
+        angle, z = np.arctan2(root, a), np.maximum((a + root) / 2, s)  # but for rounding z is at least s
         # The square root of the power is multiplied twice, so that a large factor keeps the digits of a power that underflows.
-        half = np.where(disc < 0, np.power(beta, t / 4), _half_power(c, beta, trace, (a + root) / 2, root, t))
+        half = np.where(disc < 0, np.power(beta, t / 4), _half_power(c, beta, trace, z, root, t))
         waves = np.cos(t * angle) + d * np.where(root > 0, np.sin(t * angle) / root, t / s)
-        found = half * np.where(disc < 0, waves, _sums(d, (a + root) / 2, root, t)) * half * sign
+        found = half * np.where(disc < 0, waves, _sums(d, z, root, t)) * half * sign
         found = np.where(steps < 2, np.where(steps < 1, 1.0, 1 - c), found)
         distant = (disc < 0) & (t * angle > LARGEST_PHASE) & (half > 0) & (not rough)
     for index in map(tuple, np.argwhere(distant)):
-        numbers = (Fraction(float(one[index])) for one in (rate, eigenvalues, beta))
-        found[index] = _by_squaring(*numbers, int(steps[index]), float(found[index]))
+        numbers = tuple(Fraction(float(one[index])) for one in (rate, eigenvalues, beta))
+        found[index] = _by_squaring(numbers, int(steps[index]), float(found[index]))
     return found
 
 
@@ -80,7 +80,7 @@ def _above_complex_roots(
 def _product_error(x: np.ndarray, y: np.ndarray, product: np.ndarray) -> np.ndarray:
     """The difference product - x y of a rounded product, without rounding (Dekker 1971)."""
     (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
-    return ((product - x_high * y_high) - x_low * y_high - x_high * y_low) - x_low * y_low
+    return np.asarray(((product - x_high * y_high) - x_low * y_high - x_high * y_low) - x_low * y_low)
 
 
 def _halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,12 +106,13 @@ def _sums(d: np.ndarray, z: np.ndarray, root: np.ndarray, t: np.ndarray) -> np.n
     return np.asarray(1 - complement / 2 + d / 2 * np.where(root > 0, complement / root, t / z))
 
 
-def _by_squaring(rate: Fraction, eigenvalue: Fraction, beta: Fraction, steps: int, otherwise: float) -> float:
+def _by_squaring(numbers: tuple[Fraction, ...], steps: int, otherwise: float) -> float:
     """The factor r_t = p (1 - c) + q, with z^t = p z + q modulo the characteristic polynomial, in fixed-point integers.
 
     The phase t phi of complex roots needs more digits than float64 has; the modulus of these roots is below 1, so that a fixed
     number of bits after the point is enough. Where the roots turn out to be real, `otherwise` is returned.
     """
+    rate, eigenvalue, beta = numbers
     c, one = rate * eigenvalue, 1 << FRACTION_BITS
     if (1 + beta - c) ** 2 >= 4 * beta:
         return otherwise

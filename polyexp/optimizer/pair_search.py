@@ -92,7 +92,7 @@ class Search:
         line = np.linspace(0, 1, LINE)[:, None]
         pairs = [self._asymptotic, *zip(*replace(self, momentum=momentum)._pairs(line), strict=True)]
         if self.rate is None and self.momentum is None:
-            pairs.append((best_rates(self.eigenvalues, self.coordinates, self.steps, tolerance, self.eps), 0.0))
+            pairs.append((self._descent_rate(tolerance), 0.0))
         return pairs
 
     def _first_to(self, tolerance: float, pairs: list[tuple[float, float]]) -> tuple[int, tuple[float, float]]:
@@ -126,8 +126,7 @@ class Search:
         pairs = [*also, self._asymptotic]  # of equal ones, such as 0, the first counts
         if self.rate is None and self.momentum is None:
             usual = replace(self, momentum=USUAL_MOMENTUM, starts=POLISHED, candidates=self.candidates // 4)
-            descent = best_rates(self.eigenvalues, self.coordinates, self.steps, None, self.eps)
-            pairs += [(descent, 0.0), usual._best()[1]]
+            pairs += [(self._descent_rate(None), 0.0), usual._best()[1]]
         found = [self._found(), replace(self, angular=True)._found()] if self.rate is None else [self._found()]
         rates, momenta = (np.concatenate(part) for part in zip(np.array(pairs).T, *found, strict=True))
         excess = self._excess(rates, momenta, rough=False)
@@ -137,6 +136,10 @@ class Search:
     def _found(self) -> Pairs:
         """The pairs to which the best local minima of the grid lead."""
         return self._pairs(self._refined(self._refined(self._grid())[:POLISHED]))
+
+    def _descent_rate(self, tolerance: float | None) -> float:
+        """The best rate without momentum."""
+        return float(best_rates(self.eigenvalues, self.coordinates, self.steps, tolerance, self.eps))
 
     @property
     def _asymptotic(self) -> tuple[float, float]:
@@ -172,7 +175,7 @@ class Search:
     def _axes(self) -> list[np.ndarray]:
         """The coordinates of the grid in the unit cube, one axis for each number that is sought."""
         if self.rate is not None or self.momentum is not None:
-            return [np.linspace(0, 1, self.candidates)]
+            return [np.linspace(0, 1, self.candidates // 5)]
         finer = 3 if self.angular else 1  # the phases vary with the rate rather than with the momentum
         return [np.linspace(0, 1, round(self.candidates**0.5 * part)) for part in (finer, 1 / finer)]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from polyexp.exact import Forecast, alternative, at_most
+from polyexp.exact import Forecast, above, alternative, at_most
 from polyexp.fitting import Outcome, Result, Snapshot
 from polyexp.optimizer import Momentum
 
@@ -58,11 +58,13 @@ def rate(forecast: Forecast) -> str:
     """The learning rate and its limit, such as `learning_rate=1e-06 is stable (limit 1.616e-06)`."""
     optimizer = forecast.optimizer
     momentum = f" momentum={optimizer.momentum:.4g}" if isinstance(optimizer, Momentum) else ""
-    used = f"learning_rate={optimizer.learning_rate:.4g}{momentum}"
+    learning_rate = optimizer.learning_rate
     if forecast.limit is None:
-        return f"{used} has no known stability limit"
-    stability = "stable" if optimizer.learning_rate <= forecast.limit else "NOT stable"
-    return f"{used} is {stability} (limit {at_most(forecast.limit)})"
+        return f"learning_rate={learning_rate:.4g}{momentum} has no known stability limit"
+    # The two numbers are rounded apart or alike, so that they compare in print as they do exactly.
+    stable = learning_rate <= forecast.limit
+    used = f"learning_rate={(at_most if stable else above)(learning_rate)}{momentum}"
+    return f"{used} is {'stable' if stable else 'NOT stable'} (limit {at_most(forecast.limit)})"
 
 
 def _expected_loss(forecast: Forecast) -> str:
