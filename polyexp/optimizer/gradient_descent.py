@@ -41,7 +41,7 @@ class GradientDescent(Limited, name="gradient_descent"):
         (-1.0, {})
     """
 
-    tunable: ClassVar[bool] = True
+    tunable: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
     def tuned(
         self,

@@ -44,7 +44,7 @@ class Momentum(Limited, name="momentum"):
         (-0.375, {'velocity': 1.5})
     """
 
-    tunable: ClassVar[bool] = True
+    tunable: ClassVar[tuple[str, ...]] = ("learning_rate", "momentum")
 
     momentum: Any = 0.9
 

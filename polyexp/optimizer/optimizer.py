@@ -32,23 +32,23 @@ class Optimizer(Component):
     numbers is kept as an array.
 
     Args:
-        learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). Rules with `tunable`
-            also take "auto", the best rate for the run in hindsight, and "asymptotic", the best one in the long run, both
-            on a linear model.
+        learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). The settings that
+            `tunable` names also take "auto", the best value for the run in hindsight, and "asymptotic", the best one in
+            the long run, both on a linear model.
 
     Raises:
-        InputError: A number of the rule is out of its range, or "auto" is given to a rule that is not `tunable`.
+        InputError: A number of the rule is out of its range, or "auto" is given to a setting that is not `tunable`.
 
     Example:
         >>> import polyexp as p
         >>> rule = p.RMSprop(learning_rate=0.01)
         >>> isinstance(rule, p.Optimizer), rule.tunable, rule.choice
-        (True, False, 'rmsprop')
+        (True, (), 'rmsprop')
     """
 
     group: ClassVar[str] = "optimizer"
     renamed: ClassVar[Mapping[str, str]] = {"on": "on_device"}
-    tunable: ClassVar[bool] = False
+    tunable: ClassVar[tuple[str, ...]] = ()  # the settings that may be "auto" or "asymptotic"
     placed = False  # whether the per-run numbers are arrays of a backend, as `on_device` makes them
 
     learning_rate: Any = 1e-6
@@ -64,13 +64,13 @@ class Optimizer(Component):
     def _require_number(self, name: str, require: Callable[[str, Any, str], None], wanted: str) -> None:
         """Require a number in a setting, or one of the words that `tuned` replaces where the setting is tunable."""
         if name not in self.sought:
-            words = f", {AUTO} or {ASYMPTOTIC}" if self.tunable else ""
+            words = f", {AUTO} or {ASYMPTOTIC}" if name in self.tunable else ""
             require(self.key(name), getattr(self, name), wanted + words)
 
     @property
     def sought(self) -> tuple[str, ...]:
         """The names of the settings that are "auto" or "asymptotic", which `tuned` replaces by numbers."""
-        words = {one.name: getattr(self, one.name) for one in fields(self) if self.tunable}
+        words = {name: getattr(self, name) for name in self.tunable}
         return tuple(name for name, word in words.items() if isinstance(word, str) and word in (AUTO, ASYMPTOTIC))
 
     @property
