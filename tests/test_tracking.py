@@ -124,7 +124,7 @@ def test_the_slowest_mode_needs_so_many_steps(recorded):
 
 
 def polyak(quadratic):
-    return p.Momentum("auto").tuned(quadratic.largest, quadratic.smallest)
+    return p.Momentum("asymptotic").tuned(quadratic.eigenvalues, np.ones(quadratic.eigenvalues.shape), 1)
 
 
 def test_the_params_typed_again_give_the_same_run(recorded, cli, store):

@@ -68,6 +68,7 @@ class Momentum(Limited, name="momentum"):
         """
         if not self.automatic:
             return self
+        eigenvalues, coordinates = np.asarray(eigenvalues, float), np.asarray(coordinates, float)
         if self.asymptotic:
             rate, momentum = polyak(*extremes(eigenvalues))
             return replace(self, learning_rate=rate, momentum=momentum)

@@ -74,7 +74,7 @@ class Search:
         excess, pair = self._best()
         if tolerance is None or not excess <= tolerance:
             return pair
-        steps, pair = self._first_to(tolerance, [pair, *self._known(tolerance)])
+        steps, pair = self._first_to(tolerance, [pair, *self._simple_pairs(tolerance)])
         failed = 0
         while steps - failed > 1:  # the factors oscillate, so that this need not find the very smallest number
             middle = min(max(math.isqrt(max(failed, 1) * steps), failed + 1), steps - 1)
@@ -86,7 +86,7 @@ class Search:
                 failed = middle
         return replace(self, steps=steps)._best((pair,))[1]
 
-    def _known(self, tolerance: float) -> list[tuple[float, float]]:
+    def _simple_pairs(self, tolerance: float) -> list[tuple[float, float]]:
         """Pairs that need few steps to the tolerance, or may do so."""
         momentum = USUAL_MOMENTUM if self.rate is None and self.momentum is None else self.momentum
         line = np.linspace(0, 1, LINE)[:, None]
