@@ -59,7 +59,7 @@ def momentum_factors(rate: Any, eigenvalues: Any, beta: Any, steps: Any, *, roug
     for index in map(tuple, np.argwhere(distant)):
         numbers = tuple(Fraction(float(one[index])) for one in (rate, eigenvalues, beta))
         found[index] = _by_squaring(numbers, int(steps[index]), float(found[index]))
-    return found
+    return found + 0.0  # no -0.0
 
 
 def _above_complex_roots(
