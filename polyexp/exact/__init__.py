@@ -3,12 +3,13 @@
 from polyexp.exact.advice import Alternative, alternative, close_excess, hopeless, require_stable
 from polyexp.exact.prediction import Forecast, first_step, forecast
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
-from polyexp.exact.rates import at_most, require_modes, tuned
+from polyexp.exact.rates import above, at_most, require_modes, tuned
 
 __all__ = [
     "Alternative",
     "Forecast",
     "Quadratic",
+    "above",
     "alternative",
     "at_most",
     "close_excess",

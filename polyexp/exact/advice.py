@@ -82,8 +82,8 @@ def require_stable(forecast: Forecast) -> None:
 def alternative(forecast: Forecast) -> Alternative | None:
     """The settings that reach the best loss in the fewest steps or, where none does, those with the lowest loss.
 
-    They are chosen from the best settings of the same optimizer, more steps, gradient descent on the Legendre series of the same
-    degree and, for a model that is not a polynomial, momentum. None if none of them is better than the run itself.
+    They are chosen from the best settings of the same optimizer, more steps, gradient descent on the Legendre series of the
+    same degree and, for a model that is not a polynomial, momentum. None if none is better than the run itself.
     """
     itself = _judged("", forecast, forecast)
     judged = [_judged(words, other, forecast) for words, other in _candidates(forecast)]

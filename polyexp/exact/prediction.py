@@ -7,6 +7,7 @@ bound, and the eigenvalues of the Hessian are those at the initial values.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ class Forecast:
             return None
         return _steps_to(self.quadratic, self.optimizer, self.initial, excess)
 
-    @property
+    @cached_property
     def best_rate(self) -> float | None:
         """The learning rate that `learning_rate=auto` takes; None for an optimizer or a model that has none."""
         if self.quadratic is None or not self.optimizer.tunable:

@@ -1,6 +1,6 @@
 """The best learning rate of a linear model, and what a learning rate and a closed form require of a model."""
 
-from decimal import ROUND_DOWN, Context
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 
-__all__ = ["at_most", "require_modes", "tuned"]
+__all__ = ["above", "at_most", "require_modes", "tuned"]
 
 
 def tuned(
@@ -64,6 +64,15 @@ def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadrati
 
 
 def at_most(limit: float) -> str:
-    """The limit in four significant digits, rounded down where rounding to nearest would exceed it."""
-    text = f"{limit:.4g}"
-    return text if float(text) <= limit else f"{float(Context(prec=4, rounding=ROUND_DOWN).create_decimal(limit)):.4g}"
+    """The limit in four significant digits, rounded down, as is each number that is at most the limit."""
+    return _in_four_digits(limit, ROUND_FLOOR)
+
+
+def above(limit: float) -> str:
+    """A number above a limit in four significant digits, rounded up, so that it is above the limit in print too."""
+    return _in_four_digits(limit, ROUND_CEILING)
+
+
+def _in_four_digits(value: float, rounding: str) -> str:
+    shortest = Decimal(repr(float(value)))  # 1.616e-06 is itself, though its binary value is next to it
+    return f"{float(Context(prec=4, rounding=rounding).plus(shortest)):.4g}"

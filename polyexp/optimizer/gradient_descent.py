@@ -57,6 +57,7 @@ class GradientDescent(Limited, name="gradient_descent"):
         """
         if not self.automatic:
             return self
+        eigenvalues, coordinates = np.asarray(eigenvalues, float), np.asarray(coordinates, float)
         if self.asymptotic:
             return replace(self, learning_rate=2 / sum(extremes(eigenvalues)))
         return replace(self, learning_rate=best_rates(eigenvalues, coordinates, steps, tolerance, eps))

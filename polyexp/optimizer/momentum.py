@@ -8,7 +8,7 @@ import numpy as np
 from polyexp.base import fraction
 from polyexp.optimizer.momentum_factors import momentum_factors
 from polyexp.optimizer.optimizer import EPS, Limited, OptState
-from polyexp.optimizer.pair_search import best_pairs, polyak
+from polyexp.optimizer.pair_search import Search, polyak
 from polyexp.optimizer.rate_search import extremes
 from polyexp.problem import Array
 
@@ -68,10 +68,21 @@ class Momentum(Limited, name="momentum"):
         """
         if not self.automatic:
             return self
+        eigenvalues, coordinates = np.asarray(eigenvalues, float), np.asarray(coordinates, float)
         if self.asymptotic:
             rate, momentum = polyak(*extremes(eigenvalues))
             return replace(self, learning_rate=rate, momentum=momentum)
-        return replace(self, **best_pairs(self, eigenvalues, coordinates, steps, tolerance, eps))
+        runs = coordinates.shape[:-1]
+        given = {name: np.broadcast_to(value, runs) for name, value in self.numbers.items()}
+        pairs = np.empty((*runs, 2))
+        for run in np.ndindex(runs):
+            numbers = {name: float(value[run]) for name, value in given.items()}
+            search = Search(
+                eigenvalues, coordinates[run], steps, eps, numbers.get("learning_rate"), numbers.get("momentum")
+            )
+            pairs[run] = search.best(tolerance)
+        found = {"learning_rate": pairs[..., 0], "momentum": pairs[..., 1]}
+        return self._with(**{name: found[name] if runs else float(found[name]) for name in self.sought})
 
     def limit(self, largest: float) -> Any:
         """The learning-rate limit 2 (1 + beta) / largest, where one root of the recurrence in `damping` is -1."""

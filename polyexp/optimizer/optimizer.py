@@ -63,18 +63,15 @@ class Optimizer(Component):
 
     def _require_number(self, name: str, require: Callable[[str, Any, str], None], wanted: str) -> None:
         """Require a number in a setting, or one of the words that `tuned` replaces where the setting is tunable."""
-        if not self._is_sought(name):
+        if name not in self.sought:
             words = f", {AUTO} or {ASYMPTOTIC}" if name in self.tunable else ""
             require(self.key(name), getattr(self, name), wanted + words)
-
-    def _is_sought(self, name: str) -> bool:
-        value = getattr(self, name)
-        return name in self.tunable and isinstance(value, str) and value in (AUTO, ASYMPTOTIC)
 
     @property
     def sought(self) -> tuple[str, ...]:
         """The names of the settings that are "auto" or "asymptotic", which `tuned` replaces by numbers."""
-        return tuple(name for name in self.tunable if self._is_sought(name))
+        words = {name: getattr(self, name) for name in self.tunable}
+        return tuple(name for name, word in words.items() if isinstance(word, str) and word in (AUTO, ASYMPTOTIC))
 
     @property
     def automatic(self) -> bool:
@@ -114,7 +111,7 @@ class Optimizer(Component):
     @property
     def formulation(self) -> Self:
         """This rule without its numbers: what a compiled step depends on."""
-        return self._with(**dict.fromkeys((*self.numbers, *self.tunable), 0.0), placed=True)
+        return self._with(**dict.fromkeys((*self.numbers, *self.sought), 0.0), placed=True)
 
     def with_numbers(self, values: Mapping[str, Any]) -> Self:
         """This rule with other numbers, which are not validated; they may be arrays of a backend.

@@ -73,8 +73,8 @@ def best_rates(
         found = rates(at if tolerance is None else fewest_steps(reached, at))[:, 0]
         # Where the start is the optimum, every rate is as good.
         parts.append(np.where((part * eigenvalues).any(-1), found, 2 / (largest + smallest)))
-    rates = np.concatenate(parts)
-    return rates.reshape(coordinates.shape[:-1]) if coordinates.ndim > 1 else float(rates[0])
+    best = np.concatenate(parts)
+    return best.reshape(coordinates.shape[:-1]) if coordinates.ndim > 1 else float(best[0])
 
 
 def _minimiser(

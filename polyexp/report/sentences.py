@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from polyexp.exact import Forecast, alternative, at_most, close_excess, hopeless
+from polyexp.exact import Forecast, above, alternative, at_most, close_excess, hopeless
 from polyexp.fitting import Outcome, Result, Snapshot
 from polyexp.optimizer import Momentum
 
@@ -65,11 +65,13 @@ def rate(forecast: Forecast) -> str:
     """The learning rate and its limit, such as `learning_rate=1e-06 is stable (limit 1.616e-06)`."""
     optimizer = forecast.optimizer
     momentum = f" momentum={optimizer.momentum:.4g}" if isinstance(optimizer, Momentum) else ""
-    used = f"learning_rate={optimizer.learning_rate:.4g}{momentum}"
+    learning_rate = optimizer.learning_rate
     if forecast.limit is None:
-        return f"{used} has no known stability limit"
-    stability = "stable" if optimizer.learning_rate <= forecast.limit else "NOT stable"
-    return f"{used} is {stability} (limit {at_most(forecast.limit)})"
+        return f"learning_rate={learning_rate:.4g}{momentum} has no known stability limit"
+    # The two numbers are rounded apart or alike, so that they compare in print as they do exactly.
+    stable = learning_rate <= forecast.limit
+    used = f"learning_rate={(at_most if stable else above)(learning_rate)}{momentum}"
+    return f"{used} is {'stable' if stable else 'NOT stable'} (limit {at_most(forecast.limit)})"
 
 
 def _expected_loss(forecast: Forecast) -> str:
@@ -94,10 +96,10 @@ def verdict(result: Result, forecast: Forecast) -> list[str]:
     """Sentences on how far above the best loss a run has ended, and on what to try; none where no best loss is known."""
     if forecast.lowest is None:
         return []
-    above = _excess(result, forecast)
+    excess = _excess(result, forecast)
     what = "the best possible loss of this model" if forecast.exact else "what any polynomial of its degree can reach"
-    distance = f"That is {above:.4g} above {what}, {forecast.lowest:.4g}."
-    if above > close_excess(forecast):
+    distance = f"That is {excess:.4g} above {what}, {forecast.lowest:.4g}."
+    if excess > close_excess(forecast):
         return [distance, *advice(forecast), *undetermined(forecast)]
     return [distance, f"This is as good as the best possible loss{_what_is_better(forecast)}.", *undetermined(forecast)]
 
@@ -172,8 +174,12 @@ def advice(forecast: Forecast) -> list[str]:
         return []
     close = close_excess(forecast)
     needed = forecast.steps_to(close)
-    itself = f"At this learning rate it takes {needed:.2g} steps to come within {close:.2g} of the best loss."
-    return [*([] if needed is None else [itself]), *_suggestion(forecast)]
+    lines = (
+        []
+        if needed is None
+        else [f"At this learning rate it takes {needed:.2g} steps to come within {close:.2g} of the best loss."]
+    )
+    return lines + _suggestion(forecast)
 
 
 def _suggestion(forecast: Forecast) -> list[str]:
