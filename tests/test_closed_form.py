@@ -38,8 +38,8 @@ def largest(model, samples):
         (p.LegendreSeries(), p.GradientDescent("auto")),
         (p.LegendreSeries(), p.GradientDescent(0.05)),
         (p.LegendreSeries(), p.Momentum(0.05, 0.9)),
-        (p.LegendreSeries(), p.Momentum("auto")),  # Polyak's parameters
-        (p.ChebyshevSeries(degree=12), p.Momentum("auto")),
+        (p.LegendreSeries(), p.Momentum("asymptotic")),  # Polyak's parameters
+        (p.ChebyshevSeries(degree=12), p.Momentum("asymptotic")),
     ],
     ids=["descent_auto", "descent", "momentum", "polyak", "chebyshev_polyak"],
 )
@@ -90,7 +90,7 @@ def test_the_predicted_loss_is_the_measured_one(cls, samples, optimizer, steps):
     )
 
 
-@pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("auto")], ids=named)
+@pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("asymptotic")], ids=named)
 def test_the_predicted_loss_at_the_optimum_is_the_measured_one(optimizer):
     """Where the loss is L* alone, 1e-16 of the mean of y squared."""
     model = p.LegendreSeries(degree=11).on_domain(SIN.domain)

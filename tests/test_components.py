@@ -199,7 +199,7 @@ def plugin():
     class Scaled(p.Optimizer, name="scaled"):
         """Gradient descent with a factor for each run."""
 
-        tunable: ClassVar[bool] = False
+        tunable: ClassVar[tuple[str, ...]] = ()
         factor: Any = 1.0
 
         def update(self, grad: Any, state: Any) -> Any:

@@ -121,6 +121,11 @@ def test_the_limit_itself_is_allowed():
 # The best rate
 
 
+def long_run(rule, high, low):
+    """The rule with the numbers that are best in the long run."""
+    return rule("asymptotic").tuned(np.array([high, low]), np.ones(2), 1)
+
+
 @settings(max_examples=50, deadline=None)
 @given(low=st.floats(1e-6, 1), ratio=st.floats(1, 1e6), other=st.floats(0.01, 5))
 def test_the_best_rate_shrinks_the_slowest_mode_fastest(low, ratio, other):
@@ -129,10 +134,10 @@ def test_the_best_rate_shrinks_the_slowest_mode_fastest(low, ratio, other):
     def slowest(rule):
         return max(radius(rule, rule.learning_rate * value) for value in (low, high))
 
-    descent = p.GradientDescent("auto").tuned(high, low)
+    descent = long_run(p.GradientDescent, high, low)
     assert descent.learning_rate == pytest.approx(2 / (low + high))
     assert slowest(descent) <= slowest(p.GradientDescent(descent.learning_rate * other)) + 1e-12
-    polyak = p.Momentum("auto").tuned(high, low)
+    polyak = long_run(p.Momentum, high, low)
     assert slowest(polyak) == pytest.approx((ratio**0.5 - 1) / (ratio**0.5 + 1), abs=1e-6)  # of double roots
     assert slowest(polyak) <= slowest(p.Momentum(polyak.learning_rate * other, polyak.momentum)) + 1e-6
     assert slowest(polyak) <= slowest(descent) + 1e-6
@@ -143,7 +148,7 @@ def test_the_best_rate_shrinks_the_slowest_mode_fastest(low, ratio, other):
 def test_the_best_rate_is_never_above_the_limit(low, ratio):
     """Polyak's rate differs from the limit by rounding alone if the condition number is large."""
     for rule in (p.GradientDescent, p.Momentum):
-        best = rule("auto").tuned(low * ratio, low)
+        best = long_run(rule, low * ratio, low)
         assert 0 < best.learning_rate <= best.limit(low * ratio)
         assert 0 <= getattr(best, "momentum", 0) < 1
 
@@ -153,14 +158,14 @@ def test_a_rate_that_is_typed_is_kept():
     assert forecast_of(p.PowerSeries(), p.Momentum(1e-9, 0.3)).optimizer == p.Momentum(1e-9, 0.3)
 
 
-def test_auto_sets_the_momentum_too():
-    prediction = forecast_of(p.LegendreSeries(), p.Momentum("auto", 0.123))
+def test_asymptotic_sets_the_momentum_too():
+    prediction = forecast_of(p.LegendreSeries(), p.Momentum("asymptotic", 0.123))
     high, low = prediction.eigenvalues[0] ** 0.5, prediction.eigenvalues[-1] ** 0.5
     assert prediction.optimizer.learning_rate == pytest.approx(4 / (high + low) ** 2)
     assert prediction.optimizer.momentum == pytest.approx(((high - low) / (high + low)) ** 2)
 
 
-@pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("auto")], ids=named)
+@pytest.mark.parametrize("optimizer", [p.GradientDescent("auto"), p.Momentum("asymptotic")], ids=named)
 def test_auto_reaches_1e_12_in_fewer_than_1000_steps(optimizer):
     prediction = forecast_of(p.LegendreSeries(), optimizer)
     excess = excess_by_step(prediction, 1000)
@@ -168,20 +173,25 @@ def test_auto_reaches_1e_12_in_fewer_than_1000_steps(optimizer):
     assert prediction.steps_to(1e-12) == np.argmax(excess <= 1e-12) <= 100
 
 
+def automatic(rule):
+    """The rule with the best value of every setting that has one."""
+    return rule(**dict.fromkeys(rule.tunable, "auto"))
+
+
 @pytest.mark.parametrize("rule", [p.GradientDescent, p.Momentum], ids=named)
 @pytest.mark.parametrize("degree", [0, 1, 5])
 def test_auto_is_stable_and_reaches_the_optimum(rule, degree):
-    result = p.fit(SIN, p.LegendreSeries(degree=degree), optimizer=rule("auto"), backend=NUMPY, loop=p.Manual(500))
-    require_stable(forecast_of(p.LegendreSeries(degree=degree), rule("auto")))
+    result = p.fit(SIN, p.LegendreSeries(degree=degree), optimizer=automatic(rule), backend=NUMPY, loop=p.Manual(500))
+    require_stable(forecast_of(p.LegendreSeries(degree=degree), automatic(rule)))
     assert_close(result.params, result.quadratic.optimum, 1e-13, scale=1)
     assert result.optimizer.learning_rate > 0
     assert not result.optimizer.automatic
 
 
-def test_auto_where_the_samples_determine_less():
+def test_asymptotic_where_the_samples_determine_less():
     """The best rate for the modes that the samples determine; any rate if they determine none."""
     samples = p.Samples.of([-1.0, 0.5], [2.0, 3.0], domain=(-2, 2))
-    result = p.fit(samples, p.PowerSeries(degree=4), optimizer=p.GradientDescent("auto"), backend=NUMPY)
+    result = p.fit(samples, p.PowerSeries(degree=4), optimizer=p.GradientDescent("asymptotic"), backend=NUMPY)
     high, low = result.quadratic.eigenvalues[:2]
     assert result.optimizer.learning_rate == pytest.approx(2 / (high + low))
     assert result.loss < 1e-25
@@ -239,7 +249,7 @@ def test_the_predicted_step_is_the_first_that_is_measured(cls, automatic, tolera
     assert (excess[:predicted] > tolerance).all()
 
 
-@pytest.mark.parametrize("optimizer", [p.Momentum("auto"), p.Momentum(0.01, 0.9), p.Momentum(0.1, 0.99)])
+@pytest.mark.parametrize("optimizer", [p.Momentum("asymptotic"), p.Momentum(0.01, 0.9), p.Momentum(0.1, 0.99)])
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-12])
 def test_momentum_comes_within_the_tolerance_at_the_predicted_step(optimizer, tolerance):
     """An oscillating run may reach the tolerance earlier, and leave it again."""
@@ -373,7 +383,7 @@ DEFAULT = (
         ),
         (
             p.LegendreSeries(),
-            p.Momentum("auto"),
+            p.Momentum("asymptotic"),
             "learning_rate=1.262 momentum=0.3469 is stable (limit 1.346); after 4000 steps the loss will be 2.461e-08 "
             "(best possible: 2.461e-08); the slowest mode needs 20 steps.",
         ),

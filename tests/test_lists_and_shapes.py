@@ -80,7 +80,7 @@ CASES = {
     "closed form, momentum": lambda give: by_closed_form(p.Momentum(1e-2, momentum=give(BETAS))),
     "closed form, both": lambda give: by_closed_form(p.Momentum(give(RATES), momentum=give(BETAS))),
     "limit": lambda give: [rule(1e-3, momentum=give(BETAS)).limit(4.0) for rule in (p.Momentum, p.Nesterov)],
-    "tuned": lambda give: vars(p.Momentum(give(RATES), momentum=give(BETAS)).tuned(4.0, 1.0)),
+    "tuned": lambda give: vars(p.GradientDescent("auto").tuned(give(np.array([3.0, 1, 0])), give(np.ones((2, 3))), 7)),
     "damping": lambda give: p.GradientDescent(0.25).damping(give(np.array([3.0, 1, 0])), 7),
     "damping, momentum": lambda give: [p.Momentum(0.25).damping(give(np.array([3.0, 1, 0])), n) for n in (0, 1, 7)],
     "damping, runs": lambda give: (

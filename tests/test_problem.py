@@ -158,7 +158,7 @@ WRONG = [
         for v in (np.nan, -np.inf, "abc", True, [1.0], None)
     ],
     *[
-        (cls, "learning_rate", v, "a finite number above 0" + (", or auto" if cls.tunable else ""))
+        (cls, "learning_rate", v, "a finite number above 0" + (", auto or asymptotic" if cls.tunable else ""))
         for cls in OPTIMIZERS
         for v in (
             0,
@@ -178,7 +178,7 @@ WRONG = [
     ],
     *[(cls, "eps", v, "a finite number above 0") for cls in (p.RMSprop, p.Adam) for v in (0, -1e-8, np.nan, "x")],
     *[
-        (cls, name, v, "a number from 0 to below 1")
+        (cls, name, v, "a number from 0 to below 1" + (", auto or asymptotic" if name in cls.tunable else ""))
         for cls, name in (
             (p.Momentum, "momentum"),
             (p.Nesterov, "momentum"),

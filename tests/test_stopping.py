@@ -34,7 +34,7 @@ def fitted(loop, optimizer, model=None, **options):
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-8, 1e-20])
 def test_the_excess_decides_where_it_is_known(tolerance):
     """The run stops at the first snapshot whose parameters are within the tolerance."""
-    optimizer = p.GradientDescent("auto")
+    optimizer = p.GradientDescent("asymptotic")
     every = fitted(p.Manual(300, 1), optimizer)
     excess = np.append(every.history.excess[1:], every.excess)  # after 1 ... 300 updates
     first = 1 + int(np.argmax(excess <= tolerance))
@@ -224,7 +224,7 @@ def test_each_run_of_a_batch_ends_as_it_would_alone(rates, loop, linear, seed):
 @pytest.mark.parametrize("loop", [p.Manual(4000), p.ClosedForm(4000)], ids=named)
 def test_a_transient_is_no_divergence(loop):
     """Polyak's parameters with the power series: the loss grows to a million times the first one before it falls."""
-    result = fitted(loop, p.Momentum("auto"), p.PowerSeries())
+    result = fitted(loop, p.Momentum("asymptotic"), p.PowerSeries())
     assert result.outcome is MAX_STEPS
     assert result.steps == 4000
     first = SIN.loss(p.PowerSeries()(result.initial, SIN.x))
@@ -233,7 +233,7 @@ def test_a_transient_is_no_divergence(loop):
 
 
 def test_the_transient_ends_at_the_optimum():
-    result = fitted(p.Manual(60_000, 1000, tolerance=1e-10), p.Momentum("auto"), p.PowerSeries())
+    result = fitted(p.Manual(60_000, 1000, tolerance=1e-10), p.Momentum("asymptotic"), p.PowerSeries())
     assert result.outcome is CONVERGED
     assert result.steps < 60_000
 

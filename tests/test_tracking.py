@@ -12,6 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import polyexp as p
+from polyexp.exact import tuned
 from polyexp.experiment import Job, build
 from polyexp.experiment.job import run_info
 from polyexp.report import headline
@@ -108,7 +109,7 @@ def test_params_are_spelt_as_on_the_command_line(recorded):
         "samples.floor": str(recorded.result.samples.floor),
         "learning_rate.used": "0.01",
         "learning_rate.max_stable": str(3.8 / recorded.result.quadratic.largest),
-        "learning_rate.best": str(polyak(recorded.result.quadratic).learning_rate),
+        "learning_rate.best": str(best(recorded.result).learning_rate),
         "momentum.used": "0.9",
         "hessian.largest": str(recorded.result.quadratic.largest),
         "hessian.condition": str(recorded.result.quadratic.condition),
@@ -127,8 +128,9 @@ def test_the_slowest_mode_needs_so_many_steps(recorded):
     assert largest[-1] <= 1e-3 < largest[-2]
 
 
-def polyak(quadratic):
-    return p.Momentum("auto").tuned(quadratic.largest, quadratic.smallest)
+def best(result):
+    """The optimizer of the run with the rate that `auto` takes for its steps."""
+    return tuned(p.Momentum("auto"), result.model, result.quadratic, result.initial, p.Manual(25))
 
 
 def test_the_params_typed_again_give_the_same_run(recorded, cli, store):
@@ -274,7 +276,7 @@ def test_result_json_is_exact(recorded):
         "learning_rate": {
             "used": 0.01,
             "max_stable": 3.8 / result.quadratic.largest,
-            "best": polyak(result.quadratic).learning_rate,
+            "best": best(result).learning_rate,
         },
         "momentum": 0.9,
         "steps_of_slowest_mode": SLOWEST,

@@ -96,10 +96,10 @@ def positive(key: str, value: Any, wanted: str = "a finite number above 0") -> N
     require(array is not None and bool(np.all(np.isfinite(array) & (array > 0))), key, wanted, value)
 
 
-def fraction(key: str, value: Any) -> None:
+def fraction(key: str, value: Any, wanted: str = "a number from 0 to below 1") -> None:
     """Require a number in [0, 1), or an array of them, one for each run."""
     array = as_numbers(value)
-    require(array is not None and bool(np.all((array >= 0) & (array < 1))), key, "a number from 0 to below 1", value)
+    require(array is not None and bool(np.all((array >= 0) & (array < 1))), key, wanted, value)
 
 
 def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None:

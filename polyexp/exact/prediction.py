@@ -7,40 +7,26 @@ bound, and the eigenvalues of the Hessian are those at the initial values.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.backend import Backend
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
-from polyexp.exact.rates import at_most, tuned
+from polyexp.exact.rates import tuned
 from polyexp.loop import Loop
-from polyexp.model import LegendreSeries, Model
-from polyexp.optimizer import GradientDescent, Limited, Optimizer
+from polyexp.model import Model
+from polyexp.optimizer import Optimizer
 from polyexp.problem import Samples
 
-__all__ = ["Alternative", "Forecast", "first_step", "forecast", "require_stable"]
+__all__ = ["Forecast", "first_step", "forecast"]
 
 NEGLIGIBLE_DAMPING = 1e-3  # the steps of a mode are counted until its damping is at most this
 MAX_STEPS_SEARCHED = 10**18  # the limit of `loop.steps` too
 
 
-@dataclass(frozen=True)
-class Alternative:
-    """Settings that reach a lower loss than those of the run.
-
-    Args:
-        words: The settings, as they are typed on the command line.
-        excess: How far above the best loss they come, in the unit of y squared.
-        steps: The number of steps that this takes.
-    """
-
-    words: str
-    excess: float
-    steps: int
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forecast:
     """What is computed about a single run before it starts; None stands for what cannot be computed.
 
@@ -48,7 +34,8 @@ class Forecast:
         samples: The samples that the run fits.
         model: The model on the domain of the samples.
         optimizer: The optimizer with the learning rate that the run uses.
-        steps: The number of steps that the run may take.
+        loop: The loop, with the number of steps that the run may take.
+        backend: The backend that computes the run, if it is known.
         quadratic: The loss as a quadratic form, for a linear model.
         initial: The initial values. Shape (K,).
         eigenvalues: The eigenvalues of the Hessian at the initial values, in descending order. Shape (K,).
@@ -61,7 +48,8 @@ class Forecast:
     samples: Samples
     model: Model
     optimizer: Optimizer
-    steps: int
+    loop: Loop
+    backend: Backend | None
     quadratic: Quadratic | None
     initial: np.ndarray  # shape: (K,)
     eigenvalues: np.ndarray  # shape: (K,)
@@ -69,6 +57,11 @@ class Forecast:
     limit: float | None
     final_loss: float | None
     slowest: int | None
+
+    @property
+    def steps(self) -> int:
+        """The number of steps that the run may take."""
+        return self.loop.steps
 
     @property
     def exact(self) -> bool:
@@ -99,45 +92,54 @@ class Forecast:
             lambda step: bool(np.abs(_damping(self.optimizer, value, step))[0] <= NEGLIGIBLE_DAMPING)
         )
 
+    def excess_after(self, steps: int) -> float | None:
+        """How far the predicted loss after some steps is above the best loss; None if it cannot be predicted."""
+        damping = self.optimizer.damping(self.eigenvalues, steps)
+        if self.quadratic is None or damping is None:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss may overflow if the rate is above the limit
+            return float(self.quadratic.excess_at(damping * self.quadratic.coordinates(self.initial)))
+
     def steps_to(self, excess: float) -> int | None:
         """The first step at which the predicted loss is at most `excess` above the best loss; None if there is none."""
         if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
             return None
         return _steps_to(self.quadratic, self.optimizer, self.initial, excess)
 
-    def steps_to_at_best_rate(self, excess: float) -> int | None:
-        """The same with `learning_rate=auto`; also None for an optimizer that has no best learning rate."""
-        best = self._at_best_rate
-        return _steps_to(self.quadratic, best, self.initial, excess) if self.quadratic and best else None
-
-    @property
+    @cached_property
     def best_rate(self) -> float | None:
         """The learning rate that `learning_rate=auto` takes; None for an optimizer or a model that has none."""
-        return float(self._at_best_rate.learning_rate) if self._at_best_rate else None
-
-    @property
-    def _at_best_rate(self) -> Optimizer | None:
         if self.quadratic is None or not self.optimizer.tunable:
             return None
-        return tuned(replace(self.optimizer, learning_rate="auto"), self.model, self.quadratic)
+        automatic = replace(self.optimizer, learning_rate="auto")
+        best = tuned(automatic, self.model, self.quadratic, self.initial, self.loop, self.backend)
+        return float(best.learning_rate)
 
 
-def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, initial: np.ndarray) -> Forecast:
+def forecast(
+    model: Model,
+    loop: Loop,
+    optimizer: Optimizer,
+    samples: Samples,
+    initial: np.ndarray,
+    backend: Backend | None = None,
+) -> Forecast:
     """The forecast of a single run.
 
     Args:
         model: The model on the domain of the samples (`model.on_domain`).
-        loop: The loop, of which the number of steps is used.
-        optimizer: The optimizer; its learning rate may be "auto".
+        loop: The loop, of which the number of steps and the tolerance are used.
+        optimizer: The optimizer; its settings may be "auto" or "asymptotic".
         samples: The samples that the run fits.
         initial: The initial values. Shape (K,).
+        backend: The backend that computes the run; by default float64 is assumed.
 
     Raises:
-        InputError: The learning rate is "auto", and the model has no best one.
+        InputError: A setting is "auto" or "asymptotic", and the model has no best one.
     """
     initial = np.asarray(initial, float)
     quadratic = quadratic_of(model, samples)
-    optimizer = tuned(optimizer, model, quadratic)
+    optimizer = tuned(optimizer, model, quadratic, initial, loop, backend)
     eigenvalues = quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial)
     final_loss = slowest = None
     damping = optimizer.damping(eigenvalues, loop.steps)
@@ -150,7 +152,8 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
         samples=samples,
         model=model,
         optimizer=optimizer,
-        steps=loop.steps,
+        loop=loop,
+        backend=backend,
         quadratic=quadratic,
         initial=initial,
         eigenvalues=eigenvalues,
@@ -159,44 +162,6 @@ def forecast(model: Model, loop: Loop, optimizer: Optimizer, samples: Samples, i
         final_loss=final_loss,
         slowest=slowest,
     )
-
-
-def require_stable(forecast: Forecast) -> None:
-    """Require a learning rate that is not above its limit, unless the optimizer allows divergence.
-
-    Raises:
-        InputError: The learning rate is above the limit.
-    """
-    optimizer, limit = forecast.optimizer, forecast.limit
-    if not isinstance(optimizer, Limited) or limit is None:
-        return
-    if optimizer.allow_divergence or not optimizer.learning_rate > limit:
-        return
-    instead = f"`{optimizer.key('learning_rate')}=auto` finds a stable rate, " if optimizer.tunable else ""
-    raise InputError(
-        f"`{optimizer.key('learning_rate')}` must be at most {at_most(limit)}, got {optimizer.learning_rate!r}, with which the "
-        f"loss of this model grows: {instead}`{optimizer.key('allow_divergence')}=true` runs this one anyway."
-    )
-
-
-def alternative(forecast: Forecast, excess: float) -> Alternative | None:
-    """Settings that reach `excess` in few steps: a Legendre series of the same degree with the best learning rate.
-
-    None for a model that is not a polynomial, and if even these settings do not reach it.
-    """
-    degree = forecast.model.polynomial_degree
-    if degree is None:
-        return None
-    same = isinstance(forecast.model, LegendreSeries)
-    model = forecast.model if same else LegendreSeries(degree=degree).on_domain(forecast.samples.domain)
-    # With as many parameters the initial values are the same numbers: a list or a seed that the user typed stays in force.
-    initial = forecast.initial if forecast.initial.size == degree + 1 else model.initial_params(0)
-    quadratic = Quadratic.of(model, forecast.samples)
-    needed = _steps_to(quadratic, tuned(GradientDescent("auto"), model, quadratic), initial, excess)
-    words = [] if same else ["model=legendre_series"]
-    words += [] if same or degree == LegendreSeries().degree else [f"model.degree={degree}"]
-    words += ["optimizer=gradient_descent", "optimizer.learning_rate=auto"]
-    return Alternative(" ".join(words), excess, needed) if needed else None
 
 
 def first_step(reached: Callable[[int], bool]) -> int | None:

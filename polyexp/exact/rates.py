@@ -1,29 +1,52 @@
 """The best learning rate of a linear model, and what a learning rate and a closed form require of a model."""
 
-from decimal import ROUND_DOWN, Context
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 import numpy as np
 
+from polyexp.backend import Backend
 from polyexp.base import InputError
 from polyexp.exact.quadratic import Quadratic
+from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 
-__all__ = ["at_most", "require_modes", "tuned"]
+__all__ = ["above", "at_most", "require_modes", "tuned"]
 
 
-def tuned(optimizer: Optimizer, model: Model, quadratic: Quadratic | None) -> Optimizer:
-    """The optimizer with its best learning rate in place of "auto"; one with a number is returned as it is.
+def tuned(
+    optimizer: Optimizer,
+    model: Model,
+    quadratic: Quadratic | None,
+    initial: np.ndarray,
+    loop: Loop,
+    backend: Backend | None = None,
+) -> Optimizer:
+    """The optimizer with numbers in place of "auto" and "asymptotic"; one with numbers is returned as it is.
+
+    Args:
+        optimizer: The optimizer.
+        model: The model on the domain of the samples.
+        quadratic: The loss as a quadratic form, if there is one.
+        initial: The initial values. Every run gets numbers of its own. Shape (*runs, K).
+        loop: The loop, whose steps and tolerance "auto" is the best for.
+        backend: The backend that computes the run; by default float64 is assumed.
 
     Raises:
-        InputError: The learning rate is "auto", but there is no quadratic form to find it from.
+        InputError: A setting is "auto" or "asymptotic", but there is no quadratic form to find it from.
     """
     if not optimizer.automatic:
         return optimizer
     if quadratic is None:
         needs = "a loss that float64 can hold" if model.linear else "a model that is linear in its parameters"
-        raise InputError(f"`{optimizer.key('learning_rate')}=auto` needs {needs}: type a number.")
-    return optimizer.tuned(quadratic.largest or 1.0, quadratic.smallest or 1.0)
+        name = optimizer.sought[0]
+        raise InputError(f"`{optimizer.key(name)}={getattr(optimizer, name)}` needs {needs}: type a number.")
+    tolerance = None if loop.tolerance is None else loop.tolerance - quadratic.out_of_reach
+    dtype = "float64" if loop.direct or backend is None else backend.dtype
+    # One product for each run, so that the numbers of a run do not depend on those that are computed with it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        coordinates = ((np.asarray(initial, float) - quadratic.optimum)[..., None, :] @ quadratic.modes)[..., 0, :]
+    return optimizer.tuned(quadratic.eigenvalues, coordinates, loop.steps, tolerance, float(np.finfo(dtype).eps))
 
 
 def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadratic:
@@ -41,6 +64,15 @@ def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadrati
 
 
 def at_most(limit: float) -> str:
-    """The limit in four significant digits, rounded down where rounding to nearest would exceed it."""
-    text = f"{limit:.4g}"
-    return text if float(text) <= limit else f"{float(Context(prec=4, rounding=ROUND_DOWN).create_decimal(limit)):.4g}"
+    """The limit in four significant digits, rounded down, as is each number that is at most the limit."""
+    return _in_four_digits(limit, ROUND_FLOOR)
+
+
+def above(limit: float) -> str:
+    """A number above a limit in four significant digits, rounded up, so that it is above the limit in print too."""
+    return _in_four_digits(limit, ROUND_CEILING)
+
+
+def _in_four_digits(value: float, rounding: str) -> str:
+    shortest = Decimal(repr(float(value)))  # 1.616e-06 is itself, though its binary value is next to it
+    return f"{float(Context(prec=4, rounding=rounding).plus(shortest)):.4g}"

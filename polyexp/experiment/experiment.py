@@ -130,7 +130,7 @@ class Experiment:
         """The forecast of the run."""
         samples = self.samples()
         model = self.model.on_domain(samples.domain)
-        return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed))
+        return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed), self.backend)
 
     @property
     def computed_by(self) -> str:

@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from polyexp.optimizer.optimizer import Limited, OptState
+from polyexp.optimizer.optimizer import EPS, Limited, OptState
+from polyexp.optimizer.rate_search import best_rates, extremes, geometric
 from polyexp.problem import Array
 
 __all__ = ["GradientDescent"]
@@ -19,27 +20,47 @@ class GradientDescent(Limited, name="gradient_descent"):
     mode. No mode grows up to the learning-rate limit 2 / lambda_max.
 
     Args:
-        learning_rate: The factor eta of the update, above 0: a number, an array of shape (*runs,), or "auto" for
-            2 / (lambda_max + lambda_min) on a linear model.
+        learning_rate: The factor eta of the update, above 0: a number, an array of shape (*runs,), or on a linear model
+            "auto" for the rate with the least loss after the steps of the run (in hindsight: it is computed from the
+            optimum), or "asymptotic" for the best rate in the long run, 2 / (lambda_max + lambda_min).
         allow_divergence: Whether a run may start with a learning rate above the limit.
 
     Raises:
-        InputError: `learning_rate` is neither "auto" nor finite and above 0.
+        InputError: `learning_rate` is neither one of these words nor finite and above 0.
 
     Example:
+        >>> import numpy as np
         >>> import polyexp as p
-        >>> rule = p.GradientDescent("auto").tuned(largest=3.0, smallest=1.0)
+        >>> rule = p.GradientDescent("asymptotic").tuned(np.array([3.0, 1.0]), np.array([1.0, 1.0]), steps=1)
         >>> rule.learning_rate, f"{rule.limit(3.0):.6g}"
         (0.5, '0.666667')
+        >>> best = p.GradientDescent("auto").tuned(np.array([3.0, 1.0]), np.array([1.0, 1.0]), steps=1)
+        >>> f"{best.learning_rate:.6g}"  # sum_i lambda_i^2 / sum_i lambda_i^3, of steepest descent
+        '0.357143'
         >>> print(rule.update(2.0, {}))
         (-1.0, {})
     """
 
-    tunable: ClassVar[bool] = True
+    tunable: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
-    def tuned(self, largest: float, smallest: float) -> Self:
-        """This rule with eta = 2 / (largest + smallest), at which the first and the last mode have equal |1 - eta lambda|."""
-        return replace(self, learning_rate=2 / (largest + smallest)) if self.automatic else self
+    def tuned(
+        self,
+        eigenvalues: np.ndarray,
+        coordinates: np.ndarray,
+        steps: int,
+        tolerance: float | None = None,
+        eps: float = EPS,
+    ) -> Self:
+        """This rule with the best learning rate of each run, see `Optimizer.tuned`.
+
+        "asymptotic" is 2 / (lambda_max + lambda_min), at which the first and the last mode have equal |1 - eta lambda|.
+        """
+        if not self.automatic:
+            return self
+        eigenvalues, coordinates = np.asarray(eigenvalues, float), np.asarray(coordinates, float)
+        if self.asymptotic:
+            return replace(self, learning_rate=2 / sum(extremes(eigenvalues)))
+        return replace(self, learning_rate=best_rates(eigenvalues, coordinates, steps, tolerance, eps))
 
     def limit(self, largest: float) -> Any:
         """The learning-rate limit 2 / largest, where 1 - eta lambda_max = -1."""
@@ -50,13 +71,7 @@ class GradientDescent(Limited, name="gradient_descent"):
 
         # shape: (K,) -> (K,), or (*runs, K) if the learning rate has shape (*runs, 1)
         """
-        c = self.learning_rate * np.asarray(eigenvalues)
-        # By log1p, because 1 - c rounds away the digits of a small c, and many steps multiply that error.
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            logarithm = np.where(c < 1, np.log1p(-np.minimum(c, 1)), np.log(np.maximum(c, 1) - 1))
-            sign = np.where(c > 1, 1 - 2 * (steps % 2), 1)
-            # At c = 1 the logarithm is -inf, and 0 * -inf would be nan.
-            return np.asarray(sign * np.exp(steps * logarithm) if steps else np.ones_like(c))
+        return geometric(self.learning_rate * np.asarray(eigenvalues), steps)
 
     def update(self, grad: Array, state: OptState) -> tuple[Array, OptState]:
         """The update -eta g; there is no state."""

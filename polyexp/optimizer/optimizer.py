@@ -17,6 +17,9 @@ from polyexp.problem import Array
 
 __all__ = ["Limited", "OptState", "Optimizer"]
 
+AUTO, ASYMPTOTIC = "auto", "asymptotic"  # the words that a tunable setting takes in place of a number
+EPS = float(np.finfo(float).eps)
+
 OptState = dict[str, Array]
 
 
@@ -29,22 +32,23 @@ class Optimizer(Component):
     numbers is kept as an array.
 
     Args:
-        learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). Rules with `tunable`
-            also take "auto", the best rate on a linear model.
+        learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). The settings that
+            `tunable` names also take "auto", the best value for the run in hindsight, and "asymptotic", the best one in
+            the long run, both on a linear model.
 
     Raises:
-        InputError: A number of the rule is out of its range, or "auto" is given to a rule that is not `tunable`.
+        InputError: A number of the rule is out of its range, or "auto" is given to a setting that is not `tunable`.
 
     Example:
         >>> import polyexp as p
         >>> rule = p.RMSprop(learning_rate=0.01)
         >>> isinstance(rule, p.Optimizer), rule.tunable, rule.choice
-        (True, False, 'rmsprop')
+        (True, (), 'rmsprop')
     """
 
     group: ClassVar[str] = "optimizer"
     renamed: ClassVar[Mapping[str, str]] = {"on": "on_device"}
-    tunable: ClassVar[bool] = False
+    tunable: ClassVar[tuple[str, ...]] = ()  # the settings that may be "auto" or "asymptotic"
     placed = False  # whether the per-run numbers are arrays of a backend, as `on_device` makes them
 
     learning_rate: Any = 1e-6
@@ -55,14 +59,29 @@ class Optimizer(Component):
             array = as_numbers(value) if isinstance(value, (tuple, np.ndarray)) else None
             if array is not None:
                 setattr(self, one.name, array.astype(float))
-        if not (self.tunable and self.automatic):
-            wanted = "a finite number above 0" + (", or auto" if self.tunable else "")
-            positive(self.key("learning_rate"), self.learning_rate, wanted)
+        self._require_number("learning_rate", positive, "a finite number above 0")
+
+    def _require_number(self, name: str, require: Callable[[str, Any, str], None], wanted: str) -> None:
+        """Require a number in a setting, or one of the words that `tuned` replaces where the setting is tunable."""
+        if name not in self.sought:
+            words = f", {AUTO} or {ASYMPTOTIC}" if name in self.tunable else ""
+            require(self.key(name), getattr(self, name), wanted + words)
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """The names of the settings that are "auto" or "asymptotic", which `tuned` replaces by numbers."""
+        words = {name: getattr(self, name) for name in self.tunable}
+        return tuple(name for name, word in words.items() if isinstance(word, str) and word in (AUTO, ASYMPTOTIC))
 
     @property
     def automatic(self) -> bool:
-        """Whether the learning rate is "auto", which `tuned` replaces by a number."""
-        return isinstance(self.learning_rate, str) and self.learning_rate == "auto"
+        """Whether a setting is "auto" or "asymptotic"."""
+        return bool(self.sought)
+
+    @property
+    def asymptotic(self) -> bool:
+        """Whether a setting is "asymptotic"; then all tunable settings get the values that are best in the long run."""
+        return any(getattr(self, name) == ASYMPTOTIC for name in self.sought)
 
     @property
     def runs(self) -> tuple[int, ...]:
@@ -92,7 +111,7 @@ class Optimizer(Component):
     @property
     def formulation(self) -> Self:
         """This rule without its numbers: what a compiled step depends on."""
-        return self._with(**{**dict.fromkeys(self.numbers, 0.0), "learning_rate": 0.0, "placed": True})
+        return self._with(**dict.fromkeys((*self.numbers, *self.sought), 0.0), placed=True)
 
     def with_numbers(self, values: Mapping[str, Any]) -> Self:
         """This rule with other numbers, which are not validated; they may be arrays of a backend.
@@ -112,12 +131,27 @@ class Optimizer(Component):
         picked = {name: np.broadcast_to(one, runs)[run] for name, one in self.numbers.items() if np.ndim(one)}
         return self._with(**{name: one if np.ndim(one) else one.item() for name, one in picked.items()})
 
-    def tuned(self, largest: float, smallest: float) -> Self:
-        """This rule with its best learning rate in place of "auto"; a rule that is not `tunable` is returned as it is.
+    def tuned(
+        self,
+        eigenvalues: np.ndarray,
+        coordinates: np.ndarray,
+        steps: int,
+        tolerance: float | None = None,
+        eps: float = EPS,
+    ) -> Self:
+        """This rule with numbers in place of "auto" and "asymptotic"; a rule that has neither is returned as it is.
+
+        "auto" minimises the predicted excess sum_i lambda_i (d_i e_i)^2 / 2 after `steps` steps, where d_i are the factors of
+        `damping`; with a tolerance, the number of steps to it, and of the rates that need as many the one with the least
+        excess counts. Where the tolerance is not reached within `steps`, the excess counts. The learning rates are those
+        up to limit * (1 - 8 K eps), so that rounding cannot make a mode grow.
 
         Args:
-            largest: The largest eigenvalue of the Hessian.
-            smallest: The smallest eigenvalue of the Hessian that is not 0.
+            eigenvalues: The eigenvalues lambda_i of the Hessian, in descending order. Shape (K,).
+            coordinates: The coordinates e_i of the initial values, see `Quadratic`. Shape (*runs, K).
+            steps: The number of steps of the run.
+            tolerance: The excess at which the run ends, if any.
+            eps: The relative rounding of the numbers with which the run is computed.
         """
         return self
 

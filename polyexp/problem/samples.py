@@ -1,6 +1,7 @@
 """Weighted samples, and the squared loss that they define."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,7 @@ class Samples:
         total: The number of samples that these stand for, more than N where they are reduced; 0 means N.
         note: A sentence to be printed about them, such as how many rows were dropped.
         target: The named function that they are samples of, or None where they are of another one or that is unknown.
+        floor_scatter: The part of the floor that is scatter, see `scatter`; 0 unless the samples are reduced.
 
     Example:
         >>> import numpy as np
@@ -66,6 +68,9 @@ class Samples:
         ([0.25, 0.25, 0.5], (0.0, 2.0))
         >>> float(samples.loss(np.array([1, 3, 4])))
         0.5
+        >>> repeated = p.Samples.of([0, 0, 1], [100, 106, 7])
+        >>> repeated.distinct, round(repeated.scatter, 6)
+        (2, 6.0)
     """
 
     x: np.ndarray  # shape: (N,)
@@ -77,6 +82,7 @@ class Samples:
     total: int = 0
     note: str = ""
     target: Target | None = field(default=None, repr=False, compare=False)
+    floor_scatter: float = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", self.total or self.x.size)
@@ -116,14 +122,47 @@ class Samples:
         """The number of points, N."""
         return self.x.size
 
+    @cached_property
+    def distinct(self) -> int:
+        """The number of distinct x with a weight above 0: no model has more parameters that these points determine.
+
+        Of reduced samples, the number of their nodes, which is less than the degree + 1 only where the samples that they
+        stand for have as few distinct x.
+        """
+        return int(np.unique(self.x[self.weights > 0]).size)
+
+    @cached_property
+    def scatter(self) -> float:
+        """The loss of the best function of x whatsoever, which gives each x the mean of its y.
+
+        It is above 0 where samples of one x differ in y. Of samples that were reduced it is a lower bound: samples in
+        different chunks are not compared.
+        """
+        return self.floor_scatter + scatter_of(self.x, self.y, self.weights)
+
     def scaled(self, factor: float) -> "Samples":
         """The same points, with the loss multiplied by `factor`."""
-        return replace(self, weights=self.weights * factor, floor=float(self.floor * factor))
+        floor, scatter = float(self.floor * factor), float(self.floor_scatter * factor)
+        return replace(self, weights=self.weights * factor, floor=floor, floor_scatter=scatter)
 
     def loss(self, predictions: np.ndarray) -> np.ndarray:  # shape: (*runs, N) -> (*runs,)
         """The loss of the predictions p_i at the points x_i."""
         residual = predictions - self.y
         return np.asarray((self.weights * residual * residual).sum(-1) + self.floor)
+
+
+def scatter_of(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+    """The sum of weights (y - m)^2, where m is the weighted mean of the y of the same x.
+
+    # shape: (N,), (N,), (N,)
+    """
+    points, place = np.unique(x, return_inverse=True)
+    if points.size == x.size:
+        return 0.0
+    with np.errstate(all="ignore"):  # of y whose squares overflow
+        weight = np.bincount(place, weights)
+        mean = np.divide(np.bincount(place, weights * y), weight, out=np.zeros(points.size), where=weight > 0)
+        return float(weights @ (y - mean[place]) ** 2)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from polyexp.base import counted
-from polyexp.exact import Forecast, alternative, at_most
+from polyexp.exact import Forecast, above, alternative, at_most, close_excess, hopeless
 from polyexp.fitting import Outcome, Result, Snapshot
 
 __all__ = [
@@ -20,12 +20,13 @@ __all__ = [
     "number",
     "rate",
     "verdict",
+    "warnings",
 ]
 
-CLOSE_RELATIVE_EXCESS = 1e-2  # an excess of at most this part of the best loss counts as reaching the best loss
 DIGITS, DIGITS_OF_DIVERGED = 10, 4  # of parameters in tables; those of a run that diverged have no meaning
 LEAST_ROUNDING = 1e-12  # part of the largest term, up to which another one is rounding that solving has amplified
 POINTS = 64  # of the domain, at which the sizes of terms are compared
+MAX_ROUNDING_OF_SCATTER = 1e-9  # by which sums of squares of many samples may differ, relative to the sum
 
 
 def headline(result: Result) -> str:
@@ -93,11 +94,13 @@ def rate(forecast: Forecast) -> str:
     optimizer = forecast.optimizer
     value = getattr(optimizer, "momentum", None)
     momentum = "" if value is None else f" momentum={value:.4g}"
-    used = f"learning_rate={optimizer.learning_rate:.4g}{momentum}"
+    learning_rate = optimizer.learning_rate
     if forecast.limit is None:
-        return f"{used} has no known stability limit"
-    stability = "stable" if optimizer.learning_rate <= forecast.limit else "NOT stable"
-    return f"{used} is {stability} (limit {at_most(forecast.limit)})"
+        return f"learning_rate={learning_rate:.4g}{momentum} has no known stability limit"
+    # The two numbers are rounded apart or alike, so that they compare in print as they do exactly.
+    stable = learning_rate <= forecast.limit
+    used = f"learning_rate={(at_most if stable else above)(learning_rate)}{momentum}"
+    return f"{used} is {'stable' if stable else 'NOT stable'} (limit {at_most(forecast.limit)})"
 
 
 def _expected_loss(forecast: Forecast) -> str:
@@ -118,34 +121,36 @@ def _slowest_mode_steps(forecast: Forecast) -> str:
     return "more than 1e+18" if forecast.slowest is None else f"{forecast.slowest:.2g}"
 
 
-def verdict(result: Result, forecast: Forecast, *, rate_alone: bool = False) -> list[str]:
-    """Sentences on how far above the best loss a run has ended, and on what to try; none where no best loss is known.
-
-    Args:
-        result: The result of the run.
-        forecast: The forecast of the run.
-        rate_alone: Whether the best learning rate by itself is mentioned, as in `advice`.
-    """
+def verdict(result: Result, forecast: Forecast) -> list[str]:
+    """Sentences on how far above the best loss a run has ended, and on what to try; none where no best loss is known."""
     if forecast.lowest is None:
         return []
-    above = _excess(result, forecast)
+    excess = _excess(result, forecast)
     what = "the best possible loss of this model" if forecast.exact else "what any polynomial of its degree can reach"
-    distance = f"That is {above:.4g} above {what}, {forecast.lowest:.4g}."
-    if above > _close_excess(forecast):
-        return [distance, *advice(forecast, rate_alone=rate_alone)]
-    higher = ", such as one of a higher model.degree," if hasattr(forecast.model, "degree") else ""
-    return [distance, f"This is as good as the best possible loss: only another model{higher} can do better."]
+    distance = f"That is {excess:.4g} above {what}, {forecast.lowest:.4g}."
+    if excess > close_excess(forecast):
+        return [distance, *advice(forecast), *undetermined(forecast)]
+    return [distance, f"This is as good as the best possible loss{_what_is_better(forecast)}.", *undetermined(forecast)]
+
+
+def _what_is_better(forecast: Forecast) -> str:
+    """What has a lower loss than the best one of this model, as the rest of a sentence."""
+    samples, lowest = forecast.samples, forecast.lowest or 0.0
+    rounding = float(np.finfo(float).eps) * float(samples.loss(np.zeros_like(samples.y)))
+    if lowest - samples.scatter > max(rounding, MAX_ROUNDING_OF_SCATTER * lowest):
+        degree = ", such as one of a higher model.degree," if hasattr(forecast.model, "degree") else ""
+        return f": only another model{degree} can do better"
+    return ": the rest is scatter of samples with the same x" if samples.scatter > rounding else ""
 
 
 def ending(result: Result, forecast: Forecast) -> str:
     """Why a run ended, with the advice of its outcome where its loss is not yet as good as the best."""
     outcome: Outcome = result.outcome
-    best = (
-        outcome is Outcome.MAX_STEPS
-        and forecast.lowest is not None
-        and _excess(result, forecast) <= _close_excess(forecast)
+    # How many more steps would help is known where there is a forecast, and said in `advice`.
+    known = forecast.final_loss is not None or (
+        forecast.lowest is not None and _excess(result, forecast) <= close_excess(forecast)
     )
-    return "All steps were taken." if best else str(outcome.value)
+    return "All steps were taken." if outcome is Outcome.MAX_STEPS and known else str(outcome.value)
 
 
 def _excess(result: Result, forecast: Forecast) -> float:
@@ -170,43 +175,55 @@ def _unknown(value: float | None) -> str:
     return "not known" if value is None else number(value, 3)
 
 
-def advice(forecast: Forecast, *, rate_alone: bool = False) -> list[str]:
-    """Sentences on the steps that are needed to come close to the best loss, and on settings that need fewer.
+def warnings(forecast: Forecast) -> list[str]:
+    """Sentences on what a run cannot do, before it starts."""
+    lines = undetermined(forecast)
+    if hopeless(forecast):
+        falls = f"In {counted(forecast.steps, 'step')} the run will lose less than 1 % of its excess loss."
+        lines.append(" ".join([falls, *_suggestion(forecast)]))
+    return lines
 
-    Args:
-        forecast: The forecast of the run.
-        rate_alone: Whether the steps at the best learning rate, with the same optimizer, are given as well.
-    """
+
+def undetermined(forecast: Forecast) -> list[str]:
+    """A sentence on the parameters that the samples do not determine; none if they determine all of them."""
+    size, distinct = len(forecast.model.param_names), forecast.samples.distinct
+    hidden = int((forecast.eigenvalues == 0).sum()) if forecast.quadratic else 0
+    if distinct < size:
+        what = f"{distinct} distinct x cannot determine {counted(size, 'parameter')}"
+    elif hidden:
+        what = f"float64 cannot determine {hidden} of the {counted(size, 'mode')} of this model from these samples"
+    else:
+        return []
+    return [f"{what}: what they leave open keeps its initial value."]
+
+
+def advice(forecast: Forecast) -> list[str]:
+    """Sentences on the steps that are needed to come close to the best loss, and on settings that need fewer."""
     if forecast.lowest is None:
         return []
-    close = _close_excess(forecast)
+    close = close_excess(forecast)
     needed = forecast.steps_to(close)
     lines = (
         []
         if needed is None
         else [f"At this learning rate it takes {needed:.2g} steps to come within {close:.2g} of the best loss."]
     )
-    other = alternative(forecast, close)
-    if other is not None and (needed is None or other.steps < needed):
-        lines.append(f"`{other.words}` would need {other.steps} steps.")
-    best = forecast.steps_to_at_best_rate(close) if rate_alone else None
-    if best is not None and (needed is None or best < 0.99 * needed) and (other is None or best != other.steps):
-        lines.append(f"With `{forecast.optimizer.key('learning_rate')}=auto` alone it would take {best:.2g} steps.")
-    return lines
+    return lines + _suggestion(forecast)
 
 
-def _close_excess(forecast: Forecast) -> float:
-    """The excess at which a loss is as good as the best, but no less than the rounding of the loss itself."""
-    scale = float(forecast.samples.loss(np.zeros_like(forecast.samples.y)))
-    return max(CLOSE_RELATIVE_EXCESS * (forecast.lowest or 0), float(np.finfo(float).eps) * scale)
+def _suggestion(forecast: Forecast) -> list[str]:
+    """The best alternative with its forecast, as a sentence; none if nothing better is known."""
+    other = alternative(forecast)
+    if other is None:
+        return []
+    if other.close:
+        return [f"`{other.words}` would need {counted(other.steps, 'step')}."]
+    return [f"`{other.words}` would reach a loss of {other.loss:.4g} in {counted(other.steps, 'step')}."]
 
 
 def judgement(result: Result, forecast: Forecast) -> str:
     """A paragraph on the loss of a run, its distance from the best loss, what to try, and why the run ended."""
-    sentences = [
-        f"Loss {result.loss:.4g} after {counted(result.steps, 'step')}.",
-        *verdict(result, forecast, rate_alone=True),
-    ]
-    if forecast.final_loss is not None and float(result.excess) > _close_excess(forecast):
+    sentences = [f"Loss {result.loss:.4g} after {counted(result.steps, 'step')}.", *verdict(result, forecast)]
+    if forecast.final_loss is not None and float(result.excess) > close_excess(forecast):
         sentences.insert(2, f"The slowest mode needs {_slowest_mode_steps(forecast)} steps.")
     return " ".join([*sentences, f"{result.outcome.name}: {ending(result, forecast)}"])

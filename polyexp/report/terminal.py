@@ -20,6 +20,7 @@ from polyexp.report.sentences import (
     loss_line,
     mode_rows,
     verdict,
+    warnings,
 )
 from polyexp.report.stream import UNLIMITED_COLUMNS, Stream
 from polyexp.report.tables import tables
@@ -91,16 +92,16 @@ class Terminal:
             folds_equal_lines: Whether of successive snapshots with equal loss the first and the last are printed alone.
         """
         self._folds_equal_lines = folds_equal_lines
-        samples, needed = forecast.samples, len(forecast.model.param_names)
+        samples = forecast.samples
         given = f"{counted(samples.total, 'sample')} of {cut(samples.name)}"
         reduced = f" (reduced to {counted(samples.size, 'weighted sample')})" if samples.size < samples.total else ""
         self.print(f"Fitting {forecast.model.choice} to {given}{reduced} on {computed_by}")
         if samples.note:
             self.warn(samples.note)
-        if samples.total < needed:
-            self.warn(f"{counted(samples.total, 'sample')} cannot determine {counted(needed, 'parameter')}.")
         for line in forecast_sentences(forecast):
             self.print(line)
+        for line in warnings(forecast):
+            self.warn(line)
         if has_bars(self._outputs[0]) and not self._outputs[0].quiet:
             self._bar = FitBar(self._outputs[0], forecast.steps)
 
