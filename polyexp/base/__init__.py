@@ -3,6 +3,7 @@
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError
 from polyexp.base.former_names import FormerNames
+from polyexp.base.text import bounded, cut, printable, shown
 from polyexp.base.validation import (
     as_numbers,
     finite,
@@ -24,6 +25,8 @@ __all__ = [
     "FormerNames",
     "InputError",
     "as_numbers",
+    "bounded",
+    "cut",
     "finite",
     "finite_array",
     "fraction",
@@ -31,7 +34,9 @@ __all__ = [
     "number_list",
     "one_of",
     "positive",
+    "printable",
     "require",
     "seeds",
+    "shown",
     "whole",
 ]

@@ -1,12 +1,15 @@
 """The errors that a user sees as one sentence."""
 
+from polyexp.base.text import bounded
+
 __all__ = ["DisagreementError", "InputError"]
 
 
 class InputError(ValueError):
     """An input that is not allowed. Its message is one sentence that names what is allowed.
 
-    The command line prints the message and exits with code 2.
+    The command line prints the message and exits with code 2. The message has no control characters and at most 390
+    characters, whatever it quotes: the others are escaped, or left out in the middle.
 
     Args:
         *args: The message.
@@ -19,6 +22,9 @@ class InputError(ValueError):
         ...     print(error)
         `model.degree` must be a whole number from 0 to 1000, got -1.
     """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(bounded(one) if isinstance(one, str) else one for one in args))
 
 
 class DisagreementError(Exception):

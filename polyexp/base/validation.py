@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.base.errors import InputError
+from polyexp.base.text import shown
 
 __all__ = [
     "as_numbers",
@@ -26,9 +27,6 @@ __all__ = [
     "seeds",
     "whole",
 ]
-
-
-MAX_NUMBERS_SHOWN = 80  # of a list in an error, whose text is cut at as many characters
 
 
 def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
@@ -50,10 +48,10 @@ def require(ok: bool, key: str, wanted: str, value: Any) -> None:
         ok: Whether the value is allowed.
         key: The name of the value.
         wanted: What is allowed, in words that follow "must be".
-        value: The value; its `repr` ends the error.
+        value: The value; it ends the error, cut at 80 characters.
     """
     if not ok:
-        raise InputError(f"`{key}` must be {wanted}, got {_shown(value)}.")
+        raise InputError(f"`{key}` must be {wanted}, got {shown(value)}.")
 
 
 def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
@@ -94,7 +92,7 @@ def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None
     words = list(allowed)
     if value not in words:
         wanted = ", ".join([*words, also] if also else words)
-        raise InputError(f"`{key}` must be one of {wanted}, got {_shown(value)}.{nearest(str(value), words)}")
+        raise InputError(f"`{key}` must be one of {wanted}, got {shown(value)}.{nearest(str(value), words)}")
 
 
 def number_list(key: str, value: Any, length: int, wanted: str) -> None:
@@ -124,15 +122,3 @@ def as_numbers(value: Any) -> np.ndarray | None:
     except ValueError:  # NumPy refuses ragged lists
         return None
     return array if array.size and array.dtype.kind in "iuf" else None
-
-
-def _shown(value: Any) -> str:
-    text = " ".join(repr(_as_typed(value)).split())  # on one line: the repr of an array has several
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _as_typed(value: Any) -> Any:
-    """Lists in place of the tuples and arrays as which components keep them."""
-    if isinstance(value, np.ndarray) and value.size <= MAX_NUMBERS_SHOWN:
-        return value.tolist()
-    return [_as_typed(one) for one in value[:MAX_NUMBERS_SHOWN]] if isinstance(value, tuple) else value

@@ -19,7 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base import DisagreementError, InputError
+from polyexp.base import DisagreementError, InputError, bounded
 from polyexp.cli.composition import checked, prepare
 from polyexp.cli.configs import conf_dir
 from polyexp.cli.overrides import USER_ERRORS, explain
@@ -121,7 +121,7 @@ def _varying() -> frozenset[str]:
 
 
 def _print_error(sentence: str, code: int = 2) -> int:
-    print(f"polyexp: {sentence}", file=sys.stderr)
+    print(f"polyexp: {bounded(sentence)}", file=sys.stderr)
     return code
 
 

@@ -1,0 +1,78 @@
+"""Texts that are safe to print: values and sentences of bounded length, without control characters."""
+
+import reprlib
+from typing import Any
+
+import numpy as np
+
+__all__ = ["bounded", "cut", "printable", "shown"]
+
+MAX_VALUE_CHARACTERS = 80  # of a value in a sentence
+MAX_SENTENCE_CHARACTERS = 390  # of a whole sentence, whatever it quotes
+SHORT_REPR = reprlib.Repr()  # bounded for values that are long or deep, or that contain themselves
+SHORT_REPR.maxlevel = 4
+SHORT_REPR.maxlist = SHORT_REPR.maxtuple = SHORT_REPR.maxdict = MAX_VALUE_CHARACTERS
+SHORT_REPR.maxstring = SHORT_REPR.maxlong = SHORT_REPR.maxother = 240  # `cut` shortens further
+
+
+def shown(value: Any) -> str:
+    r"""The text of a value in a sentence: its `repr` on one line, cut at 80 characters.
+
+    Args:
+        value: Any value. Arrays and tuples are shown as lists, as they are typed.
+
+    Example:
+        >>> print(shown("a\x1b[1m"), shown((1, 2)))
+        'a\x1b[1m' [1, 2]
+        >>> len(shown("a" * 100000))
+        80
+    """
+    try:
+        text = SHORT_REPR.repr(_as_typed(value))
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a number that is too long to show"
+    return cut(" ".join(text.split()))  # the repr of an array has several lines
+
+
+def cut(text: str) -> str:
+    """A text that a sentence quotes as it is: printable, and cut at 80 characters, the last of which are dots then.
+
+    Args:
+        text: A name, a key or a path, which may be empty.
+    """
+    # Cut beforehand, too, since a text may have any length, and each of its characters becomes at least one.
+    text = printable(text[: MAX_VALUE_CHARACTERS + 1])
+    return text if len(text) <= MAX_VALUE_CHARACTERS else text[: MAX_VALUE_CHARACTERS - 3] + "..."
+
+
+def bounded(sentence: str) -> str:
+    """A sentence that can be printed, whatever it quotes: printable, without its middle where it is very long.
+
+    Args:
+        sentence: One or more sentences. Lines stay lines.
+    """
+    lines = "\n".join(map(printable, sentence.split("\n")))
+    if len(lines) <= MAX_SENTENCE_CHARACTERS:
+        return lines
+    half = (MAX_SENTENCE_CHARACTERS - 5) // 2
+    return f"{lines[:half]} ... {lines[-half:]}"
+
+
+def printable(text: str) -> str:
+    r"""A text in which every character is visible or a blank: others are escaped, as the \x1b that begins terminal commands.
+
+    Args:
+        text: The text.
+
+    Example:
+        >>> print(printable("a\x1b[1mb\n"))
+        a\x1b[1mb\n
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def _as_typed(value: Any) -> Any:
+    """Lists in place of the tuples and arrays as which components keep them."""
+    if isinstance(value, np.ndarray) and value.size <= MAX_VALUE_CHARACTERS:
+        return value.tolist()
+    return [_as_typed(one) for one in value[:MAX_VALUE_CHARACTERS]] if isinstance(value, tuple) else value
