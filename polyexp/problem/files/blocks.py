@@ -8,20 +8,12 @@ from polyexp.problem.files.dialect import BLANK, MAX_HEADER_BYTES, Dialect
 
 __all__ = ["Body", "blocks_of", "body", "head_of"]
 
-MAX_BLANK_BYTES = 2**26  # of blank lines after each other
+MAX_BLANK_BYTES = 2**24  # of blank lines or comments after each other
 
 
 def blocks_of(stream: Any, size: int) -> Iterator[bytes]:
-    """The blocks of a binary stream, each of at most `size` bytes.
-
-    Raises:
-        ValueError: So many blocks are blank that there is no end in sight, as in a compressed file made for that.
-    """
-    blank = 0
+    """The blocks of a binary stream, each of at most `size` bytes."""
     while block := stream.read(size):
-        blank = blank + len(block) if block.isspace() else 0
-        if blank > MAX_BLANK_BYTES:
-            raise ValueError(f"it has {MAX_BLANK_BYTES} bytes of blank lines")
         yield bytes(block)
 
 
@@ -44,9 +36,22 @@ def body(blocks: Iterator[bytes], dialect: Dialect, longest: int) -> Iterator[by
         longest: The length that no line may exceed, in bytes.
     """
     rows = _without(blocks, dialect.begin)
-    if not dialect.comment and dialect.delimiter != BLANK:
-        return rows
-    return (_tidied(block, dialect) for block in _in_lines(rows, longest))
+    if dialect.comment or dialect.delimiter == BLANK:
+        return _bounded((block, _tidied(block, dialect)) for block in _in_lines(rows, longest))
+    return _bounded((block, block) for block in rows)
+
+
+def _bounded(pairs: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """What is left of each block; ValueError where of so many nothing is that there is no end in sight.
+
+    A file of 1 MB can hold 1 GB of blank lines where it is compressed.
+    """
+    left_out = 0
+    for block, rest in pairs:
+        left_out = left_out + len(block) if not rest or rest.isspace() else 0
+        if left_out > MAX_BLANK_BYTES:
+            raise ValueError(f"it has more than {MAX_BLANK_BYTES} bytes of blank lines or comments after each other")
+        yield rest
 
 
 def _without(blocks: Iterator[bytes], begin: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from polyexp.problem.files.arrow import open_binary, to_float64
 from polyexp.problem.files.blocks import Body, blocks_of, body, head_of
 from polyexp.problem.files.dates import from_text
 from polyexp.problem.files.dialect import DATE, Dialect, dialect_of
-from polyexp.problem.files.encoding import encoding_of, in_utf8
+from polyexp.problem.files.encoding import encoding_of, in_utf8, is_utf8
 from polyexp.problem.files.format import BYTES_PER_BLOCK, NUMBERS, CellError, Format, Part
 from polyexp.problem.files.integers import is_large, require_held
 
@@ -36,11 +36,14 @@ class CSV(Format):
 
     def hint(self) -> str:
         """The setting that may help where a column is not found."""
-        if self._dialect.numeric and self._dialect.has_header:
+        dialect = self._dialect
+        if dialect.numeric and dialect.has_header:
             return " Columns without a header are numbered: `problem.x=0 problem.y=1`."
-        if len(self._dialect.names) == 1 and not self.options.delimiter:
+        if comment := _comment_hint(dialect.names[0]):
+            return f" {comment}."
+        if len(dialect.names) == 1 and not self.options.delimiter:
             return " `problem.delimiter` sets what separates columns."
-        return ""
+        return "" if self._header_is_utf8 else " `problem.encoding` sets the encoding, which is not UTF-8."
 
     def parts(self) -> Iterator[Part]:
         """All rows of the columns; each part is a block of the file.
@@ -116,11 +119,18 @@ class CSV(Format):
             yield raw, in_utf8(chain([first], blocks), encoding_of(first, self.options.encoding))
 
     @cached_property
-    def _dialect(self) -> Dialect:
+    def _head(self) -> tuple[bytes, bool]:
         with self._open() as (_, blocks):
-            head, whole = head_of(blocks)
+            return head_of(blocks)
+
+    @cached_property
+    def _dialect(self) -> Dialect:
         tabbed = self.path.name.lower().removesuffix(".gz").endswith(".tsv")
-        return dialect_of(head, whole, self.options, "\t" if tabbed else "")
+        return dialect_of(*self._head, self.options, "\t" if tabbed else "")
+
+    @property
+    def _header_is_utf8(self) -> bool:
+        return bool(self.options.encoding) or is_utf8(self._head[0][: self._dialect.begin])
 
     def _explained(self, message: str, names: tuple[str, ...]) -> Exception:
         """An error that explains pyarrow's message about a CSV file."""

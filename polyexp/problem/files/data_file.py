@@ -215,7 +215,7 @@ def _require_column(key: str, column: str, names: list[str], opened: Format) -> 
     if column not in names:
         like = nearest(column, names[:MAX_NAMES_COMPARED])
         columns = f"the columns {_listed(names)}{opened.header}"
-        raise InputError(f"`{key}` must be one of {columns}, got {got}.{like or opened.hint()}")
+        raise InputError(f"`{key}` must be one of {columns}, got {got}.{opened.hint() or like}")
     if names.count(column) > 1:
         raise InputError(
             f"`{key}` must name one column, got {got}, which is the name of {names.count(column)} columns."

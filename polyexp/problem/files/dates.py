@@ -9,7 +9,7 @@ from polyexp.problem.files.format import CellError
 
 __all__ = ["DATES", "from_datetime64", "from_text"]
 
-DATES = "a column of dates, such as 2020-12-31,"
+DATES = "a column of dates such as 2020-12-31"
 ZONES = (None, "UTC")  # of texts without a time zone, and of texts with one
 MICROSECONDS = {"days": 86_400_000_000, "seconds": 1_000_000}
 

@@ -115,7 +115,10 @@ class Head:
         try:
             cells = next(reader, [])
         except csv.Error as error:
-            raise ValueError(f"in its header {error}, or a quote is not closed") from None
+            longest = csv.field_size_limit()
+            raise ValueError(
+                f"its header has a cell of more than {longest} characters, or a quote is not closed"
+            ) from error
         end = first + reader.line_num
         if end == len(self.lines) and not self.whole:
             raise ValueError(f"its header is longer than {MAX_HEADER_BYTES} bytes, or a quote is not closed")

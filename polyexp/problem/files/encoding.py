@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Iterator
 
-__all__ = ["decoded", "encoding_of", "in_utf8"]
+__all__ = ["decoded", "encoding_of", "in_utf8", "is_utf8"]
 
 # The longer marks first, since that of UTF-16 is the beginning of that of UTF-32.
 MARKS = {
@@ -29,7 +29,8 @@ def encoding_of(head: bytes, named: str) -> str:
     marked = next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), "utf-8")
     encoding = named or marked
     if b"\0" in head.split(b"\n", 1)[0] and codecs.lookup(encoding).name in AS_THEY_ARE:
-        raise ValueError("it is not text in UTF-8; `problem.encoding=utf-16` reads UTF-16")
+        order = "be" if head.startswith(b"\0") else "le"
+        raise ValueError(f"it is not text in UTF-8; `problem.encoding=utf-16-{order}` reads UTF-16")
     return encoding
 
 
@@ -57,10 +58,16 @@ def decoded(name: bytes, named: str) -> str:
     """
     if named:
         return name.decode(named if codecs.lookup(named).name in AS_THEY_ARE else "utf-8")
+    return name.decode("utf-8" if is_utf8(name) else "latin-1")
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether a text is UTF-8."""
     try:
-        return name.decode("utf-8")
+        text.decode("utf-8")
     except UnicodeDecodeError:
-        return name.decode("latin-1")
+        return False
+    return True
 
 
 def _transcoded(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """How a data file is to be read, where that does not follow from the file itself."""
 
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ __all__ = ["DELIMITERS", "Options", "options_of"]
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "blank": " "}
 DECIMALS = {"point": ".", "comma": ","}
 MAX_COMMENT_CHARACTERS = 10
+NO_DELIMITERS = str.maketrans("", "", "\"'+-.")  # quotes, and what numbers contain
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,7 @@ def options_of(
 
 
 def _is_delimiter(value: str) -> bool:
-    return (
-        value in DELIMITERS
-        or value == "\t"
-        or (len(value) == 1 and value.isascii() and value.isprintable() and value != '"')
-    )
+    return value in DELIMITERS or (len(value) == 1 and value in " \t" + string.punctuation.translate(NO_DELIMITERS))
 
 
 def _is_encoding(value: str) -> bool:
