@@ -1,7 +1,8 @@
 """Parquet files, read by pyarrow."""
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from polyexp.problem.files.format import BYTES_PER_BLOCK, ROWS_PER_PART, Format,
 
 __all__ = ["Parquet"]
 
-MAX_BYTES = 2**26  # of a part of a column without regard to its number of rows
-MAX_BYTES_PER_ROW = 64  # the longest decimal has 32
+MAX_PAGE_BYTES = 2**26  # of a page, which is decoded as a whole; writers make pages of 1 MiB
+MAX_HEADER_BYTES = 16
+# The first two fields of the header of a page in Thrift's compact protocol, the kind and the size in bytes: each has a byte
+# 0x15, and a number in groups of seven bits, of which the lowest is the sign (the Parquet format, parquet.thrift).
+PAGE_HEADER = re.compile(rb"\x15[\x80-\xff]*[\x00-\x7f]\x15([\x80-\xff]*[\x00-\x7f])")
 
 
 class Parquet(Format):
@@ -36,7 +40,7 @@ class Parquet(Format):
 
         Raises:
             CellError: A whole number is one that float64 does not hold, or a text is no date.
-            ValueError: A column has far more bytes than its numbers need.
+            ValueError: A page of a column would fill the memory.
         """
         columns, read = list(self.options.columns), 0
         with self._file() as file:
@@ -56,20 +60,32 @@ class Parquet(Format):
         return from_datetime64(to_datetime64(array), self.options.unit)
 
     def _require_sizes(self, metadata: Any) -> None:
-        """Refuse columns whose dictionary or whose pages would fill the memory, as in a file made for that."""
-        for group in map(metadata.row_group, range(metadata.num_row_groups)):
-            for chunk in map(group.column, range(group.num_columns)):
-                needed = MAX_BYTES + MAX_BYTES_PER_ROW * chunk.num_values
-                if chunk.path_in_schema in self.options.columns and chunk.total_uncompressed_size > needed:
-                    raise ValueError(
-                        f"{chunk.total_uncompressed_size} bytes for {chunk.num_values} values in a row group"
-                    )
+        """Refuse columns whose dictionary or first page would fill the memory, as in a small file made for that."""
+        paths = [metadata.schema.column(index).path for index in range(metadata.num_columns)]
+        places = [paths.index(column) for column in self.options.columns]
+        with self.path.open("rb") as file:
+            for group in map(metadata.row_group, range(metadata.num_row_groups)):
+                for place in places:
+                    _require_pages(file, group.column(place))
 
     def _file(self) -> Any:
         from pyarrow import parquet
 
         # By default pyarrow holds a whole row group in memory; with a buffer it reads page by page.
         return parquet.ParquetFile(str(self.path), pre_buffer=False, buffer_size=BYTES_PER_BLOCK)
+
+
+def _require_pages(file: IO[bytes], chunk: Any) -> None:
+    """Refuse the part of a column whose dictionary or first page is longer than `MAX_PAGE_BYTES`."""
+    for offset in (chunk.dictionary_page_offset, chunk.data_page_offset):
+        if offset:
+            file.seek(offset)
+            found = PAGE_HEADER.match(file.read(MAX_HEADER_BYTES))
+            size = sum((byte & 127) << 7 * place for place, byte in enumerate(found[1])) >> 1 if found else 0
+            if size > MAX_PAGE_BYTES:
+                raise ValueError(
+                    f"a page of column {chunk.path_in_schema} has {size} bytes, more than {MAX_PAGE_BYTES}"
+                )
 
 
 def _holds_numbers(kind: Any) -> bool:
