@@ -129,7 +129,7 @@ CSV_REFUSED = {
     "unfinished header": (b"x,y", "`problem.path` must name a file with rows of data, got 'a.csv', which has none."),
     "UTF-16 without a mark": (
         "x,y\n1,2\n".encode("utf-16-le"),
-        "`problem.path` must be a readable CSV file, got 'a.csv' (it is not text in UTF-8; `problem.encoding=utf-16`",
+        "`problem.path` must be a readable CSV file, got 'a.csv' (it is not text in UTF-8; `problem.encoding=utf-16-le`",
     ),
     "open quote": (
         b'x,y\n1,"2\n' + b"3,4\n" * 2**19,

@@ -17,6 +17,7 @@ from polyexp.base.validation import (
     seeds,
     whole,
 )
+from polyexp.base.value import Value, by_value
 
 __all__ = [
     "SETTINGS",
@@ -24,8 +25,10 @@ __all__ = [
     "DisagreementError",
     "FormerNames",
     "InputError",
+    "Value",
     "as_numbers",
     "bounded",
+    "by_value",
     "cut",
     "finite",
     "finite_array",

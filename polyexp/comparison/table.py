@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import SETTINGS, InputError, version
+from polyexp.base import SETTINGS, InputError, Value, version
 from polyexp.tracking import RecordedRun, fitted
 
 __all__ = ["MAX_DETAILED", "Column", "Comparison", "Detail", "best_first", "compared"]
@@ -40,7 +40,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Detail:
+class Detail(Value):
     """A run with the content of its files.
 
     Args:

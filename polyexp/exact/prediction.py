@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, Value
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.exact.rates import at_most, tuned
 from polyexp.loop import Loop
@@ -41,7 +41,7 @@ class Alternative:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Value):
     """What is computed about a single run before it starts; None stands for what cannot be computed.
 
     Args:
