@@ -9,6 +9,8 @@ from polyexp.base import Component, InputError, whole
 
 __all__ = ["CPU", "CUDA", "Auto", "Device"]
 
+MAX_INDEX = 127  # of a GPU: torch keeps it in 8 bits, and silently wraps larger ones
+
 
 class Finder(Protocol):
     """What finds devices: a backend."""
@@ -85,10 +87,10 @@ class CUDA(Device, name="cuda"):
     """A CUDA GPU.
 
     Args:
-        index: The number of the GPU, counted from 0.
+        index: The number of the GPU, from 0 to 127.
 
     Raises:
-        InputError: `index` is not a number from 0. That the GPU exists is checked when a backend is put on it.
+        InputError: `index` is not such a number. That the GPU exists is checked when a backend is put on it.
 
     Example:
         >>> import polyexp as p
@@ -101,7 +103,7 @@ class CUDA(Device, name="cuda"):
     index: int = 0
 
     def __post_init__(self) -> None:
-        whole(self.key("index"), self.index, 0)
+        whole(self.key("index"), self.index, 0, MAX_INDEX)
 
     def resolve(self, finder: Finder) -> "CUDA":
         """This GPU; InputError where the backend finds none of this index."""
@@ -125,7 +127,7 @@ class Auto(Device, name="auto"):
     """The GPU where there is one and the backend can use it, otherwise the processor.
 
     Args:
-        index: The number of the GPU, counted from 0.
+        index: The number of the GPU, from 0 to 127.
         threads: The number of threads on the processor.
 
     Raises:

@@ -8,8 +8,8 @@ __all__ = ["DisagreementError", "InputError"]
 class InputError(ValueError):
     """An input that is not allowed. Its message is one sentence that names what is allowed.
 
-    The command line prints the message and exits with code 2. The message has no control characters and at most 390
-    characters, whatever it quotes: the others are escaped, or left out in the middle.
+    The command line prints the message and exits with code 2. The message has no control characters, and at most 1000
+    characters, whatever it quotes (`polyexp.base.bounded`).
 
     Args:
         *args: The message.

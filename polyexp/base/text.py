@@ -1,5 +1,6 @@
 """Texts that are safe to print: values and sentences of bounded length, without control characters."""
 
+import re
 import reprlib
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 __all__ = ["bounded", "cut", "printable", "shown"]
 
 MAX_VALUE_CHARACTERS = 80  # of a value in a sentence
-MAX_SENTENCE_CHARACTERS = 390  # of a whole sentence, whatever it quotes
+MAX_SENTENCE_CHARACTERS = 1000  # of a whole sentence, whatever it quotes
+LONG_WORD = re.compile(r"\S{201,}")  # longer than the paths and addresses that sentences quote as they are
 SHORT_REPR = reprlib.Repr()  # bounded for values that are long or deep, or that contain themselves
 SHORT_REPR.maxlevel = 4
 SHORT_REPR.maxlist = SHORT_REPR.maxtuple = SHORT_REPR.maxdict = MAX_VALUE_CHARACTERS
@@ -46,12 +48,13 @@ def cut(text: str) -> str:
 
 
 def bounded(sentence: str) -> str:
-    """A sentence that can be printed, whatever it quotes: printable, without its middle where it is very long.
+    """A sentence that can be printed, whatever it quotes: printable, without the ends of very long words, or its own middle.
 
     Args:
         sentence: One or more sentences. Lines stay lines.
     """
-    lines = "\n".join(map(printable, sentence.split("\n")))
+    short = LONG_WORD.sub(lambda word: cut(word[0]), sentence)
+    lines = "\n".join(map(printable, short.split("\n")))
     if len(lines) <= MAX_SENTENCE_CHARACTERS:
         return lines
     half = (MAX_SENTENCE_CHARACTERS - 5) // 2

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from polyexp.base.errors import InputError
-from polyexp.base.text import shown
+from polyexp.base.text import cut, shown
 
 __all__ = [
     "as_numbers",
+    "closest",
     "finite",
     "finite_array",
     "fraction",
+    "meant",
     "nearest",
     "number_list",
     "one_of",
@@ -29,16 +31,36 @@ __all__ = [
 ]
 
 
-def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
-    """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string.
+def closest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The allowed word that is most similar to `word`; None where none is similar.
 
     Args:
         word: The word that was given.
         allowed: The words to choose from.
         cutoff: The least similarity of two words, from 0 to 1, at which one is suggested for the other.
     """
-    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=cutoff)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return next(iter(difflib.get_close_matches(word, list(allowed), n=1, cutoff=cutoff)), None)
+
+
+def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
+    """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string.
+
+    Args:
+        word: The word that was given.
+        allowed: The words to choose from.
+        cutoff: The least similarity of two words, as for `closest`.
+    """
+    return meant(closest(word, allowed, cutoff))
+
+
+def meant(*words: str | None) -> str:
+    """`" Did you mean 'x' or 'y'?"` for the words that are not None, or an empty string where there is none.
+
+    Args:
+        *words: The words to suggest.
+    """
+    found = [repr(cut(word)) for word in words if word is not None]
+    return f" Did you mean {' or '.join(found)}?" if found else ""
 
 
 def require(ok: bool, key: str, wanted: str, value: Any) -> None:

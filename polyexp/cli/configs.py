@@ -1,14 +1,19 @@
 """The config files of polyexp and of its plugins."""
 
+import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 import polyexp.action.action  # noqa: F401  (defining a component registers it)
-from polyexp.base import InputError
+from polyexp.base import Component, InputError
 
-__all__ = ["PACKAGE", "choices", "conf_dir", "load_plugin", "outside_configs", "plugins"]
+__all__ = ["PACKAGE", "ConfigFiles", "choices", "conf_dir", "load_plugin", "outside_configs", "plugins"]
 
 PLUGIN_GROUP = "polyexp.plugins"  # the entry-point group in which packages register as plugins
 PACKAGE = Path(__file__).parents[1]  # the folder of polyexp
@@ -34,9 +39,91 @@ def outside_configs() -> dict[str, Path]:
 
 def choices(group: str) -> list[str]:
     """The choices of a group, which are its YAML files in polyexp and in plugins."""
-    folders = [folder / group for folder in (conf_dir(), *outside_configs().values())]
-    files = [file.relative_to(folder) for folder in folders for file in folder.rglob("*.yaml")]
-    return sorted({file.with_suffix("").as_posix() for file in files})
+    return ConfigFiles().choices(group)
+
+
+@dataclass(frozen=True)
+class ConfigFiles:
+    """The config files that a command can choose among, as far as they are needed to judge its words.
+
+    Args:
+        user: The folder that the user adds with --config-dir; None for none.
+    """
+
+    user: Path | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders, in the order in which Hydra searches them."""
+        return [conf_dir(), *outside_configs().values(), *([self.user] if self.user else [])]
+
+    def choices(self, group: str) -> list[str]:
+        """The choices of a group."""
+        folders = [folder / group for folder in self.folders]
+        files = [file.relative_to(folder) for folder in folders for file in folder.rglob("*.yaml")]
+        return sorted({file.with_suffix("").as_posix() for file in files})
+
+    def read(self, name: str) -> dict[Any, Any]:
+        """The content of a config file; empty where it is none that can be read, about which Hydra says more.
+
+        Args:
+            name: The name of the file, such as `model/legendre` or `config`.
+        """
+        for file in (folder / f"{name}.yaml" for folder in self.folders):
+            if file.is_file():
+                try:
+                    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+                except (OSError, ValueError, RecursionError, yaml.YAMLError):
+                    return {}
+                return content if isinstance(content, dict) else {}
+        return {}
+
+    def component(self, group: str, choice: str) -> type[Component] | None:
+        """The class that describes a choice; None where its file names none.
+
+        Args:
+            group: The group.
+            choice: The choice.
+        """
+        for name in self._included(f"{group}/{choice}"):
+            if found := re.fullmatch(rf"schema/{group}/(\w+)", name):
+                return Component.registry.get((group, found[1]))
+        return None
+
+    def chosen(self, experiment: str | None) -> dict[str, str]:
+        """The choice of each group before the command line chooses.
+
+        Args:
+            experiment: The experiment that the command names, if any.
+        """
+        files = ["config", *([f"experiment/{experiment}"] if experiment else [])]
+        entries = [entry for file in files for name in self._included(file) for entry in self._entries(name)]
+        pairs = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+        texts = [(key, value) for key, value in pairs if isinstance(key, str) and isinstance(value, str)]
+        return {re.sub(r"^(override |optional )?/?", "", key): value for key, value in texts}
+
+    def sweeps(self, experiment: str | None) -> bool:
+        """Whether an experiment is a sweep of itself.
+
+        Args:
+            experiment: The experiment that the command names, if any.
+        """
+        names = self._included(f"experiment/{experiment}") if experiment else []
+        hydra = [self.read(name).get("hydra") for name in names]
+        return any(isinstance(one, dict) and one.get("mode") == "MULTIRUN" for one in hydra)
+
+    def _entries(self, name: str) -> list[Any]:
+        """The defaults list of a file."""
+        entries = self.read(name).get("defaults")
+        return entries if isinstance(entries, list) else []
+
+    def _included(self, name: str, outer: tuple[str, ...] = ()) -> list[str]:
+        """The files that a file includes, the included ones first, and the file itself."""
+        names = [entry.partition("@")[0] for entry in self._entries(name) if isinstance(entry, str)]
+        here = name.rpartition("/")[0]
+        inner = [one.removeprefix("/") if one.startswith("/") else f"{here}/{one}" for one in dict.fromkeys(names)]
+        new = [one for one in inner if one not in (name, *outer)]  # Hydra refuses files that include themselves
+        return [*(two for one in new for two in self._included(one, (name, *outer))), name]
 
 
 def plugins() -> list[EntryPoint]:

@@ -1,53 +1,40 @@
-"""One sentence on what is wrong with the input of the user, from the errors of Hydra and OmegaConf."""
+"""One sentence on what is wrong in a config file of the user, from the errors of Hydra and OmegaConf.
+
+What is typed is judged before Hydra sees it (`polyexp.cli.judge`), but for the settings of Hydra itself.
+"""
 
 import re
 from collections.abc import Sequence
-from dataclasses import fields
-from types import UnionType
-from typing import Any, get_args
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 import polyexp.action.action  # noqa: F401  (defining a component registers it)
-from polyexp.base import Component, InputError, nearest
+from polyexp.base import Component, InputError, cut, nearest, shown
 from polyexp.cli.configs import choices
-from polyexp.experiment import Config, unknown_key_error
+from polyexp.cli.kinds import kinds_of, wanted
+from polyexp.experiment import unknown_key_error
 
 __all__ = ["USER_ERRORS", "explain"]
 
 USER_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError)  # an InputError is a ValueError
-# The words for the type of a setting; the first that fits is used, so that int is before float.
-TYPE_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-    list[float]: "a list of numbers",
-    list[str]: "a list: [a,b]",
-}
 # Patterns of messages of Hydra and OmegaConf, and the sentences that replace them.
 REPHRASED_MESSAGES = {
     r"Config group override must be|Merge error": "A config group takes the name of one choice; `python -m polyexp --help` "
     "lists them.",
-    r"Ambiguous value for argument '(.*)'": r"`\1` lists several values: put -m in front for a sweep, or [...] around "
-    "them for a list.",
     r"Key 'experiment' not in 'Config'": "The file must begin with the line `# @package _global_`.",
 }
 
 
 def explain(error: Exception) -> str:
-    """One sentence on what is wrong on the command line, or in a config file of the user."""
+    """One sentence on what is wrong in a config file of the user, or with a setting of Hydra itself."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
         return _unknown_choice(str(error.missing_cfg_file), error.options or ())
     if isinstance(error, OverrideParseException):
-        reasons = [line for line in error.message.splitlines() if line.startswith(("missing", "mismatched"))]
-        why = "".join(f" ({reason})" for reason in reasons[:1])
-        hint = "" if str(error.override).isascii() else """ Put the value in its own quotes: key="'...'"."""
-        return f"`{error.override}` cannot be read as key=value{why}.{hint}"
+        return f"`{cut(str(error.override))}` cannot be read as key=value: put quotes around the value."
     if isinstance(error, YAMLError):
         return f"A config file is not YAML: {' '.join(str(error).split())}."
     text = f"{error}\n{error.__cause__ or ''}"
@@ -69,10 +56,9 @@ def _rephrased(text: str) -> str:
     if key and (unknown or re.search(r"Key '.*' (is )?not in ", text)):
         return str(unknown_key_error(key[1]))
     if unknown:
-        group, moved, _ = unknown[1].partition("@")
-        return f"A config group takes no package: type `{group}=...`." if moved else str(unknown_key_error(unknown[1]))
-    if key and "support deletion" in text:
-        return f"`{key[1]}` cannot be removed."
+        return str(unknown_key_error(unknown[1]))
+    if key and re.search(r"is not Optional|Incompatible value 'None'", text):
+        return _wrong_type(key[1], "null")
     if key and (value := re.search(r"^Error merging override [^=]*=(.*)|Value '(.*)' of type", text)):
         return _wrong_type(key[1], value[1] if value[1] is not None else value[2])
     return next(line for line in text.splitlines() if line).rstrip(".:") + "."
@@ -95,9 +81,6 @@ def _unknown_choice(path: str, options: Sequence[str]) -> str:
 
 
 def _wrong_type(key: str, value: str) -> str:
-    group, _, name = key.rpartition(".")
-    owners: list[type[Any]] = [Config, *(cls for cls in Component.registry.values() if cls.group == group)]
-    types = [one.type for owner in owners for one in fields(owner) if one.name == name]
-    kinds = {kind for one in types for kind in (get_args(one) if isinstance(one, UnionType) else (one,))}
-    wanted = [words for kind, words in TYPE_WORDS.items() if kind in kinds]
-    return f"`{key}` must be {wanted[0] if wanted else 'of another type'}, got {value!r}."
+    words = wanted(kinds_of(key))
+    advice = ": put quotes around it in the file" if words == "text" and value != "null" else ""
+    return f"`{key}` must be {words}, got {shown(value)}{advice}."

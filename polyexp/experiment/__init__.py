@@ -3,15 +3,19 @@
 from polyexp.experiment.experiment import Experiment, build, varying
 from polyexp.experiment.job import Job
 from polyexp.experiment.run import compute, publish
-from polyexp.experiment.schema import GROUPS, Config, spell, unknown_key_error
+from polyexp.experiment.schema import GROUPS, Config, all_keys, spell, unknown_key_error
+from polyexp.experiment.suggestions import choice_hint, key_hint
 
 __all__ = [
     "GROUPS",
     "Config",
     "Experiment",
     "Job",
+    "all_keys",
     "build",
+    "choice_hint",
     "compute",
+    "key_hint",
     "publish",
     "spell",
     "unknown_key_error",

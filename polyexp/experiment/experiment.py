@@ -12,12 +12,14 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from polyexp.backend import Backend
-from polyexp.base import SETTINGS, InputError, require, whole
+from polyexp.base import SETTINGS, InputError, require, shown, whole
 from polyexp.device import Device
 from polyexp.exact import Forecast, forecast, require_modes, require_stable
 from polyexp.experiment.schema import (
     GROUPS,
     Config,
+    keys_of,
+    numbers_for_texts,
     require_schema,
     spell,
     unknown_key_error,
@@ -177,7 +179,11 @@ def build(cfg: DictConfig) -> Experiment:
     for group in GROUPS:
         require_schema(cfg, group)
     for key in unknown_keys(cfg):
-        raise unknown_key_error(key)
+        raise unknown_key_error(key, keys_of(cfg))
+    for key, value in numbers_for_texts(cfg):
+        raise InputError(
+            f"`{key}` must be a list of texts, got {shown(value)} in it: put quotes around it in the file."
+        )
     return Experiment(**{one.name: _built(cfg[one.name]) for one in dataclasses.fields(Config)})
 
 

@@ -2,18 +2,21 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from polyexp.base import SETTINGS, Component, InputError, nearest
+from polyexp.base import SETTINGS, Component, InputError, cut
+from polyexp.experiment.suggestions import key_hint
 
 __all__ = [
     "GROUPS",
     "Config",
     "all_keys",
+    "keys_of",
+    "numbers_for_texts",
     "require_schema",
     "spell",
     "unknown_key_error",
@@ -22,6 +25,7 @@ __all__ = [
 ]
 
 GROUPS = (*SETTINGS, "tracking", "report", "action")  # all config groups; SETTINGS are those that decide a result
+MAX_OWNERS = 3  # choices that a sentence names
 
 
 @dataclass
@@ -74,29 +78,57 @@ def unknown_keys(cfg: DictConfig) -> Iterator[str]:
             yield from (f"{key}.{name}" for name in cfg[key] if name not in fields)
 
 
+def numbers_for_texts(cfg: DictConfig) -> Iterator[tuple[str, Any]]:
+    """The keys of lists of texts in which a config file has something else, and the first such value."""
+    for group in GROUPS:
+        schema: Any = OmegaConf.get_type(cfg, group)
+        names = [name for name, kind in get_type_hints(schema).items() if list[str] in (kind, *get_args(kind))]
+        values = [(f"{group}.{name}", one) for name in names for one in cfg[group][name] or ()]
+        yield from ((key, one) for key, one in values if not isinstance(one, str))
+
+
 def all_keys() -> list[str]:
-    """The keys of all components of all groups."""
-    dotted = (f"{cls.group}.{one.name}" for cls in Component.registry.values() for one in dataclasses.fields(cls))
-    return sorted({*(one.name for one in dataclasses.fields(Config)), "experiment", *dotted})
+    """The keys of all components of all groups; where several would do, the first is preferred."""
+    dotted = {f"{cls.group}.{one.name}" for cls in Component.registry.values() for one in dataclasses.fields(cls)}
+    own = [one.name for one in dataclasses.fields(Config)]
+    return [*own, "experiment", *sorted(dotted, key=lambda key: (_group_position(key), key))]
 
 
-def unknown_key_error(key: str) -> InputError:
-    """The error about a key that does not exist, with the most similar one that does."""
-    keys = [one for one in all_keys() if "." in one or "." not in key]
-    same_ending = [one for one in all_keys() if one.rpartition(".")[2] == key.rpartition(".")[2]]
-    here = sorted((one for one in same_ending if one != key), key=_group_position)
-    hint = f" Did you mean {here[0]!r}?" if here else nearest(key, keys)
-    if key in keys:
+def keys_of(cfg: DictConfig) -> list[str]:
+    """The keys of a configuration, in the same order.
+
+    Args:
+        cfg: The configuration, whose groups are described by components.
+    """
+    schemas: dict[str, Any] = {group: OmegaConf.get_type(cfg, group) for group in GROUPS}
+    dotted = {f"{group}.{one.name}" for group, schema in schemas.items() for one in dataclasses.fields(schema)}
+    return [key for key in all_keys() if "." not in key or key in dotted]
+
+
+def unknown_key_error(key: str, applicable: Collection[str] = (), owners: Sequence[str] = ()) -> InputError:
+    """The error about a key that does not exist, with the one that was probably meant.
+
+    Args:
+        key: The key, as it was typed.
+        applicable: The keys that exist in the experiment; empty where they are not known, for all keys.
+        owners: Choices of the key's group that do have this setting, such as `optimizer=momentum`.
+    """
+    keys = list(applicable) or all_keys()
+    if owners:
+        several = ", ".join(f"`{one}`" for one in owners[:MAX_OWNERS]) + (", ..." if len(owners) > MAX_OWNERS else "")
+        hint = f" It belongs to {several}."
+    elif key in all_keys():
         hint = f" It belongs to another choice of `{key.partition('.')[0]}`."
+    else:
+        hint = "" if key.startswith("hydra") else key_hint(key, keys)
     return InputError(
-        f"`{key}` is not a setting of this experiment.{hint} `python -m polyexp --cfg job` prints all settings."
+        f"`{cut(key)}` is not a setting of this experiment.{hint} `python -m polyexp --cfg job` prints all settings."
     )
 
 
 def _group_position(key: str) -> int:
     """The position of the group of a key, which orders hints: groups that decide a result come first."""
-    group = key.partition(".")[0]
-    return GROUPS.index(group) if group in GROUPS else -1
+    return GROUPS.index(key.partition(".")[0])
 
 
 def spell(value: Any) -> str:

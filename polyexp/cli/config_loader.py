@@ -1,0 +1,136 @@
+"""Hydra's config loader, extended so that a configuration is refused before Hydra acts on it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from polyexp.base import InputError
+from polyexp.cli.allow_list import require_allowed
+from polyexp.cli.config_files import BoundedRepository
+from polyexp.cli.overrides import USER_ERRORS
+
+__all__ = ["CheckedLoader", "parse"]
+
+MAX_DEPTH = 50  # of the brackets in a value
+MAX_CHARACTERS = 50_000  # of an override; a list of the coefficients of degree 1000 has 25 000
+
+
+def parse(words: Sequence[str], config_loader: Any = None) -> list[Override]:
+    """The overrides in the words of a command line.
+
+    Args:
+        words: The words, such as `model.degree=3`.
+        config_loader: The loader that finds the choices of `glob`.
+
+    Raises:
+        InputError: For a word that is too long, or nested too deep.
+    """
+    for word in words:
+        if len(word) > MAX_CHARACTERS or _depth(word) > MAX_DEPTH:
+            raise InputError(
+                f"`{word[:30]}...` must have at most {MAX_CHARACTERS} characters and be nested at most {MAX_DEPTH} deep."
+            )
+    return OverridesParser.create(config_loader).parse_overrides(list(words))
+
+
+def _depth(word: str) -> int:
+    """The largest number of brackets that are open at once, also inside quotes."""
+    depth = deepest = 0
+    for character in word:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+class CheckedLoader(ConfigLoaderImpl):
+    """A config loader that reads within bounds, and holds Hydra's own node to the allow-list.
+
+    Every composition goes through it: of a command, of `--cfg` and `--help`, of the shell completion and of each job.
+
+    Args:
+        config_search_path: The folders in which config files are looked up.
+        brought: Those among them that belong to Hydra, polyexp and installed plugins.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath, brought: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self._brought = ConfigLoaderImpl(brought)
+        self._nodes: dict[tuple[str, ...], DictConfig] = {}  # by the choices of Hydra's groups
+
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        """Compose a configuration as Hydra does.
+
+        Raises:
+            InputError: Where a file or a value is too large, Hydra's own node is changed in what may not be changed, or
+                Hydra fails in any other way than with its own exceptions.
+        """
+        try:
+            cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        except USER_ERRORS:
+            raise
+        except Exception as error:  # assertions, and errors of the types of Python, of Hydra and OmegaConf
+            reason = next(iter(str(error).splitlines()), "")
+            raise InputError(f"The configuration cannot be composed ({type(error).__name__}: {reason}).") from error
+        if len([*cfg.hydra.overrides.hydra, *cfg.hydra.overrides.task]) != len(overrides):
+            raise InputError("`hydra.overrides` cannot be set: it holds what was typed.")
+        require_allowed(cfg.hydra, self._node(cfg.hydra.runtime.choices))
+        return cfg
+
+    def _node(self, choices: Mapping[str, Any]) -> DictConfig:
+        """Hydra's node with these choices, without the files and the overrides of the user."""
+        # Only `hydra/callbacks` has no choice by default; where another group has none, the difference is found.
+        own = {group: choice for group, choice in choices.items() if group.startswith("hydra/") and choice is not None}
+        words = tuple(f"{group}={choice}" for group, choice in own.items())
+        if words not in self._nodes:
+            try:
+                self._nodes[words] = self._brought.load_configuration(None, list(words), RunMode.RUN).hydra
+            except HydraException as error:
+                raise self._foreign(own) from error
+        return self._nodes[words]
+
+    def _foreign(self, own: Mapping[str, Any]) -> InputError:
+        """The error about a choice of a group of Hydra's that is a file of the user."""
+        foreign = (pair for pair in own.items() if pair[1] not in self._brought.get_group_options(pair[0]))
+        group, choice = next(foreign, next(iter(own.items())))
+        options = ", ".join(self._brought.get_group_options(group))
+        return InputError(
+            f"`{group}` must be one of {options}, got {str(choice)!r}: a file of one's own is not accepted."
+        )
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        parsed = parse(overrides)
+        repository = BoundedRepository(self.repository)
+        self._process_config_searchpath(config_name, parsed, repository)
+        return parsed, repository
+
+    def _process_config_searchpath(
+        self, config_name: str | None, parsed_overrides: list[Override], repo: CachingConfigRepository
+    ) -> None:
+        """Refuse a search path; Hydra would import the packages that it names."""
+        loaded = repo.load_config(config_name) if config_name is not None else None
+        primary = loaded.config if loaded is not None else OmegaConf.create()
+        if not isinstance(primary, DictConfig):
+            raise InputError(f"The config file {config_name}.yaml must hold keys with values.")
+        node = primary.get("hydra")
+        in_file = isinstance(node, DictConfig) and "searchpath" in node
+        if in_file or any(one.get_key_element().lstrip("+~") == "hydra.searchpath" for one in parsed_overrides):
+            raise InputError(
+                "`hydra.searchpath` cannot be set: type `--config-dir FOLDER` for config files of your own."
+            )

@@ -1,0 +1,152 @@
+"""One word `key=value` of the command line, and the values that Hydra's parser reads from it."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, RangeSweep, Sweep
+from hydra.core.override_parser.types import Override as Parsed
+
+from polyexp.base import InputError, cut, require
+from polyexp.cli.kinds import kinds_of, wanted
+from polyexp.cli.texts import MAX_VALUES, UNREADABLE, quoted, shell_word
+from polyexp.experiment import GROUPS
+from polyexp.tracking.store import without_password
+
+__all__ = ["CHOSEN", "Override", "choices_of", "read", "values"]
+
+CHOSEN = (*GROUPS, "experiment")  # the keys that take the name of a choice
+MAX_ELEMENTS, MAX_CHARACTERS = (
+    5000,
+    50_000,
+)  # of one word; the list of the coefficients of degree 1000 has 25 000 characters
+
+
+@dataclass(frozen=True)
+class Override:
+    """One word of the command line: `key=value`, with `+`, `++` or `~` before it.
+
+    Args:
+        word: The word.
+        prefix: What stands before the key.
+        key: The key.
+        value: What stands after the `=`; None where there is none.
+    """
+
+    word: str
+    prefix: str
+    key: str
+    value: str | None
+
+    @classmethod
+    def of(cls, word: str) -> "Override":
+        """The parts of a word.
+
+        Args:
+            word: The word.
+        """
+        left, equals, value = word.partition("=")
+        key = left.lstrip("+~")
+        return cls(word, left[: len(left) - len(key)], key, value if equals else None)
+
+    @property
+    def is_hydras(self) -> bool:
+        """Whether the key belongs to Hydra's own configuration."""
+        return re.split(r"[./@]", self.key)[0] == "hydra"
+
+    @property
+    def shown(self) -> str:
+        """The word, as sentences quote it."""
+        return f"`{cut(without_password(self.word))}`" if self.word else "''"
+
+    def for_hydra(self, sweeps: bool) -> str:
+        """The word for Hydra's parser, with texts in quotes.
+
+        Args:
+            sweeps: Whether commas separate the values of a sweep.
+        """
+        return f"{self.prefix}{self.key}={quoted(self.key, self.value or '', sweeps)}"
+
+
+def read(override: Override, sweeps: bool) -> Parsed:
+    """The override as Hydra's parser reads it.
+
+    Args:
+        override: The override.
+        sweeps: Whether commas separate the values of a sweep.
+
+    Raises:
+        InputError: Where the parser cannot read it.
+    """
+    if override.word.count(",") > MAX_ELEMENTS or len(override.word) > MAX_CHARACTERS:
+        most = f"at most {MAX_ELEMENTS} values and {MAX_CHARACTERS} characters"
+        raise InputError(f"{override.shown} is too long: an override has {most}.")
+    try:
+        return OverridesParser.create().parse_override(override.for_hydra(sweeps))
+    except RecursionError as error:
+        raise InputError(f"{override.shown} is nested too deeply.") from error
+    except UNREADABLE as error:
+        if "while evaluating" in str(error):  # a function
+            advice = f"the values of a sweep are typed as {override.key}=1,2 or {override.key}=range(1,3)."
+        elif (kinds := kinds_of(override.key)) and Any not in kinds:
+            require(False, override.key, wanted(kinds), override.value)
+        else:
+            typed = shell_word(override.key, without_password(override.value or ""))
+            advice = f"put the value into quotes of its own, {typed}"
+        raise InputError(f"{override.shown} cannot be read as key=value: {advice}") from error
+
+
+def values(override: Override, parsed: Parsed, choices: Sequence[str]) -> list[tuple[Any, str]]:
+    """The values that an override gives to its key, several where it is a sweep; each with its text in sentences.
+
+    Args:
+        override: The override.
+        parsed: The same as Hydra's parser reads it.
+        choices: What a glob chooses from: the choices of the group.
+
+    Raises:
+        InputError: For a sweep that does not end, or that is none of one setting.
+    """
+    value = parsed.value()
+    if isinstance(value, Glob):
+        return [(one, one) for one in value.filter(list(choices))]
+    if isinstance(value, RangeSweep):
+        _require_range(override, value)
+        return [(one, str(one)) for one in (value.start, value.stop, value.step)]
+    if isinstance(value, IntervalSweep):
+        return [(value.start, str(value.start)), (value.end, str(value.end))]
+    if not isinstance(value, Sweep):
+        return [(value, (override.value or "").strip())]
+    found = [(Parsed._convert_value(one), Parsed._get_value_element_as_str(one)) for one in parsed.sweep_iterator()]
+    if any(isinstance(one, Sweep) for one, _ in found):
+        raise InputError(f"{override.shown} is a sweep within a sweep: type its values one after another.")
+    return found
+
+
+def choices_of(override: Override, choices: Sequence[str]) -> list[str]:
+    """The choices of a group that an override makes; empty where it makes none that can be read.
+
+    Args:
+        override: The override, whose key is a group.
+        choices: The choices that there are.
+    """
+    try:
+        found = values(override, read(override, sweeps=True), choices)
+    except InputError:  # which is raised again where the override is judged
+        return []
+    return [value for value, _ in found if isinstance(value, str)]
+
+
+def _require_range(override: Override, sweep: RangeSweep) -> None:
+    numbers = [one for one in (sweep.start, sweep.stop, sweep.step) if one is not None]
+    ends = all(map(_is_finite, numbers)) and sweep.step != 0
+    if not ends or len(list(islice(sweep.range(), MAX_VALUES + 1))) > MAX_VALUES:
+        raise InputError(f"{override.shown} must be a range of at most {MAX_VALUES} values, with a step that is not 0.")
+
+
+def _is_finite(number: float) -> bool:
+    return isinstance(number, int) or math.isfinite(number)

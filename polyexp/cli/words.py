@@ -1,0 +1,79 @@
+"""The words of a command: options, and overrides, which are judged before Hydra sees them."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+
+from polyexp.base import InputError, meant, version
+from polyexp.cli.configs import ConfigFiles
+from polyexp.cli.judge import Judge
+from polyexp.cli.values import CHOSEN, Override, choices_of
+from polyexp.experiment import GROUPS, all_keys, key_hint
+
+__all__ = ["prepared"]
+
+
+def prepared(words: Sequence[str]) -> list[str]:
+    """The words of a command for Hydra: options first, then overrides, with texts in quotes.
+
+    Args:
+        words: The words after the name of the program.
+
+    Raises:
+        InputError: Where a word is wrong, whatever the values of the others are.
+    """
+    options = _parsed(words)
+    if options.shell_completion:  # whose words are no overrides
+        return list(words)
+    overrides = [Override.of(word) for word in options.overrides]
+    user = Path(options.config_dir) if options.config_dir else None
+    judge = _judge(ConfigFiles(user), overrides, multirun=options.multirun)
+    judged = [judge.for_hydra(one) for one in overrides]
+    rest = list(words)
+    for word in options.overrides:
+        rest.remove(word)
+    return [*rest, "--", *judged] if judged else rest
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options of a command, and its overrides, which may stand among them."""
+
+    def refuse(message: str) -> NoReturn:  # instead of printing the whole usage of Hydra
+        raise InputError(f"{message}.{_meant(message)} Settings are typed as key=value; --help lists the options.")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    if "--version" in words:  # else git need not be asked for the commit
+        parser._option_string_actions["--version"].version = f"polyexp {version.described()}"  # type: ignore[attr-defined]
+    return parser.parse_intermixed_args(words)
+
+
+def _meant(message: str) -> str:
+    """The setting that was meant by an option, as other programs have them: `--lr=0.1`."""
+    found = re.search(r"unrecognized arguments: -+([A-Za-z][\w.-]*)", message)
+    return "" if not found else meant(found[1]) if found[1] in all_keys() else key_hint(found[1], all_keys())
+
+
+def _judge(files: ConfigFiles, overrides: Sequence[Override], *, multirun: bool) -> Judge:
+    """What judges these overrides, from the choices that they make themselves."""
+    typed = {one.key: one for one in overrides}
+    made = {group: choices_of(typed[group], files.choices(group)) for group in CHOSEN if group in typed}
+    experiments: Sequence[str | None] = made.get("experiment", ()) or [None]
+    mode = typed.get("hydra.mode")
+    sweeps = multirun or (mode is not None and mode.value == "MULTIRUN") or any(map(files.sweeps, experiments))
+    # Hydra composes a sweep without the values of sweeps first.
+    first = files.chosen(experiments[0] if len(experiments) == 1 else None)
+    single = {group: choices for group, choices in made.items() if len(choices) == 1}
+    inherited = [files.chosen(one) for one in experiments]
+    chosen = {group: list(dict.fromkeys(one[group] for one in inherited if group in one)) for group in GROUPS}
+    return Judge(
+        files,
+        before={group: [choice] for group, choice in first.items()} | single,
+        chosen=chosen | made,
+        sweeps=sweeps,
+        sweeper="hydra/sweeper" in typed,
+    )
