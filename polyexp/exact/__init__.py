@@ -1,5 +1,6 @@
 """The forecast of a fit: its optimum, the learning rates that it allows, and what a run will reach."""
 
+from polyexp.exact.overflow import require_computable
 from polyexp.exact.prediction import Alternative, Forecast, alternative, first_step, forecast, require_stable
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.exact.rates import at_most, require_modes, tuned
@@ -15,6 +16,7 @@ __all__ = [
     "hessian_eigenvalues",
     "lowest_loss",
     "quadratic_of",
+    "require_computable",
     "require_modes",
     "require_stable",
     "tuned",

@@ -17,7 +17,7 @@ from polyexp.problem.files.formats import FORMATS, UNREADABLE
 from polyexp.problem.files.options import Options, options_of
 from polyexp.problem.files.rows import Rows
 from polyexp.problem.samples import Chunk
-from polyexp.problem.source import SAMPLES_PER_CHUNK, OnDropped, OnProgress, Source
+from polyexp.problem.source import COMPUTABLE, SAMPLES_PER_CHUNK, OnDropped, OnProgress, Source
 
 __all__ = ["DataFile"]
 
@@ -131,6 +131,11 @@ class DataFile(Source, name="file"):
             if on_progress:
                 on_progress(done)
         rows.finish(on_dropped)
+
+    def not_computable(self, field: str, got: str) -> InputError:
+        """The error for a column of which float64 cannot compute a loss."""
+        wanted = f"a column of {COMPUTABLE[field]}"
+        return InputError(f"`{self.key(field)}` must be {wanted}, got {got} in column {shown(self.columns[field])}.")
 
     @property
     def columns(self) -> dict[str, str]:
