@@ -77,6 +77,8 @@ def _in_lines(blocks: Iterable[bytes], longest: int) -> Iterator[bytes]:
 
 def _tidied(block: bytes, dialect: Dialect) -> bytes:
     """Whole lines without comments, and with one blank between columns where blanks separate them."""
+    if block.isspace():  # which may be a million lines
+        return b""
     lines = block.splitlines(keepends=True)
     if dialect.comment:
         lines = [line for line in lines if not line.lstrip().startswith(dialect.comment)]
@@ -101,11 +103,11 @@ class Body(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """At least one byte and at most `size`; nothing at the end."""
-        while not self._rest:
+        """The next `size` bytes, or what is left of them: pyarrow requires a whole row in what it reads at once."""
+        while len(self._rest) < size:
             block = next(self._blocks, None)
             if block is None:
-                return b""
-            self._rest = block
+                break
+            self._rest += block
         read, self._rest = self._rest[:size], self._rest[size:]
         return read

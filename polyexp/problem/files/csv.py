@@ -140,8 +140,8 @@ class CSV(Format):
         if found := RAGGED_ROW.search(message):
             row, wanted, got = map(int, found.groups()[:3])
             of = "the header" if self._dialect.has_header else "the first row"
-            comment = _comment_hint(found[4])
-            return ValueError(f"row {row} has {_values(got)} and {of} {wanted}{'; ' if comment else ''}{comment}")
+            hint = _comment_hint(found[4]) or _blank_hint(got, found[4])
+            return ValueError(f"row {row} has {_values(got)} and {of} {wanted}{'; ' if hint else ''}{hint}")
         if "straddling" in message:
             return ValueError(f"a row is longer than {BYTES_PER_BLOCK} bytes, or a quote is not closed")
         return ValueError(message)
@@ -171,6 +171,11 @@ def _taken(texts: Any, indices: np.ndarray) -> list[str]:
 def _comment_hint(text: str | None) -> str:
     found = COMMENT.match(text or "")
     return f"`problem.comment='{found[1]}'` leaves out lines that begin with it" if found else ""
+
+
+def _blank_hint(got: int, text: str | None) -> str:
+    blanks = got == 1 and len((text or "").split()) > 1
+    return "`problem.delimiter=blank` reads columns between blanks" if blanks else ""
 
 
 def _values(count: int) -> str:

@@ -66,7 +66,8 @@ class Head:
         for comment in (b"", b"#") if sharp else (self.options.comment.encode(),):
             first = self._first(comment)
             for delimiter in self._delimiters(first):
-                yield from self._with(first, delimiter, comment)
+                if not (sharp and not comment and delimiter == BLANK):  # where "#" would be the first name
+                    yield from self._with(first, delimiter, comment)
 
     def _first(self, comment: bytes) -> int:
         """The index of the first line that is neither blank nor a comment."""
@@ -74,14 +75,15 @@ class Head:
         return next((index for index, skip in enumerate(skipped) if not skip), len(self.lines))
 
     def _delimiters(self, first: int) -> list[str]:
-        """The delimiters of a line, the most frequent first; a blank only where there is no other."""
+        """The delimiters of a line, the most frequent first; blanks last, and only where there is no comma or semicolon."""
         if self.options.delimiter or first == len(self.lines):
             return [self.options.delimiter or ","]
         line = self.lines[first].decode("latin-1")
         found = sorted(
             (one for one in ",;\t" if one in line), key=lambda one: (one != self.preferred, -line.count(one))
         )
-        return found or ([",", BLANK] if len(line.split()) > 1 else [","])
+        blank = [BLANK] if len(line.split()) > 1 and not {",", ";"} & set(found) else []
+        return [*(found or [","]), *blank]
 
     def _with(self, first: int, delimiter: str, comment: bytes) -> Iterator[Dialect]:
         """The ways to read the file with this delimiter: with a header, without one, and with one in a comment."""
