@@ -43,7 +43,9 @@ OnDropped = Callable[[Dropped], None]
 """Called after the last chunk if rows were dropped."""
 MAX_Y = 1e135  # whose square is far from the largest float64, as is what is computed from it
 MAX_WEIGHT = MAX_Y**2  # of the sum of the weights; 1 / MAX_WEIGHT is the least sum
-MIN_WIDTH = 1e-290  # of the interval of x: float64 has fewer digits for narrower ones, and their reciprocals overflow
+MIN_WIDTH = (
+    1e-300  # of the interval of x: float64 has fewer digits in much narrower ones, and their reciprocals overflow
+)
 COMPUTABLE = {
     "x": f"numbers in an interval whose width is from {MIN_WIDTH:g} to the largest float64",
     "y": f"numbers whose squares float64 holds (up to {MAX_Y:g})",
@@ -147,11 +149,12 @@ class Source(Component):
             InputError: y or the weights are too large, the weights are too small, or x has too narrow or too wide an interval.
         """
         low, high, mass = np.inf, -np.inf, 0.0
-        for chunk in self.chunks(seed, on_progress, on_dropped):
-            yield self._computable(chunk)
+        for arrays in self.chunks(seed, on_progress, on_dropped):
+            chunk = self._computable(Chunk(*map(np.asarray, arrays)))  # a source of others may give lists
+            yield chunk
             low, high = min(low, float(chunk.x.min())), max(high, float(chunk.x.max()))
             mass += float(chunk.weights.sum())
-        if low < high and not MIN_WIDTH <= high - low < np.inf:
+        if self.interval is None and low < high and not MIN_WIDTH <= high - low < np.inf:
             raise self.not_computable("x", f"numbers from {low:g} to {high:g}")
         if 0 < mass < 1 / MAX_WEIGHT:
             raise self.not_computable("weight", f"weights with the sum {mass:g}")
