@@ -156,7 +156,7 @@ def test_file_that_may_not_be_read(monkeypatch):
 
 @pytest.mark.parametrize("path", ["", "a", "a.txt", "a.npy", "csv"])
 def test_unknown_ending(path):
-    wanted = "`problem.path` must be the name of a .csv, .csv.gz, .parquet or .npz file"
+    wanted = "`problem.path` must be the name of a .csv, .csv.gz, .tsv, .tsv.gz, .parquet or .npz file"
     with pytest.raises(InputError) as error:
         DataFile(path=path)
     assert str(error.value) == f"{wanted}, got {path!r}."

@@ -80,11 +80,14 @@ CSV_REFUSED = {
         b"x,y\n" + b"a" * 500 + b",2\n",
         f"`problem.x` must be a column of numbers, got '{'a' * 37}...' in row 1",
     ),
-    "decimal commas": (b'x;y\n1;"2,5"\n', "`problem.y` must be a column of numbers, got '2,5' in row 1 of column 'y'."),
+    "decimal commas": (
+        b'x;y\n1;"2,5"\n',
+        "`problem.y` must be a column of numbers, got '2,5' in row 1 of column 'y'; `problem.decimal=comma` reads",
+    ),
     "booleans": (b"x,y\n1,true\n", "`problem.y` must be a column of numbers, got 'true' in row 1 of column 'y'."),
     "dates": (
         b"x,y\n2020-01-01,1\n",
-        "`problem.x` must be a column of numbers, got '2020-01-01' in row 1 of column 'x'.",
+        "`problem.x` must be a column of numbers, got '2020-01-01' in row 1 of column 'x'; `problem.dates=days`",
     ),
     "nan": (
         b"x,y\n1,2\nnan,2\n",
@@ -111,7 +114,7 @@ CSV_REFUSED = {
         "`problem.path` must be a readable CSV file, got 'a.csv' (row 1 has 1 value and the header 2).",
     ),
     "no column": (b"x,years\n1,2\n", "`problem.y` must be one of the columns x, years (its first row), got 'y'."),
-    "no header": (b"1,2\n3,4\n", "`problem.x` must be one of the columns 1, 2 (its first row), got 'x'."),
+    "no header": (b"1,2\n3,4\n", "`problem.x` must be one of the columns 1, 2 (its first row), got 'x'. Columns"),
     "many columns": (
         ",".join(f"c{i}" for i in range(100)).encode(),
         f"`problem.x` must be one of the columns {', '.join(f'c{i}' for i in range(20))}, 80 more (its first row), got 'x'.",
@@ -124,9 +127,9 @@ CSV_REFUSED = {
     "blank": (b"\n \n", "`problem.path` must name a file with rows of data, got 'a.csv', which has none."),
     "header only": (b"x,y\n", "`problem.path` must name a file with rows of data, got 'a.csv', which has none."),
     "unfinished header": (b"x,y", "`problem.path` must name a file with rows of data, got 'a.csv', which has none."),
-    "UTF-16": (
-        "x,y\n1,2\n".encode("utf-16"),
-        "`problem.path` must be a readable CSV file, got 'a.csv' (it is not text in UTF-8).",
+    "UTF-16 without a mark": (
+        "x,y\n1,2\n".encode("utf-16-le"),
+        "`problem.path` must be a readable CSV file, got 'a.csv' (it is not text in UTF-8; `problem.encoding=utf-16-le`",
     ),
     "open quote": (
         b'x,y\n1,"2\n' + b"3,4\n" * 2**19,

@@ -58,6 +58,18 @@ def test_samples_that_are_none(x, y, options, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("field", ["x", "y", "weights"])
+def test_integers_that_float64_does_not_hold(field):
+    given = {"x": [1, 2], "y": [1, 2], "weights": [1, 2]}
+    held = p.Samples.of(**(given | {field: [1, 2**53 + 2]}), loss="sum")
+    assert getattr(held, field).tolist() == [1, 2**53 + 2]
+    for values in ([1, 2**53 + 1], np.array([1, 2**64 - 1], np.uint64)):
+        with pytest.raises(p.InputError) as caught:
+            p.Samples.of(**(given | {field: values}))
+        wanted = "numbers that float64 holds (all whole numbers up to 2^53)"
+        assert str(caught.value) == f"`{field}` must be {wanted}, got {values[1]}."
+
+
 def test_a_target_that_works_in_place_leaves_x_alone():
     samples = p.Problem(lambda x: np.multiply(x, 0, out=x), domain=[1, 2], num_samples=3).samples()
     assert samples.x.tolist() == [1, 1.5, 2]

@@ -19,6 +19,7 @@ from polyexp.base.validation import (
     seeds,
     whole,
 )
+from polyexp.base.value import Value, by_value
 
 __all__ = [
     "SETTINGS",
@@ -26,8 +27,10 @@ __all__ = [
     "DisagreementError",
     "FormerNames",
     "InputError",
+    "Value",
     "as_numbers",
     "bounded",
+    "by_value",
     "closest",
     "counted",
     "cut",

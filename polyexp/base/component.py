@@ -6,13 +6,15 @@ schema of `conf/<group>/<name>.yaml`, and its `__post_init__` validates the valu
 
 import inspect
 from abc import ABCMeta
-from collections.abc import Hashable, Mapping
-from dataclasses import FrozenInstanceError, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from polyexp.base.errors import InputError
 from polyexp.base.former_names import FormerNames
+from polyexp.base.value import Value
 
 __all__ = ["SETTINGS", "Component"]
 
@@ -36,11 +38,11 @@ class ComponentType(ABCMeta):
 
 
 @dataclass
-class Component(FormerNames, metaclass=ComponentType):
+class Component(Value, FormerNames, metaclass=ComponentType):
     """A part of an experiment that a configuration names by its group and choice.
 
     `group` is the config group (`model`, `loop`, ...) and `name` the choice in it. A subclass that is defined with
-    `name=...` is entered in `Component.registry` under (group, name).
+    `name=...` is entered in `Component.registry` under (group, name), which no other class may have.
 
     A component cannot be changed once it has been made: `dataclasses.replace(component, field=value)` makes another, whose
     values are validated too. Components of one class with equal fields are equal and have one hash.
@@ -60,11 +62,9 @@ class Component(FormerNames, metaclass=ComponentType):
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # In the class itself, since `dataclass` would otherwise add an __eq__ that compares arrays, and no __hash__.
-        cls.__eq__ = Component.__eq__  # type: ignore[method-assign]
-        cls.__hash__ = Component.__hash__  # type: ignore[method-assign]
         if name is not None:
             cls.name = name
+            _require_free(cls, Component.registry.get((cls.group, name)))
             Component.registry[cls.group, name] = cls
 
     @property
@@ -75,17 +75,6 @@ class Component(FormerNames, metaclass=ComponentType):
     def key(self, field: str) -> str:
         """The name of a field on the command line, such as `model.degree`."""
         return f"{self.group}.{field}"
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """What distinguishes this component from others: its class and its fields, in hashable form."""
-        return type(self), *(_hashable(getattr(self, one.name)) for one in fields(self))
-
-    def __eq__(self, other: object) -> bool:
-        return self.identity == other.identity if isinstance(other, Component) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.identity)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_closed" in vars(self):
@@ -108,6 +97,19 @@ class Component(FormerNames, metaclass=ComponentType):
         return copy
 
 
+def _require_free(cls: type[Component], taken: type[Component] | None) -> None:
+    """Require that no other class has the name of a component; a class that is defined once more is the same one.
+
+    Raises:
+        InputError: Another class has it.
+    """
+    one, other = (f"{one.__module__}.{one.__qualname__}" if one else "" for one in (cls, taken))
+    if taken and one != other:
+        raise InputError(
+            f"`{cls.group}={cls.name}` is the name of two classes, {other} and {one}: give one another name."
+        )
+
+
 def _fixed(value: Any) -> Any:
     """The value in a form that cannot be changed: a tuple for a list, a copy that is read-only for an array."""
     if type(value) in (list, tuple):  # but no named tuple, which has a class of its own
@@ -118,17 +120,3 @@ def _fixed(value: Any) -> Any:
         value = value.copy()
         value.flags.writeable = False
     return value
-
-
-def _hashable(value: Any) -> Any:
-    """The value in a form that can be hashed, and whose equality is true or false."""
-    if isinstance(value, (float, int, str, type(None))):  # as almost all are; abstract classes take longer to ask
-        return value
-    if isinstance(value, np.ndarray):
-        return value.shape, value.dtype.str, value.tobytes()
-    if isinstance(value, Mapping):
-        return tuple((key, _hashable(one)) for key, one in sorted(value.items()))
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_hashable, value))
-    compares_by_element = hasattr(value, "__array__") and np.ndim(value)
-    return value if isinstance(value, Hashable) and not compares_by_element else id(value)

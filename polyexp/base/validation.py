@@ -42,6 +42,9 @@ def closest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str | Non
     return next(iter(difflib.get_close_matches(word, list(allowed), n=1, cutoff=cutoff)), None)
 
 
+LARGEST_OF_ALL_INTEGERS = 2.0**53  # up to which float64 holds every one
+
+
 def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
     """`" Did you mean 'x'?"` for the allowed word closest to `word`, or an empty string.
 
@@ -131,10 +134,17 @@ def seeds(key: str, value: Any) -> None:
 
 
 def finite_array(key: str, value: Any) -> np.ndarray:
-    """A float64 copy of `value`; InputError where `value` is not an array of finite numbers."""
+    """A float64 copy of `value`; InputError where it is no array of finite numbers, or has integers that float64 has not."""
     array = as_numbers(value)
     require(array is not None and bool(np.isfinite(array).all()), key, "finite numbers", value)
-    return np.array(array, float)
+    copy = np.array(array, float)
+    if array is not None and array.dtype.kind in "iu":
+        for index in np.flatnonzero(np.abs(copy) >= LARGEST_OF_ALL_INTEGERS):
+            exact = int(array.flat[index])
+            require(
+                exact == int(copy.flat[index]), key, "numbers that float64 holds (all whole numbers up to 2^53)", exact
+            )
+    return copy
 
 
 def as_numbers(value: Any) -> np.ndarray | None:

@@ -139,5 +139,7 @@ def load_plugin(plugin: EntryPoint) -> None:
     """
     try:
         plugin.load()
+    except InputError:  # the plugin's own sentence, as about a name that is taken
+        raise
     except Exception as error:
         raise InputError(f"The plugin `{plugin.name}` ({plugin.value}) cannot be imported: {error!r}.") from error

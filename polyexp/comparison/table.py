@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polyexp.base import SETTINGS, InputError, version
+from polyexp.base import SETTINGS, InputError, Value, version
 from polyexp.comparison.losses import divisors
 from polyexp.tracking import LossCurve, NoFormulaError, RecordedRun, ResultFile
 
@@ -40,7 +40,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Detail:
+class Detail(Value):
     """A run with the content of its files.
 
     Args:

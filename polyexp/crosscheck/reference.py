@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.backend import NumPy
+from polyexp.base import Value
 from polyexp.crosscheck.differences import TOLERANCE, largest_difference
 from polyexp.fitting import GROWTH_LIMIT, Result, fit, place
 from polyexp.loop import Loop
@@ -70,7 +71,7 @@ def gradient_terms(
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Value):
     """The S snapshots of the reference that can be compared, and its gradients at the first and last parameters.
 
     Args:

@@ -1,6 +1,7 @@
 """The forecast of a fit: its optimum, the learning rates that it allows, and what a run will reach."""
 
 from polyexp.exact.advice import Alternative, alternative, close_excess, hopeless, require_stable
+from polyexp.exact.overflow import require_computable
 from polyexp.exact.prediction import Forecast, first_step, forecast
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.exact.rates import above, at_most, require_modes, tuned
@@ -19,6 +20,7 @@ __all__ = [
     "hopeless",
     "lowest_loss",
     "quadratic_of",
+    "require_computable",
     "require_modes",
     "require_stable",
     "tuned",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.backend import Backend
+from polyexp.base import Value
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
 from polyexp.exact.rates import tuned
 from polyexp.loop import Loop
@@ -26,8 +27,8 @@ NEGLIGIBLE_DAMPING = 1e-3  # the steps of a mode are counted until its damping i
 MAX_STEPS_SEARCHED = 10**18  # the limit of `loop.steps` too
 
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
+@dataclass(frozen=True)
+class Forecast(Value):
     """What is computed about a single run before it starts; None stands for what cannot be computed.
 
     Args:

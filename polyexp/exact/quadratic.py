@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.model import Model, complex_step
 from polyexp.problem import Samples, gauss
 
@@ -21,7 +22,7 @@ MAX_ROUNDING_OF_LOSS = 1e-14  # what rounding alone leaves of a loss, relative t
 
 
 @dataclass(frozen=True)
-class Quadratic:
+class Quadratic(Value):
     """The loss of a linear model on given samples: L(w) = L* + sum_i lambda_i e_i^2 / 2 with e = V^T (w - w*).
 
     `Quadratic.of` computes it from a model and samples.

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from polyexp.backend import Backend
 from polyexp.base import SETTINGS, InputError, require, shown, whole
 from polyexp.device import Device
-from polyexp.exact import Forecast, forecast, require_modes, require_stable
+from polyexp.exact import Forecast, forecast, require_computable, require_modes, require_stable
 from polyexp.experiment.schema import (
     GROUPS,
     Config,
@@ -110,7 +110,10 @@ class Experiment:
             value = getattr(self.optimizer, one.name)
             require(np.ndim(value) == 0, self.optimizer.key(one.name), "one number (a sweep, -m, takes several)", value)
         self.problem.check()
-        self.samples(on_progress)
+        samples = self.samples(on_progress)
+        model = self.model.on_domain(samples.domain)
+        x_key = self.problem.key("domain" if self.problem.interval else "x")
+        require_computable(model, samples, model.initial_params(self.seed), x_key)
         if self.loop.direct:
             require_modes(self.forecast.optimizer, self.forecast.quadratic)
         require_stable(self.forecast)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, Value
 from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, Model, PowerSeries
 
 __all__ = ["BASES", "PRECISIONS", "Basis", "Formula", "formula_of"]
@@ -77,7 +77,7 @@ BASIS_OF_MODEL: dict[type[Model], Basis] = {
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(Value):
     """The formula y = sum_k c_k B_k(offset + scale x), computed in the dtype of its coefficients.
 
     Args:

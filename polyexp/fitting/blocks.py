@@ -7,6 +7,7 @@ from itertools import dropwhile
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.state import Snapshot, State
 from polyexp.fitting.stepper import Stepper
@@ -18,7 +19,7 @@ MAX_BLOCK_SECONDS = 0.5  # of a block of steps, between two of which a fit can b
 
 
 @dataclass(frozen=True)
-class Position:
+class Position(Value):
     """Where a fit is between two blocks.
 
     Args:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.fitting.progress import Progress
 from polyexp.fitting.state import Snapshot, State
 from polyexp.model import Model
@@ -13,7 +14,7 @@ __all__ = ["Checkpoint"]
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Value):
     """All that a fit needs in order to go on as if it had not been stopped: the same numbers, to the bit.
 
     Args:

@@ -74,7 +74,7 @@ def fit(
 
     Raises:
         InputError: The parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do
-            not broadcast; or the samples cannot be read.
+            not broadcast; samples are given twice; or they cannot be read.
 
     Example:
         >>> import polyexp as p
@@ -89,6 +89,10 @@ def fit(
     backend = backend.on_device(device or backend.device)
     require_offers(loop, backend)
     seeds("seed", seed)
+    if isinstance(problem, Samples) and samples is not None:
+        raise InputError(
+            "`samples` are those of a problem or a data file; samples to be fitted are given alone: `fit(samples, model)`."
+        )
     first = int(np.ravel(seed)[0])
     chunks: Iterable[Chunk | Samples]
     with blas_threads(backend.device):

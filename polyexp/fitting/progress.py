@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.exact import Quadratic
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.state import Snapshot
@@ -20,7 +21,7 @@ MIN_RELATIVE_FALL = 1e-9  # a smaller fall, relative to the lowest loss so far, 
 
 
 @dataclass(frozen=True)
-class Rules:
+class Rules(Value):
     """The rules by which the runs of a fit end.
 
     Args:
@@ -35,7 +36,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Value):
     """How far the runs of one fit have come.
 
     Args:

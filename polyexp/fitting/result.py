@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.exact import Quadratic, quadratic_of
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.state import Snapshot
@@ -17,7 +18,7 @@ __all__ = ["History", "Result", "best_power_series"]
 
 
 @dataclass(frozen=True)
-class History:
+class History(Value):
     """All S snapshots of a fit, stacked into arrays.
 
     If one run of a batch ends before the others, its later snapshots repeat the values of its last one.
@@ -81,7 +82,7 @@ def _axes(index: Any) -> tuple[Any, ...]:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Value):
     """What a fit found, in float64 NumPy, whatever the backend.
 
     For a single run the shape (*runs,) is (), and its numbers are scalars. A result can be called: `result(x)` gives the values

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyexp.backend import Backend
-from polyexp.base import require
+from polyexp.base import Value, by_value, require
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array
 
 __all__ = ["Snapshot", "State", "start"]
 
 
+@by_value
 class State(NamedTuple):
     """A moment of a fit: arrays of its backend and a step number, a pytree of JAX and of torch as it is.
 
@@ -50,7 +51,7 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Value):
     """What the host reads of a state at one step, in float64 NumPy.
 
     Args:

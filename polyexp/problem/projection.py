@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.problem.samples import Samples
 
 __all__ = ["ROUNDING_OF_PROJECTION", "SAMPLES_PER_BLOCK", "Projection", "by_blocks", "by_lanczos"]
@@ -29,7 +30,7 @@ MAX_CONDITION_OF_FACTOR = 1e3
 
 
 @dataclass(frozen=True)
-class Projection:
+class Projection(Value):
     """The Jacobi matrix of a measure, and the projection of y on its orthonormal polynomials pi_0 ... pi_{r-1}.
 
     r is degree + 1, or the number of points of the measure where that is smaller.

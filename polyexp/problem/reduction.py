@@ -178,7 +178,7 @@ def samples_for(source: Source, degree: int | None, seed: int = 0, on_progress: 
     if degree is None or source.reduction == "none":
         samples = source.samples(seed, on_progress, notes.append)
     else:
-        chunks = source.chunks(seed, on_progress, notes.append)
+        chunks = source.computable_chunks(seed, on_progress, notes.append)
         samples = reduce_chunks(chunks, degree, loss=source.loss, name=source.label)
         if source.reduction == "auto" and samples.total <= degree + 1:
             samples = source.samples(seed)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyexp.base import InputError, finite_array, one_of, require
+from polyexp.base import InputError, Value, by_value, finite_array, one_of, require
 from polyexp.problem.targets import Target
 
 __all__ = ["Array", "Chunk", "Data", "Samples"]
@@ -15,6 +15,7 @@ Array = Any
 """An array of whichever backend is in use; only operators and methods that NumPy and torch share are applied to it."""
 
 
+@by_value
 class Chunk(NamedTuple):
     """A part of the samples, as it is read or drawn.
 
@@ -38,7 +39,7 @@ class Chunk(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Samples:
+class Samples(Value):
     """Points to be fitted, in float64 NumPy, with the weight of each in the loss.
 
     The loss of predictions p_i is
@@ -166,7 +167,7 @@ def scatter_of(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Value):
     """Samples in the form that a loop computes with: arrays of one backend on one device.
 
     Args:

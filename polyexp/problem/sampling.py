@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import finite, number_list, one_of, require, whole
+from polyexp.base import InputError, finite, number_list, one_of, require, shown, whole
 from polyexp.problem.samples import Chunk
-from polyexp.problem.source import SAMPLES_PER_CHUNK, OnDropped, OnProgress, Source
+from polyexp.problem.source import MAX_Y, MIN_WIDTH, SAMPLES_PER_CHUNK, OnDropped, OnProgress, Source
 from polyexp.problem.targets import TARGETS, Target
 
 __all__ = ["SAMPLING", "Problem"]
 
+MAX_NORMAL = 10  # of a normal variable with the standard deviation 1, in as many samples as can be drawn
 MAX_SAMPLES = 10**12  # samples drawn in about a day, at ten million a second
 
 
@@ -81,7 +82,10 @@ class Problem(Source, name="target"):
             one_of(self.key("target"), self.target, TARGETS)
         wanted = "[low, high] with low < high, both finite"
         number_list(self.key("domain"), self.domain, 2, wanted)
-        require(self.domain[0] < self.domain[1], self.key("domain"), wanted, list(self.domain))
+        low, high = self.domain
+        require(low < high, self.key("domain"), wanted, list(self.domain))
+        wanted = f"[low, high] with high - low from {MIN_WIDTH:g} to the largest float64"
+        require(MIN_WIDTH <= float(high) - float(low) < np.inf, self.key("domain"), wanted, list(self.domain))
         whole(self.key("num_samples"), self.num_samples, 1)
         one_of(self.key("sampling"), self.sampling, SAMPLING)
         finite(self.key("noise"), self.noise, 0)
@@ -120,6 +124,15 @@ class Problem(Source, name="target"):
         """Raise `InputError` for more samples than can be drawn in about a day."""
         wanted = f"a number of samples that can be drawn (at most {MAX_SAMPLES})"
         require(self.num_samples <= MAX_SAMPLES, self.key("num_samples"), wanted, self.num_samples)
+
+    def not_computable(self, field: str, got: str) -> InputError:
+        """The error for y whose squares float64 cannot sum; x and the weights have been validated."""
+        noisy = bool(self.noise) and self.noise > MAX_Y / MAX_NORMAL
+        key, value = ("noise", self.noise) if noisy else ("domain", list(self.domain))
+        wanted = "small enough" if noisy else f"an interval where {self.choice} is small enough"
+        return InputError(
+            f"`{self.key(key)}` must be {wanted} for float64 to hold the squares of y (y up to {MAX_Y:g}), got {shown(value)}."
+        )
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from polyexp.base import Component, InputError, counted, cut, one_of, whole
 from polyexp.problem.samples import Chunk, Samples
 from polyexp.problem.targets import Target
 
-__all__ = ["SAMPLES_PER_CHUNK", "Dropped", "OnDropped", "OnProgress", "Source"]
+__all__ = ["COMPUTABLE", "MAX_Y", "MIN_WIDTH", "SAMPLES_PER_CHUNK", "Dropped", "OnDropped", "OnProgress", "Source"]
 
 
 class Dropped(NamedTuple):
@@ -42,6 +42,16 @@ OnProgress = Callable[[float], None]
 """Called after each chunk with the fraction of all samples that is done."""
 OnDropped = Callable[[Dropped], None]
 """Called after the last chunk if rows were dropped."""
+MAX_Y = 1e135  # whose square is far from the largest float64, as is what is computed from it
+MAX_WEIGHT = MAX_Y**2  # of the sum of the weights; 1 / MAX_WEIGHT is the least sum
+MIN_WIDTH = (
+    1e-300  # of the interval of x: float64 has fewer digits in much narrower ones, and their reciprocals overflow
+)
+COMPUTABLE = {
+    "x": f"numbers in an interval whose width is from {MIN_WIDTH:g} to the largest float64",
+    "y": f"numbers whose squares float64 holds (up to {MAX_Y:g})",
+    "weight": f"numbers whose sum is from {1 / MAX_WEIGHT:g} to {MAX_WEIGHT:g}, also with the squares of y",
+}
 SAMPLES_PER_CHUNK = 2**20  # samples drawn or read at a time: 24 MiB of x, y and weights
 
 
@@ -136,6 +146,44 @@ class Source(Component):
             InputError: The samples cannot be drawn or read.
         """
 
+    def computable_chunks(
+        self, seed: int = 0, on_progress: OnProgress | None = None, on_dropped: OnDropped | None = None
+    ) -> Iterator[Chunk]:
+        """The same chunks, of which every square and sum is one that float64 holds; the arguments are those of `chunks`.
+
+        Raises:
+            InputError: y or the weights are too large, the weights are too small, or x has too narrow or too wide an interval.
+        """
+        low, high, mass = np.inf, -np.inf, 0.0
+        for arrays in self.chunks(seed, on_progress, on_dropped):
+            chunk = self._computable(Chunk(*map(np.asarray, arrays)))  # a source of others may give lists
+            yield chunk
+            low, high = min(low, float(chunk.x.min())), max(high, float(chunk.x.max()))
+            mass += float(chunk.weights.sum())
+        if self.interval is None and low < high and not MIN_WIDTH <= high - low < np.inf:
+            raise self.not_computable("x", f"numbers from {low:g} to {high:g}")
+        if 0 < mass < 1 / MAX_WEIGHT:
+            raise self.not_computable("weight", f"weights with the sum {mass:g}")
+
+    def _computable(self, chunk: Chunk) -> Chunk:
+        with np.errstate(over="ignore"):
+            largest, mass = float(np.abs(chunk.y).max()), float(chunk.weights.sum())
+            total = float((chunk.weights * np.square(chunk.y)).sum())
+        if not largest <= MAX_Y:
+            raise self.not_computable("y", f"{largest:g}")
+        if not max(mass, total) <= MAX_WEIGHT:
+            raise self.not_computable("weight", f"{chunk.weights.max():g}")
+        return chunk
+
+    def not_computable(self, field: str, got: str) -> InputError:
+        """The error for numbers that are finite, but of which float64 cannot compute a loss.
+
+        Args:
+            field: What is wrong: "x", "y" or "weight".
+            got: What was found, in words.
+        """
+        return InputError(f"The {field} of {self.label} must be {COMPUTABLE[field]}, got {got}.")
+
     def samples(
         self, seed: int = 0, on_progress: OnProgress | None = None, on_dropped: OnDropped | None = None
     ) -> Samples:
@@ -149,7 +197,7 @@ class Source(Component):
         try:
             np.empty((3, self.at_least))  # fails at once where collecting them would fail after a long time
             x, y, weights = (
-                np.concatenate(one) for one in zip(*self.chunks(seed, on_progress, on_dropped), strict=True)
+                np.concatenate(one) for one in zip(*self.computable_chunks(seed, on_progress, on_dropped), strict=True)
             )
             samples = Samples.of(x, y, weights, loss=self.loss, domain=self.interval, name=self.label)
             return replace(samples, target=self.named_target)

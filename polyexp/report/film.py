@@ -200,7 +200,7 @@ def _decades(losses: np.ndarray, forecast: Forecast) -> dict[str, Any]:
     """Ticks at powers of ten only where the loss spans more than one of them; otherwise those that plotly chooses."""
     shown = _drawable_on_log(np.append(losses, forecast.lowest or np.nan))
     shown = shown[np.isfinite(shown)]
-    span = np.log10(shown.max() / shown.min()) if shown.size else 0.0
+    span = np.log10(shown.max()) - np.log10(shown.min()) if shown.size else 0.0
     return {"dtick": int(np.ceil(span / 4)), "exponentformat": "power"} if span > 1 else {"exponentformat": "power"}
 
 

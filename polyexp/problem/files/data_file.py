@@ -10,15 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from polyexp.base import InputError, nearest, one_of, require
-from polyexp.problem.files.format import Format, NotANumberError
+from polyexp.base import InputError, cut, nearest, one_of, require, shown
+from polyexp.problem.files.dates import DATES
+from polyexp.problem.files.format import NUMBERS, CellError, Format
 from polyexp.problem.files.formats import FORMATS, UNREADABLE
+from polyexp.problem.files.options import Options, options_of
+from polyexp.problem.files.rows import Rows
 from polyexp.problem.samples import Chunk
-from polyexp.problem.source import SAMPLES_PER_CHUNK, Dropped, OnDropped, OnProgress, Source
+from polyexp.problem.source import COMPUTABLE, SAMPLES_PER_CHUNK, OnDropped, OnProgress, Source
 
 __all__ = ["DataFile"]
 
 MAX_NAMES_LISTED = 20  # column names in an error
+MAX_NAMES_COMPARED = 1000  # column names among which a similar one is looked for
 
 
 @dataclass
@@ -26,13 +30,25 @@ class DataFile(Source, name="file"):
     """Samples from the columns of a CSV, Parquet or NPZ file.
 
     Args:
-        path: The path of a .csv, .csv.gz, .parquet or .npz file, relative to the current folder.
-        x: The name of the column of x.
-        y: The name of the column of y.
-        weight: The name of the column of weights, or None for weight 1 of each sample.
+        path: The path of a .csv, .tsv, .parquet or .npz file, relative to the current folder; .csv and .tsv may be compressed
+            (.csv.gz).
+        x: The name of the column of x, or its number from 0 in a CSV file without a header.
+        y: The name of the column of y, or its number.
+        weight: The name of the column of weights, or its number, or None for weight 1 of each sample. A weight multiplies the
+            squared residual of its row: it is 1 / sigma^2 for a y with the standard deviation sigma.
         on_bad_rows: What happens to a row in which a number is missing, nan or infinite, or the weight is negative:
             "error" refuses the file and names the row, "drop" leaves the row out. Text in place of a number is always
             refused.
+        header: Whether the first row of a CSV file names the columns: "true", "false", or "auto": it does not where columns
+            are named by number and numbers are what it holds there.
+        delimiter: What separates the columns of a CSV file: "comma", "semicolon", "tab", "blank" (any number of blanks and
+            tabs), any other character, or "auto": of comma, semicolon and tab the most frequent in the first row, or else
+            blanks.
+        decimal: "point" or "comma", the decimal separator of a CSV file.
+        encoding: The encoding of a CSV file, such as "latin-1", or "auto": that of its byte order mark, or else UTF-8.
+        comment: What lines of a CSV file begin with that are left out, such as "%", or "auto": "#" where the file begins so.
+        dates: The unit, "days" or "seconds", in which x counts the time from 1970-01-01, 00:00 UTC, where its column holds
+            dates such as 2020-12-31 or 2020-12-31T23:59:30+01:00; None where it holds numbers.
         loss: "mean" or "sum" of the squared residuals.
         reduction: "auto", "none" or "gauss", see `Source`.
 
@@ -55,12 +71,22 @@ class DataFile(Source, name="file"):
     y: str = "y"
     weight: str | None = None
     on_bad_rows: str = "error"
+    header: str = "auto"
+    delimiter: str = "auto"
+    decimal: str = "point"
+    encoding: str = "auto"
+    comment: str = "auto"
+    dates: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.header = str(self.header).lower()  # a bool, as YAML and Python write it, becomes its word
+        self.x, self.y = str(self.x), str(self.y)  # the number of a column may be given as one
+        self.weight = None if self.weight is None else str(self.weight)
         *others, last = FORMATS
         require(bool(self._ending), self.key("path"), f"the name of a {', '.join(others)} or {last} file", self.path)
         one_of(self.key("on_bad_rows"), self.on_bad_rows, ("error", "drop"))
+        self._options()
 
     @property
     def random(self) -> bool:
@@ -102,7 +128,7 @@ class DataFile(Source, name="file"):
         Raises:
             InputError: The file cannot be read, has no good row, or has a bad row and `on_bad_rows` is "error".
         """
-        rows = Rows(self)
+        rows = Rows(self.path, self.columns, drop=self.on_bad_rows == "drop")
         for part, done in self._parts():
             chunk = rows.good(part)
             for begin in range(0, chunk.x.size, SAMPLES_PER_CHUNK):
@@ -110,6 +136,11 @@ class DataFile(Source, name="file"):
             if on_progress:
                 on_progress(done)
         rows.finish(on_dropped)
+
+    def not_computable(self, field: str, got: str) -> InputError:
+        """The error for a column of which float64 cannot compute a loss."""
+        wanted = f"a column of {COMPUTABLE[field]}"
+        return InputError(f"`{self.key(field)}` must be {wanted}, got {got} in column {shown(self.columns[field])}.")
 
     @property
     def columns(self) -> dict[str, str]:
@@ -122,34 +153,53 @@ class DataFile(Source, name="file"):
         name = str(self.path).lower()
         return next((ending for ending in FORMATS if name.endswith(ending)), "")
 
+    def _options(self) -> Options:
+        return options_of(
+            self.key,
+            tuple(dict.fromkeys(self.columns.values())),
+            self.x,
+            header=self.header,
+            delimiter=self.delimiter,
+            decimal=self.decimal,
+            encoding=self.encoding,
+            comment=self.comment,
+            dates=self.dates,
+        )
+
     def _parts(self) -> Iterator[tuple[Chunk, float]]:
         """All rows, each part with the fraction of the file that has been read."""
-        names = list(dict.fromkeys(self.columns.values()))
         with self._reading():
-            for values, done in self._opened().parts(names):
-                column = dict(zip(names, values, strict=True))
+            opened = self._opened()
+            for values, done in opened.parts():
+                column = dict(zip(opened.options.columns, values, strict=True))
                 x, y = column[self.x], column[self.y]
                 yield Chunk(x, y, np.ones_like(x) if self.weight is None else column[self.weight]), done
 
     def _opened(self) -> Format:
         """The open file; InputError where it lacks one of the columns."""
-        opened = FORMATS[self._ending](self._file())
-        found = opened.columns()
-        if not found:
-            raise InputError(f"`problem.path` must name a file with rows of data, got '{self.path}', which has none.")
+        opened = FORMATS[self._ending](self._file(), self._options())
+        names = opened.names()
+        if not names:
+            raise InputError(
+                f"`problem.path` must name a file with rows of data, got {shown(self.path)}, which has none."
+            )
         for field, column in self.columns.items():
-            _require_column(self.key(field), column, found, opened.header)
+            _require_column(self.key(field), column, names, opened)
         return opened
 
     def _file(self) -> Path:
         path = Path(self.path).expanduser()
         if not path.is_file():
-            kind = "a folder" if path.is_dir() else "which does not exist"
+            kind = (
+                "a folder" if path.is_dir() else "which is no regular file" if path.exists() else "which does not exist"
+            )
             raise InputError(
-                f"`problem.path` must name a file, got '{self.path}', {kind} (current folder: {Path.cwd()})."
+                f"`problem.path` must name a file, got {shown(self.path)}, {kind} (current folder: {Path.cwd()})."
             )
         if not path.stat().st_size:
-            raise InputError(f"`problem.path` must name a file with rows of data, got '{self.path}', which is empty.")
+            raise InputError(
+                f"`problem.path` must name a file with rows of data, got {shown(self.path)}, which is empty."
+            )
         return path
 
     @contextmanager
@@ -159,89 +209,49 @@ class DataFile(Source, name="file"):
             yield
         except InputError:
             raise
-        except NotANumberError as cell:
+        except CellError as cell:
             field = next(field for field, column in self.columns.items() if column == cell.column)
-            value = f"{_short(cell.value, 40)!r} in row {cell.row} of column {cell.column!r}"
-            raise InputError(f"`{self.key(field)}` must be a column of numbers, got {value}.") from None
+            value = f"{_short(cell.value, 40)!r} in row {cell.row} of column {shown(cell.column)}"
+            hint = f"; {cell.hint}" if cell.hint else ""
+            raise InputError(f"`{self.key(field)}` must be {cell.wanted}, got {value}{hint}.") from None
         except UNREADABLE as error:
             words = FORMATS[self._ending].words
-            raise InputError(f"`problem.path` must be {words}, got '{self.path}' ({_reason(error)}).") from error
+            raise InputError(f"`problem.path` must be {words}, got {shown(self.path)} ({_reason(error)}).") from error
 
 
-class Rows:
-    """The rows of one reading, counted and without the bad ones.
-
-    Args:
-        file: The file that is read.
-    """
-
-    def __init__(self, file: DataFile) -> None:
-        self.file = file
-        self.read = self.kept = 0
-        self.first_bad = (0, "")
-        self.weighted = False
-
-    def good(self, chunk: Chunk) -> Chunk:
-        """The good rows of the next part; InputError where a row is bad and `on_bad_rows` is "error"."""
-        good = np.isfinite(chunk.x) & np.isfinite(chunk.y) & np.isfinite(chunk.weights) & (chunk.weights >= 0)
-        if not good.all():
-            self._meet(chunk, int(good.argmin()))
-            chunk = Chunk(*(column[good] for column in chunk))
-        self.read += good.size
-        self.kept += chunk.x.size
-        self.weighted |= bool(chunk.weights.any())
-        return chunk
-
-    def _meet(self, chunk: Chunk, index: int) -> None:
-        """Refuse or note the first bad row of a part, which is at this index."""
-        x, y, weight = (float(column[index]) for column in chunk)
-        field = "x" if not np.isfinite(x) else "y" if not np.isfinite(y) else "weight"
-        value = {"x": x, "y": y, "weight": weight}[field]
-        row, shown = self.read + index + 1, "nan or an empty cell" if np.isnan(value) else repr(value)
-        column = f"column {self.file.columns[field]!r}"
-        if self.file.on_bad_rows == "error":
-            wanted = "a column of finite numbers" + " of at least 0" * (field == "weight")
-            hint = "`problem.on_bad_rows=drop` leaves such rows out"
-            raise InputError(f"`problem.{field}` must be {wanted}, got {shown} in row {row} of {column}; {hint}.")
-        if not self.first_bad[0]:
-            self.first_bad = row, f"{shown} in {column}"
-
-    def finish(self, on_dropped: OnDropped | None) -> None:
-        """Report the dropped rows after the last part; InputError where no good row or no weight above 0 is left."""
-        path, bad = self.file.path, self.read - self.kept
-        dropped = Dropped(Path(path).name, bad, self.read, *self.first_bad)
-        if not self.read:
-            raise InputError(f"`problem.path` must name a file with rows of data, got '{path}', which has none.")
-        if not self.kept:
-            raise InputError(f"`problem.path` must name a file with at least one valid row, got '{path}': {dropped}")
-        if not self.weighted:
-            raise InputError(f"`problem.weight` must name a column with a number above 0, got {self.file.weight!r}.")
-        if bad and on_dropped:
-            on_dropped(dropped)
-
-
-def _require_column(key: str, column: str, found: list[tuple[str, str]], header: str) -> None:
-    """Raise `InputError` unless exactly one column has this name, and it holds numbers."""
-    names = [name for name, _ in found]
+def _require_column(key: str, column: str, names: list[str], opened: Format) -> None:
+    """Raise `InputError` unless exactly one column has this name, and it holds numbers, or dates where they are read."""
+    got = shown(column)
     if column not in names:
-        more = [f"{len(names) - MAX_NAMES_LISTED} more"] if len(names) > MAX_NAMES_LISTED else []
-        shown = _short(", ".join(names[:MAX_NAMES_LISTED] + more), 400)
-        raise InputError(f"`{key}` must be one of the columns {shown}{header}, got {column!r}.{nearest(column, names)}")
+        like = nearest(column, names[:MAX_NAMES_COMPARED])
+        columns = f"the columns {_listed(names)}{opened.header}"
+        raise InputError(f"`{key}` must be one of {columns}, got {got}.{opened.hint() or like}")
     if names.count(column) > 1:
         raise InputError(
-            f"`{key}` must name one column, got {column!r}, which is the name of {names.count(column)} columns."
+            f"`{key}` must name one column, got {got}, which is the name of {names.count(column)} columns."
         )
-    holds = dict(found)[column]
+    holds = opened.holds(column)
     if holds:
-        raise InputError(f"`{key}` must be a column of numbers, got {column!r}, which holds {holds}.")
+        wanted, hint = (DATES, "") if opened.options.dated(column) else (NUMBERS, _dates_hint(key, holds))
+        raise InputError(f"`{key}` must be {wanted}, got {got}, which holds {_short(holds, 80)}{hint}.")
+
+
+def _dates_hint(key: str, holds: str) -> str:
+    is_date = key.endswith(".x") and holds.startswith(("date", "timestamp"))  # in pyarrow and in NumPy
+    return "; `problem.dates=days` or `=seconds` reads dates" if is_date else ""
+
+
+def _listed(names: list[str]) -> str:
+    more = [f"{len(names) - MAX_NAMES_LISTED} more"] if len(names) > MAX_NAMES_LISTED else []
+    return _short(", ".join([*map(cut, names[:MAX_NAMES_LISTED]), *more]), 150)
 
 
 def _reason(error: Exception) -> str:
     message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return _short(message, 120).rstrip(".") or type(error).__name__
+    return _short(message, 200).rstrip(".") or type(error).__name__
 
 
 def _short(text: str, length: int) -> str:
     """The text on one line, shortened to `length` characters."""
-    line = " ".join(text.split())
+    line = " ".join(text[: 2 * length].split())
     return line if len(line) <= length else line[: length - 3] + "..."

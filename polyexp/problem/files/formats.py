@@ -1,6 +1,6 @@
 """The file formats that `problem=file` reads, by the endings of their names."""
 
-import csv
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,6 +12,13 @@ from polyexp.problem.files.parquet import Parquet
 
 __all__ = ["FORMATS", "UNREADABLE"]
 
-FORMATS: Mapping[str, type[Format]] = {".csv": CSV, ".csv.gz": CSV, ".parquet": Parquet, ".npz": NPZ}
-UNREADABLE = (OSError, EOFError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, zlib.error, csv.Error)
+FORMATS: Mapping[str, type[Format]] = {
+    ".csv": CSV,
+    ".csv.gz": CSV,
+    ".tsv": CSV,
+    ".tsv.gz": CSV,
+    ".parquet": Parquet,
+    ".npz": NPZ,
+}
+UNREADABLE = (OSError, EOFError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 """The errors of reading a file that is damaged, forbidden or of another kind; pyarrow's errors derive from them."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.fitting import Result
 from polyexp.problem import Source
 from polyexp.report.axes import thinned
@@ -16,7 +17,7 @@ MAX_SAMPLES_READ_AGAIN = 2**20  # reading more of them once more would take long
 
 
 @dataclass(frozen=True)
-class DisplayedData:
+class DisplayedData(Value):
     """The data that a fitted curve is shown with.
 
     Args:
