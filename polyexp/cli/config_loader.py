@@ -20,7 +20,7 @@ from polyexp.cli.config_files import BoundedRepository
 from polyexp.cli.overrides import USER_ERRORS
 from polyexp.tracking import require_no_credentials
 
-__all__ = ["CheckedLoader", "in_one_sentence", "parse"]
+__all__ = ["MAX_CHARACTERS", "CheckedLoader", "in_one_sentence", "parse"]
 
 MAX_DEPTH = 50  # of the brackets in a value
 MAX_REASON = 200  # characters of an error of a library

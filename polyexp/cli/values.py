@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, R
 from hydra.core.override_parser.types import Override as Parsed
 
 from polyexp.base import InputError, cut, require
+from polyexp.cli.config_loader import MAX_CHARACTERS, parse
 from polyexp.cli.kinds import kinds_of, wanted
 from polyexp.cli.texts import MAX_VALUES, UNREADABLE, quote, quoted, shell_word
 from polyexp.experiment import GROUPS
@@ -20,10 +21,7 @@ __all__ = ["CHOSEN", "Override", "choices_of", "read", "values"]
 
 CHOSEN = (*GROUPS, "experiment")  # the keys that take the name of a choice
 SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that is no UTF-8, as Python reads it from the command line
-MAX_ELEMENTS, MAX_CHARACTERS = (
-    5000,
-    50_000,
-)  # of one word; the list of the coefficients of degree 1000 has 25 000 characters
+MAX_ELEMENTS = 5000  # of one word, which take about a second
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,12 @@ def read(override: Override, sweeps: bool) -> Parsed:
     """
     if not override.word.isprintable() and SURROGATE.search(override.word):
         raise InputError(f"{override.shown} must be text in UTF-8.")
-    if override.word.count(",") > MAX_ELEMENTS or len(override.word) > MAX_CHARACTERS:
-        most = f"at most {MAX_ELEMENTS} values and {MAX_CHARACTERS} characters"
-        raise InputError(f"{override.shown} is too long: an override has {most}.")
+    if MAX_ELEMENTS < override.word.count(",") <= len(override.word) <= MAX_CHARACTERS:
+        raise InputError(f"{override.shown} is too long: an override has at most {MAX_ELEMENTS} values.")
     try:
-        return OverridesParser.create().parse_override(override.for_hydra(sweeps))
-    except RecursionError as error:
-        raise InputError(f"{override.shown} is nested too deeply.") from error
+        return parse([override.for_hydra(sweeps)])[0]
+    except InputError:
+        raise
     except UNREADABLE as error:
         if override.key in CHOSEN:  # no choice has a name that cannot be read
             return OverridesParser.create().parse_override(f"{override.key}={quote(override.value or '')}")
