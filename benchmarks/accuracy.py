@@ -12,22 +12,24 @@ from tests.helpers.nist import NAMES, DataSet, data_set, fitted, numpy_coefficie
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 TEXT = """# Accuracy
 
-The National Institute of Standards and Technology certifies the coefficients of reference problems for least-squares software
-(Statistical Reference Datasets). Five are of degree 5 at x = 0, 1, ..., 20 (Wampler 1970), with residuals from none to a hundred
-thousand times the polynomial's constant term; Filip is of degree 10 with 82 observations on [-8.8, -3.1], and its powers of x
-are so nearly dependent that many programs find no correct digit.
+The National Institute of Standards and Technology certifies the coefficients of reference problems for least-squares
+software (Statistical Reference Datasets). Five are of degree 5 at x = 0, 1, ..., 20 (Wampler 1970); two of them lie on
+their polynomials exactly, and the residuals of the others grow a hundredfold from one to the next. Filip is of degree 10
+with 82 observations on [-8.8, -3.1]; its powers of x are so nearly dependent that many programs find no correct digit.
 
-polyexp fits each by gradient descent and by momentum, with `optimizer.learning_rate=auto` and `optimizer.momentum=auto`, on a
-Legendre and on a Chebyshev series, from zeros; once in closed form after 10^18 steps and once by 200 000 steps in float64. The
-parameters are then converted to powers of x. The table has the number of correct digits of the coefficient that has fewest:
--log10 of the relative error, at most 15, as many as are certified. Beside them are the fits of `numpy.polynomial`.
+polyexp fits each by gradient descent and by momentum, with `optimizer.learning_rate=auto` and
+`optimizer.momentum=auto`, on a Legendre and on a Chebyshev series, from zeros; once in closed form after 10^18 steps and
+once by 200 000 steps in float64. The parameters are then converted to powers of x. The table has the number of correct
+digits of the coefficient that has fewest: -log10 of its relative error, at most 15, as many as are certified. Beside them
+are the fits of `numpy.polynomial`.
 
 {table}
 
-Computed on {processor}, OpenBLAS kernel {kernel}, NumPy {version}, by `make accuracy`. The digits differ between processors: those
-of NumPy's own fits by up to 0.7. `tests/test_nist.py` requires that each way finds, on the processor that runs it, at least as
-many digits as the worst of NumPy's three fits less 1.5, or as the condition of the problem leaves; and that `best_loss` in
-`result.json` equals the certified residual sum of squares divided by the number of observations to 12 digits.
+Computed on {processor}, OpenBLAS kernel {kernel}, NumPy {version}, by `make accuracy`. The digits differ
+between processors, those of NumPy's own fits by up to 0.7. `tests/test_nist.py` requires that each way finds, on the
+processor that runs it, at least as many digits as the worst of NumPy's three fits less 1.5, or as the condition of the
+problem leaves; and that `best_loss` in `result.json` equals the certified residual sum of squares divided by the number
+of observations to 12 digits.
 """
 
 
