@@ -16,7 +16,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help run test test-slow test-kernels test-wheel test-browser screenshots bench dist lint format ui clean
+.PHONY: help run test test-slow test-kernels test-wheel test-browser screenshots bench accuracy dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -61,6 +61,9 @@ dist: .venv/dev ## build the sdist and the wheel into dist/
 # Everything on one core; the table goes to benchmarks/results/.
 bench: .venv/bench ## run the benchmarks and write them to benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+accuracy: .venv/dev ## compute the table of docs/accuracy.md
+	$(BIN)/python -m benchmarks.accuracy
 
 test-browser: .venv/dev ## test MLflow's pages in Chromium (installed where missing: Debian, Ubuntu)
 	command -v chromium || command -v chromium-browser || command -v google-chrome || \
