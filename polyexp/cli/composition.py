@@ -20,8 +20,9 @@ from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
 from polyexp.cli.help import help_page
 from polyexp.cli.kinds import schema
 from polyexp.cli.overrides import explain
-from polyexp.experiment import Config, Experiment, build
+from polyexp.experiment import Config, Experiment, build, varying
 from polyexp.problem import OnProgress
+from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import bar
 from polyexp.report.stream import Stream
 
@@ -152,14 +153,18 @@ def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> No
     progress((before + done) / jobs)
 
 
-def finish_sweep(experiment: Experiment, varying: Sequence[str], sweep: str) -> None:
-    """Print where the runs of a sweep are recorded.
+def finish_sweep(experiments: Sequence[Experiment], sweep: str) -> None:
+    """Print which jobs of a sweep got nowhere, and where its runs are recorded.
 
     Args:
-        experiment: The first experiment of the sweep.
-        varying: The keys of the settings that are not the same in all runs.
+        experiments: The experiments of the sweep.
         sweep: The name of the sweep.
     """
-    lines = experiment.tracking.finish_sweep(sweep, varying) if experiment.action.records else []
-    for line in lines if not experiment.quiet else []:
+    first = experiments[0]
+    if not first.action.records:
+        return
+    for line in futile_jobs([one.forecast for one in experiments]):
+        Stream(stderr=True).text(f"warning: {line}")
+    lines = first.tracking.finish_sweep(sweep, varying(experiments))
+    for line in lines if not first.quiet else []:
         Stream().text(line)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from polyexp.base import Component, InputError
 __all__ = ["PACKAGE", "ConfigFiles", "choices", "conf_dir", "load_plugin", "outside_configs", "plugins"]
 
 PLUGIN_GROUP = "polyexp.plugins"  # the entry-point group in which packages register as plugins
+MAX_FILES_KEPT = 1000  # config files whose content is kept: a command asks for the same ones again and again
 PACKAGE = Path(__file__).parents[1]  # the folder of polyexp
 
 
@@ -71,11 +72,8 @@ class ConfigFiles:
         """
         for file in (folder / f"{name}.yaml" for folder in self.folders):
             if file.is_file():
-                try:
-                    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-                except (OSError, ValueError, RecursionError, yaml.YAMLError):
-                    return {}
-                return content if isinstance(content, dict) else {}
+                stamp = file.stat()
+                return _content(file, stamp.st_mtime_ns, stamp.st_size)
         return {}
 
     def component(self, group: str, choice: str) -> type[Component] | None:
@@ -124,6 +122,16 @@ class ConfigFiles:
         inner = [one.removeprefix("/") if one.startswith("/") else f"{here}/{one}" for one in dict.fromkeys(names)]
         new = [one for one in inner if one not in (name, *outer)]  # Hydra refuses files that include themselves
         return [*(two for one in new for two in self._included(one, (name, *outer))), name]
+
+
+@lru_cache(MAX_FILES_KEPT)
+def _content(file: Path, changed: int, size: int) -> dict[Any, Any]:
+    """The content of a config file that was changed at this time; empty where it cannot be read as a mapping."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def plugins() -> list[EntryPoint]:

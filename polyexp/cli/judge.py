@@ -78,8 +78,7 @@ class Judge:
 
     def _require_key(self, key: str) -> None:
         """Require a key that all choices of the command have."""
-        existing = [one for one in all_keys() if self._has(one, self.chosen)]
-        if key in existing:
+        if key in all_keys() and self._has(key, self.chosen):
             return
         short = ".".join(key.split(".")[:2])  # settings have no parts
         lacking, having = (self._choices(key, self.chosen, has) for has in (False, True))
@@ -90,6 +89,7 @@ class Judge:
             )
         group = key.partition(".")[0]
         owners = self._choices(key, {group: self.files.choices(group)}, True) if key in all_keys() else []
+        existing = [one for one in all_keys() if self._has(one, self.chosen)]
         raise unknown_key_error(key if short in all_keys() else short, existing, owners)
 
     def _has(self, key: str, chosen: Mapping[str, Sequence[str]]) -> bool:

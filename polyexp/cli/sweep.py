@@ -18,7 +18,7 @@ from polyexp.base import InputError
 from polyexp.cli.composition import checked, finish_sweep, hydra_config
 from polyexp.cli.config_loader import in_one_sentence, parse
 from polyexp.cli.texts import quoted
-from polyexp.experiment import Experiment, varying
+from polyexp.experiment import Experiment
 from polyexp.report.progress_bar import JobCounter
 
 __all__ = ["CheckedLauncher", "Sweep"]
@@ -70,7 +70,7 @@ class Sweep:
         finally:
             if self._experiments:
                 name = Path(self._cfg.hydra.sweep.dir).name
-                finish_sweep(self._experiments[0], varying(self._experiments), name)
+                finish_sweep(self._experiments, name)
 
     def _sweeper(self) -> Any:
         """The sweeper, whose launcher checks each batch of jobs first."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from polyexp.base import InputError
-from polyexp.exact.prediction import Forecast, forecast
+from polyexp.exact.prediction import MAX_STEPS_SEARCHED, Forecast, forecast
 from polyexp.exact.rates import at_most
-from polyexp.loop import Loop
+from polyexp.loop import ClosedForm, Loop
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import GradientDescent, Limited, Momentum, Optimizer
 
@@ -83,7 +83,8 @@ def alternative(forecast: Forecast) -> Alternative | None:
     """The settings that reach the best loss in the fewest steps or, where none does, those with the lowest loss.
 
     They are chosen from the best settings of the same optimizer, more steps, gradient descent on the Legendre series of the
-    same degree and, for a model that is not a polynomial, momentum. None if none is better than the run itself.
+    same degree, by steps or in closed form, and momentum for a model that is not a polynomial. None if none is better than
+    the run itself.
     """
     itself = _judged("", forecast, forecast)
     judged = [_judged(words, other, forecast) for words, other in _candidates(forecast)]
@@ -101,9 +102,14 @@ def _candidates(run: Forecast) -> Iterator[tuple[str, Forecast]]:
         longer = replace(run.loop, steps=needed)
         yield f"{run.loop.key('steps')}={needed}", _forecast_with(run, run.model, run.optimizer, longer)
     if run.model.polynomial_degree is not None:
-        series, words = _legendre_series(run, run.model.polynomial_degree)
+        series, model_words = _legendre_series(run, run.model.polynomial_degree)
         rule: Optimizer = GradientDescent("auto")
-        yield " ".join([*words, *_optimizer_words(run, rule)]), _forecast_with(run, series, rule)
+        words = " ".join([*model_words, *_optimizer_words(run, rule)])
+        yield words, _forecast_with(run, series, rule)
+        # Samples in clusters need more steps than any loop can take; in closed form they cost nothing.
+        direct = ClosedForm(MAX_STEPS_SEARCHED, tolerance=run.loop.tolerance, patience=run.loop.patience)
+        typed = f"{direct.group}={direct.choice} {direct.key('steps')}={MAX_STEPS_SEARCHED:.0e}".replace("e+", "e")
+        yield f"{words} {typed}", _forecast_with(run, series, rule, direct)
     elif run.quadratic:
         rule = Momentum("auto", momentum="auto")
         yield " ".join(_optimizer_words(run, rule)), _forecast_with(run, run.model, rule)

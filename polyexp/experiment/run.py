@@ -25,7 +25,12 @@ def run(experiment: Experiment, job: Job) -> Result:
     with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
         experiment.samples(progress)
     with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-        terminal.begin(experiment.forecast, experiment.computed_by, folds_equal_lines=experiment.loop.direct)
+        terminal.begin(
+            experiment.forecast,
+            experiment.computed_by,
+            folds_equal_lines=experiment.loop.direct,
+            in_sweep=job.sweep is not None,
+        )
         with (
             experiment.tracking.record(run_info(experiment, job)) as record,
             bar("Largest error", quiet=experiment.quiet) as progress,

@@ -3,7 +3,7 @@
 from polyexp.report.files import write
 from polyexp.report.markdown import description
 from polyexp.report.report import Report
-from polyexp.report.sentences import coefficients, forecast_sentences, headline, loss_line, verdict
+from polyexp.report.sentences import coefficients, forecast_sentences, futile_jobs, headline, loss_line, verdict
 from polyexp.report.terminal import Terminal
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "coefficients",
     "description",
     "forecast_sentences",
+    "futile_jobs",
     "headline",
     "loss_line",
     "verdict",

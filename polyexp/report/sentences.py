@@ -1,5 +1,7 @@
 """Sentences and numbers about a run, which are both plain text and Markdown."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from polyexp.base import counted
@@ -13,14 +15,16 @@ __all__ = [
     "digits_of",
     "ending",
     "forecast_sentences",
+    "futile",
+    "futile_jobs",
     "headline",
     "judgement",
     "loss_line",
     "mode_rows",
     "number",
     "rate",
+    "undetermined",
     "verdict",
-    "warnings",
 ]
 
 DIGITS, DIGITS_OF_DIVERGED = 10, 4  # of parameters in tables; those of a run that diverged have no meaning
@@ -175,13 +179,21 @@ def _unknown(value: float | None) -> str:
     return "not known" if value is None else number(value, 3)
 
 
-def warnings(forecast: Forecast) -> list[str]:
-    """Sentences on what a run cannot do, before it starts."""
-    lines = undetermined(forecast)
-    if hopeless(forecast):
-        falls = f"In {counted(forecast.steps, 'step')} the run will lose less than 1 % of its excess loss."
-        lines.append(" ".join([falls, *_suggestion(forecast)]))
-    return lines
+def futile(forecast: Forecast) -> list[str]:
+    """A sentence on a run that will get nowhere, and on what to type instead; none for other runs."""
+    if not hopeless(forecast):
+        return []
+    falls = f"In {counted(forecast.steps, 'step')} the run will lose less than 1 % of its excess loss."
+    return [" ".join([falls, *_suggestion(forecast)])]
+
+
+def futile_jobs(forecasts: Sequence[Forecast]) -> list[str]:
+    """A sentence on the jobs of a sweep that got nowhere, and on what to type instead of the first one; none without any."""
+    found = [one for one in forecasts if hopeless(one)]
+    if not found:
+        return []
+    falls = f"{len(found)} of {counted(len(forecasts), 'job')} lost less than 1 % of the excess loss."
+    return [" ".join([falls, *_suggestion(found[0])])]
 
 
 def undetermined(forecast: Forecast) -> list[str]:

@@ -16,11 +16,12 @@ from polyexp.report.sentences import (
     coefficients,
     ending,
     forecast_sentences,
+    futile,
     headline,
     loss_line,
     mode_rows,
+    undetermined,
     verdict,
-    warnings,
 )
 from polyexp.report.stream import UNLIMITED_COLUMNS, Stream
 from polyexp.report.tables import tables
@@ -83,13 +84,16 @@ class Terminal:
         for console in (self._errors, self._outputs[1]):
             console.text(f"warning: {sentence}")
 
-    def begin(self, forecast: Forecast, computed_by: str, *, folds_equal_lines: bool = False) -> None:
+    def begin(
+        self, forecast: Forecast, computed_by: str, *, folds_equal_lines: bool = False, in_sweep: bool = False
+    ) -> None:
         """Print what is fitted, what computes it, and the forecast, and make the bar of the fit.
 
         Args:
             forecast: The forecast of the run.
             computed_by: The library, dtype and device that compute the run.
             folds_equal_lines: Whether of successive snapshots with equal loss the first and the last are printed alone.
+            in_sweep: Whether the run is a job of a sweep, whose summary says which jobs got nowhere.
         """
         self._folds_equal_lines = folds_equal_lines
         samples = forecast.samples
@@ -100,7 +104,7 @@ class Terminal:
             self.warn(samples.note)
         for line in forecast_sentences(forecast):
             self.print(line)
-        for line in warnings(forecast):
+        for line in undetermined(forecast) + ([] if in_sweep else futile(forecast)):
             self.warn(line)
         if has_bars(self._outputs[0]) and not self._outputs[0].quiet:
             self._bar = FitBar(self._outputs[0], forecast.steps)
