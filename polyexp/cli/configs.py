@@ -1,7 +1,7 @@
 """The config files of polyexp and of its plugins."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -12,6 +12,7 @@ import yaml
 
 import polyexp.action.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError
+from polyexp.cli.config_files import require_bounded
 
 __all__ = ["PACKAGE", "ConfigFiles", "choices", "conf_dir", "load_plugin", "outside_configs", "plugins"]
 
@@ -51,6 +52,7 @@ class ConfigFiles:
     """
 
     user: Path | None = None
+    _read: dict[str, dict[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def folders(self) -> list[Path]:
@@ -68,15 +70,14 @@ class ConfigFiles:
 
         Args:
             name: The name of the file, such as `model/legendre` or `config`.
+
+        Raises:
+            InputError: Where the file is too large.
         """
-        for file in (folder / f"{name}.yaml" for folder in self.folders):
-            if file.is_file():
-                try:
-                    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-                except (OSError, ValueError, RecursionError, yaml.YAMLError):
-                    return {}
-                return content if isinstance(content, dict) else {}
-        return {}
+        if name not in self._read:
+            files = [folder / f"{name}.yaml" for folder in self.folders]
+            self._read[name] = next((_content(file) for file in files if file.is_file()), {})
+        return self._read[name]
 
     def component(self, group: str, choice: str) -> type[Component] | None:
         """The class that describes a choice; None where its file names none.
@@ -124,6 +125,15 @@ class ConfigFiles:
         inner = [one.removeprefix("/") if one.startswith("/") else f"{here}/{one}" for one in dict.fromkeys(names)]
         new = [one for one in inner if one not in (name, *outer)]  # Hydra refuses files that include themselves
         return [*(two for one in new for two in self._included(one, (name, *outer))), name]
+
+
+def _content(file: Path) -> dict[Any, Any]:
+    require_bounded(file)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def plugins() -> list[EntryPoint]:
