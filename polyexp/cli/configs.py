@@ -12,6 +12,7 @@ import yaml
 
 import polyexp.action.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError
+from polyexp.cli.config_files import require_bounded
 
 __all__ = ["PACKAGE", "ConfigFiles", "choices", "conf_dir", "load_plugin", "outside_configs", "plugins"]
 
@@ -69,6 +70,9 @@ class ConfigFiles:
 
         Args:
             name: The name of the file, such as `model/legendre` or `config`.
+
+        Raises:
+            InputError: Where the file is too large.
         """
         for file in (folder / f"{name}.yaml" for folder in self.folders):
             if file.is_file():
@@ -127,9 +131,10 @@ class ConfigFiles:
 @lru_cache(MAX_FILES_KEPT)
 def _content(file: Path, changed: int, size: int) -> dict[Any, Any]:
     """The content of a config file that was changed at this time; empty where it cannot be read as a mapping."""
+    require_bounded(file)
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+    except (OSError, ValueError, yaml.YAMLError):
         return {}
     return content if isinstance(content, dict) else {}
 

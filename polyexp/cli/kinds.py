@@ -109,7 +109,7 @@ class Text(StringNode):
 
     def _validate_and_convert_impl(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise ValidationError(f"Value '{value}' of type '{type(value).__name__}' is not text")
+            raise ValidationError(f"Value '{value}' of type '{type(value).__name__}' cannot be text")
         return value
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Text":
