@@ -16,7 +16,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help run test test-slow test-kernels test-wheel test-browser screenshots bench accuracy dist lint format ui clean
+.PHONY: help run test test-slow test-malformed test-kernels test-wheel test-browser screenshots bench accuracy dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -45,6 +45,9 @@ test: .venv/dev ## run the tests, but for the slow ones
 
 test-slow: .venv/dev ## run the tests that take long or start servers
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
+
+test-malformed: .venv/dev ## run the tables of malformed input, each of which is refused in one sentence
+	$(BIN)/python -m pytest -n 2 -m malformed tests/malformed $(ARGS)
 
 # Each kernel in processes of its own, which alone set OPENBLAS_CORETYPE.
 test-kernels: .venv/dev ## run a sample of the numeric tests under other processors' kernels; all: FULL=1
