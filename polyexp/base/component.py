@@ -45,6 +45,9 @@ class Component(FormerNames, metaclass=ComponentType):
     A component cannot be changed once it has been made: `dataclasses.replace(component, field=value)` makes another, whose
     values are validated too. Components of one class with equal fields are equal and have one hash.
 
+    An object in a field of a subclass, such as a dictionary, must not be changed either, because compiled steps are kept by the
+    component. Mappings are compared by their items; an object that has no hash is equal to itself only.
+
     Example:
         >>> import polyexp as p
         >>> p.Component.registry["model", "power_series"].__name__
@@ -127,7 +130,7 @@ def _hashable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, Mapping):
-        return tuple((key, _hashable(one)) for key, one in sorted(value.items()))
+        return frozenset((key, _hashable(one)) for key, one in value.items())  # keys need no order
     if isinstance(value, (list, tuple)):
         return tuple(map(_hashable, value))
     compares_by_element = hasattr(value, "__array__") and np.ndim(value)

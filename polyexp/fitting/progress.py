@@ -7,7 +7,7 @@ import numpy as np
 
 from polyexp.exact import Quadratic
 from polyexp.fitting.outcome import Outcome
-from polyexp.fitting.state import Snapshot
+from polyexp.fitting.state import Snapshot, close_arrays
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
@@ -53,6 +53,9 @@ class Progress:
     steps: np.ndarray  # shape: (*runs,)
     snapshots: np.ndarray  # shape: (*runs,)
     rules: Rules
+
+    def __post_init__(self) -> None:
+        close_arrays(self)
 
     @classmethod
     def start(cls, rules: Rules) -> Self:
