@@ -24,6 +24,11 @@ class Finder(Protocol):
         """The array library with its version."""
         ...
 
+    @property
+    def threads(self) -> int:
+        """The number of threads on a processor for which none is given."""
+        ...
+
 
 @dataclass
 class Device(Component):
@@ -54,8 +59,8 @@ class CPU(Device, name="cpu"):
     """The processor.
 
     Args:
-        threads: The number of threads that the array library may use, from 1 to 1024. One is fastest for the small arrays
-            of most runs.
+        threads: The number of threads that the array library may use, from 1 to 1024. None means one, which is fastest for
+            the small arrays of most runs; with JAX it means the number that it has in the process.
 
     Raises:
         InputError: `threads` is not such a number.
@@ -69,14 +74,15 @@ class CPU(Device, name="cpu"):
         CPU(threads=2)
     """
 
-    threads: int = 1
+    threads: int | None = None
 
     def __post_init__(self) -> None:
-        whole(self.key("threads"), self.threads, 1, 1024)
+        if self.threads is not None:
+            whole(self.key("threads"), self.threads, 1, 1024)
 
     def resolve(self, finder: Finder) -> "CPU":
-        """The processor, which every backend can use."""
-        return self
+        """The processor, which every backend can use, with a number of threads."""
+        return self if self.threads else CPU(finder.threads)
 
     def __str__(self) -> str:
         return "cpu"
@@ -128,7 +134,7 @@ class Auto(Device, name="auto"):
 
     Args:
         index: The number of the GPU, from 0 to 127.
-        threads: The number of threads on the processor.
+        threads: The number of threads on the processor, as of `CPU`.
 
     Raises:
         InputError: `index` or `threads` is not as for `CUDA` and `CPU`.
@@ -140,7 +146,7 @@ class Auto(Device, name="auto"):
     """
 
     index: int = 0
-    threads: int = 1
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         CUDA(self.index)
@@ -149,4 +155,4 @@ class Auto(Device, name="auto"):
     def resolve(self, finder: Finder) -> CPU | CUDA:
         """The GPU of this index where the backend finds it, otherwise the processor."""
         gpu = CUDA(self.index)
-        return gpu if str(gpu) in finder.devices() else CPU(self.threads)
+        return gpu if str(gpu) in finder.devices() else CPU(self.threads).resolve(finder)

@@ -258,6 +258,15 @@ def test_a_field_without_a_hash_distinguishes_components_as_an_object():
     np.testing.assert_array_equal(fitted.params, same.params)
 
 
+def test_a_mapping_is_compared_by_its_items():
+    """In any order, and with keys that have none."""
+    one, same = Shifted(degree=1, shift={1: [2.0], "a": 3}), Shifted(degree=1, shift={"a": 3, 1: [2.0]})
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != Shifted(degree=1, shift={1: [2.0], "a": 4}) != Shifted(degree=1, shift={1: [2.0], "b": 4})
+    assert one != Shifted(degree=1, shift={1: [2.0]})
+
+
 def test_the_registry_is_as_before():
     assert ("optimizer", "scaled") not in p.Component.registry
 

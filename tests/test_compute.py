@@ -265,6 +265,11 @@ def test_the_checkpoint_of_other_runs_is_refused():
         compute(experiment(), start=checkpoint)
 
 
+def test_experiments_may_come_from_a_generator():
+    experiments = twelve()
+    assert_same_bits(compute(one for one in experiments), compute(experiments))
+
+
 def test_observe_sees_the_snapshots_of_all_runs():
     seen: list[p.Snapshot] = []
     batch = compute(twelve(), observe=seen.append)

@@ -107,8 +107,14 @@ def test_every_experiment_runs(cli, store):
 
 
 OPTIONS = [(group, choice) for group in GROUPS for choice in choices(group)]
-# A problem file differs in its target and domain; adaptive rules have larger rates.
-OWN = {"problem": {"target", "domain"}, "rmsprop": {"learning_rate"}, "adam": {"learning_rate"}}
+# A problem file differs in its target and domain; adaptive rules have larger rates; a run records its number of threads.
+OWN = {
+    "problem": {"target", "domain"},
+    "rmsprop": {"learning_rate"},
+    "adam": {"learning_rate"},
+    "cpu": {"threads"},
+    "auto": {"threads"},
+}
 
 
 @pytest.mark.parametrize(("group", "choice"), OPTIONS)

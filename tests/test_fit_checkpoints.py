@@ -1,6 +1,8 @@
 """fit: a fit that was stopped and started again from its checkpoint is the one that was never stopped, to the bit."""
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -324,39 +326,136 @@ def test_a_checkpoint_consists_of_numpy_arrays(whole_blocks):
         assert isinstance(state.step, np.integer)
 
 
-@pytest.mark.parametrize("seed", [0, [0, 1, 2], [0, 1, 2, 3, 4], [[0, 1, 2, 3]]], ids=str)
-def test_a_checkpoint_of_other_runs_is_refused(seed):
-    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
-    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
-    params = MODEL.initial_params(np.ravel(seed)).reshape(*np.shape(seed), 4)
-    with pytest.raises(p.InputError, match=r"The checkpoint is of another fit: .* with parameters of shape \(4, 4\)"):
-        p.fit(**(arguments | {"seed": 0}), params=params, start=checkpoint)
+MODEL_DIFFERS, OPTIMIZER_DIFFERS = "the model", "the optimizer"
+INITIAL_DIFFERS = "the initial values (`params` or `seed`)"
 
 
-def test_a_checkpoint_of_another_degree_is_refused():
-    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
-    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
-    with pytest.raises(p.InputError, match=r"and this one is .*degree=5.* of shape \(4, 6\)"):
-        p.fit(**(arguments | {"model": replace(MODEL, degree=5)}), start=checkpoint)
+def refusal(*differences):
+    """The whole sentence of the refusal, as a pattern."""
+    what = " and ".join(differences)
+    sentence = (
+        f"`start` must be a checkpoint of this fit, got one of a fit with other values of {what}: give the arguments "
+    )
+    return f"^{re.escape(sentence)}of the fit that was stopped\\.$"
 
 
-def test_a_checkpoint_of_another_optimizer_is_refused():
-    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
-    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
-    with pytest.raises(p.InputError, match=r"no arrays of the optimizer, and this one is .* velocity of the optimizer"):
-        p.fit(**(arguments | {"optimizer": p.Momentum(0.1)}), start=checkpoint)
+WIDE = np.linspace(0, 1, 2000)  # more numbers than their text shows
+ONE_OTHER = np.where(np.arange(2000) == 1000, 0.123, WIDE)
+
+
+@dataclass
+class Wide(p.PowerSeries):
+    """A power series with a long array."""
+
+    numbers: Any = None
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"problem": p.Samples.of(SAMPLES.x, np.cos(SAMPLES.x))}, {"model": p.ChebyshevSeries(degree=3)}],
-    ids=["samples", "model"],
+    ("first", "other", "differences"),
+    [
+        ({}, {"model": replace(MODEL, degree=5)}, [MODEL_DIFFERS, INITIAL_DIFFERS]),
+        ({}, {"model": p.ChebyshevSeries(degree=3), "params": np.ones(4)}, [MODEL_DIFFERS, INITIAL_DIFFERS]),
+        (
+            {"model": Wide(degree=1, numbers=WIDE)},
+            {"model": Wide(degree=1, numbers=ONE_OTHER)},
+            [MODEL_DIFFERS],
+        ),
+        ({}, {"optimizer": p.GradientDescent([0.2, 0.1, 0.1, 0.1])}, [OPTIMIZER_DIFFERS]),
+        ({}, {"optimizer": p.RMSprop(0.1)}, [OPTIMIZER_DIFFERS]),
+        ({"optimizer": p.Momentum(0.1)}, {"optimizer": p.Nesterov(0.1)}, [OPTIMIZER_DIFFERS]),
+        ({}, {"seed": [0, 1, 3, 2]}, [INITIAL_DIFFERS]),
+        ({}, {"seed": 0}, [INITIAL_DIFFERS]),
+        ({}, {"seed": [0, 1, 2]}, [INITIAL_DIFFERS]),
+        ({}, {"params": np.zeros((1, 4, 4))}, [INITIAL_DIFFERS]),
+        ({}, {"loop": p.Manual(steps=60, log_every=7)}, ["`loop.log_every`"]),
+        ({}, {"problem": p.Samples.of(SAMPLES.x, np.cos(SAMPLES.x))}, ["the samples"]),
+        ({}, {"problem": replace(SAMPLES, floor=1.0)}, ["the samples"]),
+        (
+            {},
+            {"loop": p.ClosedForm(steps=60)},
+            ["the kind of loop (step by step or `loop=closed_form`)", "`loop.log_every`"],
+        ),
+        ({"loop": p.ClosedForm(steps=60)}, {"seed": [0, 1, 3, 2]}, [INITIAL_DIFFERS]),
+        ({"loop": p.ClosedForm(steps=60)}, {"optimizer": p.GradientDescent(0.2)}, [OPTIMIZER_DIFFERS]),
+    ],
 )
-def test_a_checkpoint_of_another_fit_is_refused(other):
-    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
-    checkpoint = p.fit(**arguments, stop=lambda: True).checkpoint
-    with pytest.raises(p.InputError, match=r"The checkpoint is of another fit: .*, or they have other samples"):
+def test_a_checkpoint_of_another_fit_is_refused(first, other, differences):
+    """Whatever decides the numbers, although the arrays have the same shapes and names, or the same text."""
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1)) | first
+    checkpoint = p.fit(**arguments, stop=Stop(3)).checkpoint
+    with pytest.raises(p.InputError, match=refusal(*differences)):
         p.fit(**(arguments | other), start=checkpoint)
+
+
+def test_a_learning_rate_that_auto_found_may_be_given():
+    """The optimizers are compared as they are used."""
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent("auto"))
+    stopped = p.fit(**arguments, stop=Stop(3))
+    result = p.fit(**(arguments | {"optimizer": stopped.optimizer}), start=stopped.checkpoint)
+    assert_same_bits(result, p.fit(**arguments))
+
+
+@pytest.mark.parametrize("loop_class", [p.Manual, p.ClosedForm])
+def test_more_steps_and_other_rules_go_on(whole_blocks, loop_class):
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
+    arguments["loop"] = loop_class(steps=60, log_every=10, tolerance=1e-30)
+    longer = arguments | {"loop": loop_class(steps=90, log_every=10, patience=1000)}
+    stopped = p.fit(**arguments, stop=Stop(6))
+    result, whole = p.fit(**longer, start=stopped.checkpoint), p.fit(**longer)
+    assert result.steps.tolist() == [90] * 4
+    np.testing.assert_array_equal(result.params, whole.params)
+    if loop_class is p.Manual:
+        assert_same_bits(result, whole)
+
+
+@pytest.mark.parametrize("backend", [p.NumPy(), p.Torch(), p.JAX()], ids=named)
+@pytest.mark.parametrize("runs", [(), (3,), (600,)], ids=str)
+def test_nobody_can_change_a_fit_through_its_arrays(backend, runs):
+    """`observe` sees the arrays that the history and the checkpoint consist of."""
+    optimizer = p.Momentum(np.full(runs, 0.1) if runs else 0.1)
+    arguments = {"problem": SAMPLES, "model": MODEL, "optimizer": optimizer, "backend": backend}
+    arguments["loop"] = p.Manual(steps=40, log_every=10)
+    refused = []
+
+    def observe(snapshot):
+        for name in ("params", "loss", "excess", "grad_norm", "taken"):
+            array = getattr(snapshot, name)
+            with pytest.raises((ValueError, TypeError)):  # a number is no array
+                array[...] = 0
+            refused.append(name)
+
+    whole = p.fit(**arguments)
+    stopped = p.fit(**arguments, observe=observe, stop=Stop(5))
+    assert len(refused) == 5 * len(stopped.checkpoint.snapshots) > 0
+    checkpoint, history = stopped.checkpoint, stopped.history
+    progress, state = checkpoint.progress, checkpoint.state
+    arrays = [checkpoint.initial, checkpoint.finite, checkpoint.taken, progress.best, progress.waited, progress.outcome]
+    arrays += [state.params, state.loss, state.grad_norm, *state.opt_state.values(), history.step, history.params]
+    arrays += [history.loss, history.excess, history.grad_norm]
+    for array in arrays:
+        assert not array.flags.writeable
+    assert_same_bits(p.fit(**arguments, start=checkpoint), whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("stop", True, "a function without arguments that returns True or False, such as `lambda: True`, got True."),
+        ("observe", 5, "a function of a snapshot, such as `lambda snapshot: print(snapshot.step)`, got 5."),
+        ("on_progress", "x", "a function of a fraction from 0 to 1, such as `print`, got 'x'."),
+        ("start", 3, "the checkpoint of a fit that was stopped, which is `result.checkpoint` of its result, got 3."),
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_refused(name, value, wanted):
+    with pytest.raises(p.InputError, match=f"^{re.escape(f'`{name}` must be {wanted}')}$"):
+        p.fit(SAMPLES, MODEL, backend=p.NumPy(), **{name: value})
+
+
+def test_a_result_in_place_of_its_checkpoint_is_refused():
+    arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
+    stopped = p.fit(**arguments, stop=Stop(3))
+    with pytest.raises(p.InputError, match=r"`start` must be the checkpoint of .* `result.checkpoint` .* got Result\("):
+        p.fit(**arguments, start=stopped)
 
 
 def test_fewer_steps_than_were_taken_are_refused():
@@ -369,13 +468,13 @@ def test_fewer_steps_than_were_taken_are_refused():
         p.fit(**(arguments | {"loop": fewer}), start=checkpoint)
 
 
-def test_another_log_every_goes_on_to_the_same_parameters(seconds):
+def test_another_loop_that_takes_steps_goes_on(seconds):
     """Snapshots that would have come before the checkpoint are left out."""
     arguments = {"problem": SAMPLES, "model": MODEL, "optimizer": p.GradientDescent(0.01), "backend": p.NumPy()}
     seconds(1e-7)
-    stopped = p.fit(**arguments, loop=OneSnapshot(steps=60, log_every=60), stop=Stop(35))
+    stopped = p.fit(**arguments, loop=OneSnapshot(steps=60, log_every=11), stop=Stop(35))
     result = p.fit(**arguments, loop=p.Manual(steps=60, log_every=11), start=stopped.checkpoint)
-    assert result.history.step.tolist() == [44, 55, 60]
+    assert result.history.step.tolist() == [11, 22, 33, 44, 55, 60]
     np.testing.assert_allclose(result.params, p.fit(**arguments, loop=p.Manual(steps=60)).params, rtol=1e-13)
 
 

@@ -11,12 +11,13 @@ from polyexp.backend.jax_setup import _usable as usable
 from tests.helpers.commands import execute, loaded_by
 
 # `python -c WITHOUT_JAX *words` is polyexp where jax is not installed: it is neither found nor imported.
-WITHOUT_JAX = """
+WITHOUT = """
 import sys
-sys.modules |= {"jax": None, "jaxlib": None}
+sys.modules |= dict.fromkeys(%s)
 from polyexp.__main__ import main
 sys.exit(main())
 """
+WITHOUT_JAX = WITHOUT % ["jax", "jaxlib"]
 QUICK = ("tracking=none", "report.pictures=none", "problem.num_samples=20", "model.degree=3", "loop.steps=20")
 FIT = "p.fit(p.Problem(), p.PowerSeries(), loop=p.Manual(steps=20), backend=p.JAX())"
 
@@ -34,9 +35,11 @@ def polyexp(*words, cwd, **variables):
     return python(main, *QUICK, *words, cwd=cwd, **variables)
 
 
-def test_jax_that_is_not_installed_is_one_sentence(tmp_path):
-    done = python(WITHOUT_JAX, "backend=jax", cwd=tmp_path)
-    wanted = "polyexp: `backend=jax` needs jax, which is not installed: type `pip install 'polyexp[jax]'`.\n"
+@pytest.mark.parametrize("missing", [["jax", "jaxlib"], ["jaxlib"], ["platformdirs"]], ids=str)
+def test_jax_that_is_not_installed_is_one_sentence(tmp_path, missing):
+    """So is jax without what it needs."""
+    done = python(WITHOUT % missing, "backend=jax", cwd=tmp_path)
+    wanted = f"polyexp: `backend=jax` needs {missing[0]}, which is not installed: type `pip install 'polyexp[jax]'`.\n"
     assert done == (2, "", wanted)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.parent.name for path in written} == {".hydra"}  # what was typed, but no database, result or cache
@@ -59,6 +62,20 @@ def test_a_crosscheck_with_other_threads_agrees(tmp_path):
 def test_a_backend_without_a_device_has_the_threads_of_the_process(tmp_path):
     code = f"import polyexp as p\np.JAX().on_device(p.CPU(threads=2))\nprint({FIT}.outcome.name, p.JAX().device)"
     assert python(code, cwd=tmp_path) == (0, "MAX_STEPS cpu\n", "")
+
+
+@pytest.mark.parametrize("device", ["None", "p.CPU()", "p.Auto()"])
+def test_who_gives_no_number_of_threads_gets_those_of_the_process(tmp_path, device):
+    """A backend that was made before jax was first used, too."""
+    code = f"""
+import polyexp as p
+early = p.JAX()
+{FIT[:-1]}, device=p.CPU(threads=2))
+for backend in (early, p.JAX()):
+    print(p.fit(p.Problem(), p.PowerSeries(), loop=p.Manual(steps=20), backend=backend, device={device}).outcome.name)
+    print(backend.on_device({device if device != "None" else "backend.device"}).device.threads)
+"""
+    assert python(code, cwd=tmp_path) == (0, "MAX_STEPS\n2\n" * 2, "")
 
 
 @pytest.mark.parametrize("words", [("backend=jax",), ("action=crosscheck",)], ids=["fit", "crosscheck"])

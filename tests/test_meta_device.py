@@ -99,8 +99,9 @@ def test_a_block_reads_nothing_and_puts_nothing(block, loop_class, model_class, 
 def test_a_stepper_reads_nothing_and_puts_nothing(block, loop_class, runs):
     """Between two snapshots the driver calls `advance` and `step`."""
     backend, model = Meta(), p.LegendreSeries(degree=3).on_domain(SAMPLES.domain)
-    optimizer = numbers(p.Momentum, runs).on_device(backend.put)
-    stepper = StepByStep(model, loop_class(), optimizer, backend, p.place(SAMPLES, model, backend), None)
+    optimizer, data = numbers(p.Momentum, runs), p.place(SAMPLES, model, backend)
+    placed = optimizer.on_device(backend.put).numbers
+    stepper = StepByStep(model, loop_class(), optimizer, placed, backend, data, None)
     state = stepper.put(stepper.start(np.ones((*runs, 4))))
     before = block(stepper.advance, state, 4)
     after = block(stepper.step, before)

@@ -86,6 +86,34 @@ def test_fields_that_are_no_numbers_decide_the_steps():
     assert np.abs(one - other).max() > 1e-3
 
 
+@dataclass
+class Accumulating(p.RMSprop):
+    """A rule whose state begins with one of its numbers, and one of whose numbers is an integer."""
+
+    begin: float = 0.5
+    power: int = 2
+
+    def init(self, params):
+        assert type(self.power) is float
+        return {"sum": 0 * params + self.begin}
+
+    def update(self, grad, state):
+        total = state["sum"] + (grad * grad) ** (self.power / 2)
+        return -self.learning_rate * grad / total**0.5, {"sum": total}
+
+
+@pytest.mark.parametrize("backend", [p.NumPy(), p.Torch(), p.JAX()], ids=["numpy", "torch", "jax"])
+@pytest.mark.parametrize("runs", [3, 600])  # the second batch is computed in slices
+def test_a_state_that_begins_with_a_number_of_each_run(backend, runs):
+    """30 steps of numbers of size 1 round by less than 1e-13, alone or in a batch."""
+    begin = np.linspace(0.1, 1, runs)
+    batch = fitted(backend, optimizer=Accumulating(0.01, begin=begin))
+    for run in (0, 1, runs - 1):
+        alone = fitted(backend, optimizer=Accumulating(0.01, begin=float(begin[run])))
+        np.testing.assert_allclose(batch[run], alone, rtol=1e-13, atol=1e-13)
+    assert np.abs(batch[0] - batch[-1]).max() > 1e-3
+
+
 def test_a_state_without_the_axes_of_the_runs_is_refused():
     class Counting(p.GradientDescent):
         def init(self, params):

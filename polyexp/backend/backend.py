@@ -56,7 +56,12 @@ class Backend(Component):
     @property
     def default_device(self) -> CPU:
         """The device of a backend that has not been put on another: the processor, with one thread."""
-        return CPU()
+        return CPU(threads=1)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads on a processor for which none is given."""
+        return 1
 
     def on_device(self, device: Device) -> Self:
         """A copy of this backend on a device.

@@ -68,8 +68,13 @@ class JAX(Backend, name="jax"):
 
     @property
     def default_device(self) -> CPU:
-        """The processor, with the threads that jax has in this process."""
-        return CPU(threads_in_use())
+        """The processor, with the threads that jax has in the process when the backend is used."""
+        return CPU()
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that jax has in this process."""
+        return threads_in_use()
 
     def on_device(self, device: Device) -> Self:
         """A copy of this backend on a device.

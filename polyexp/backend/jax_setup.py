@@ -16,6 +16,7 @@ __all__ = ["cache_folder", "set_up", "threads_in_use"]
 
 MAX_CACHE_BYTES = 2**28  # of the cache folder; what was not used for longest is removed
 CPUINFO = Path("/proc/cpuinfo")
+MODULES = ("jax", "jaxlib", "platformdirs")  # of the extra polyexp[jax]
 
 
 def set_up(threads: int | None = None) -> None:
@@ -25,7 +26,7 @@ def set_up(threads: int | None = None) -> None:
         threads: The number of threads on the processor; None means that of the first call, which is 1 if it is None there.
 
     Raises:
-        InputError: jax is not installed, or already runs with another number of threads.
+        InputError: jax or what it needs is not installed, or jax already runs with another number of threads.
     """
     with _lock:
         used = _threads[0] if _threads else _set_up(threads or 1)
@@ -46,8 +47,9 @@ _lock = Lock()
 
 
 def _set_up(threads: int) -> int:
-    if find_spec("jax") is None:
-        raise InputError("`backend=jax` needs jax, which is not installed: type `pip install 'polyexp[jax]'`.")
+    missing = next((name for name in MODULES if find_spec(name) is None), None)
+    if missing:
+        raise InputError(f"`backend=jax` needs {missing}, which is not installed: type `pip install 'polyexp[jax]'`.")
     # XLA reads both variables when jax is first used. Flags that the user has set come last, and so decide.
     flags = f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()} {os.environ.get('XLA_FLAGS', '')}"
     os.environ["XLA_FLAGS"] = flags.strip()

@@ -41,7 +41,7 @@ class Torch(Backend, name="torch"):
 
         placed = super().on_device(device)
         if isinstance(placed.device, CPU):
-            torch.set_num_threads(placed.device.threads)
+            torch.set_num_threads(placed.device.threads or placed.threads)
         return placed
 
     def devices(self) -> Sequence[str]:

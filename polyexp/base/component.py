@@ -47,6 +47,9 @@ class Component(Value, FormerNames, metaclass=ComponentType):
     A component cannot be changed once it has been made: `dataclasses.replace(component, field=value)` makes another, whose
     values are validated too. Components of one class with equal fields are equal and have one hash.
 
+    An object in a field of a subclass, such as a dictionary, must not be changed either, because compiled steps are kept by the
+    component. Mappings are compared by their items; an object that has no hash is equal to itself only.
+
     Example:
         >>> import polyexp as p
         >>> p.Component.registry["model", "power_series"].__name__

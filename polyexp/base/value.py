@@ -68,7 +68,7 @@ def hashable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, tuple(value.ravel()) if value.dtype.hasobject else value.tobytes()
     if isinstance(value, Mapping):
-        return tuple((key, hashable(one)) for key, one in sorted(value.items()))
+        return frozenset((key, hashable(one)) for key, one in value.items())  # keys need no order
     if isinstance(value, (list, tuple)):
         return tuple(map(hashable, value))
     compares_by_element = hasattr(value, "__array__") and np.ndim(value)

@@ -1,6 +1,6 @@
 """Experiments that differ only in numbers, as one computation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -61,12 +61,13 @@ class Batch:
     experiments: tuple[Experiment, ...]
 
     @classmethod
-    def of(cls, experiments: Sequence[Experiment]) -> Self:
+    def of(cls, experiments: Iterable[Experiment]) -> Self:
         """The batch of these experiments.
 
         Raises:
             InputError: There is none, or they differ in more than numbers.
         """
+        experiments = tuple(experiments)
         if not experiments:
             raise InputError("There are no experiments to be computed.")
         for group in SETTINGS:
@@ -76,7 +77,7 @@ class Batch:
                 "`seed` is not the same in these experiments, and their samples depend on it (`problem.noise`, or random "
                 "`problem.sampling`), so they cannot be computed together: compute them one by one."
             )
-        return cls(tuple(experiments))
+        return cls(experiments)
 
     @property
     def initial(self) -> np.ndarray:  # shape: (R, K)

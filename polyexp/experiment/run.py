@@ -1,6 +1,6 @@
 """The one way through: compute experiments, publish their results, and run both for one job."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from polyexp.experiment.batch import Batch
@@ -51,7 +51,7 @@ def run(experiment: Experiment, job: Job) -> Result:
 
 
 def compute(
-    experiments: Experiment | Sequence[Experiment],
+    experiments: Experiment | Iterable[Experiment],
     *,
     observe: Callable[[Snapshot], None] | None = None,
     start: Checkpoint | None = None,

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from polyexp.backend import Backend, Torch, blas_threads
-from polyexp.base import InputError, seeds
+from polyexp.base import InputError, require, seeds
 from polyexp.device import CPU, Device
 from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
 from polyexp.fitting.blocks import run_blocks
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.max_error import max_error
 from polyexp.fitting.outcome import Outcome
-from polyexp.fitting.progress import Progress, Rules, largest_loss, loss_of
+from polyexp.fitting.progress import Rules, largest_loss, loss_of
 from polyexp.fitting.result import History, Result
 from polyexp.fitting.slices import Slices, slices_of
 from polyexp.fitting.state import Snapshot
@@ -26,6 +26,12 @@ from polyexp.optimizer import GradientDescent, Optimizer
 from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
 
 __all__ = ["computed_by", "fit", "require_offers"]
+
+FUNCTIONS = {  # what `fit` calls, in words
+    "observe": "a function of a snapshot, such as `lambda snapshot: print(snapshot.step)`",
+    "on_progress": "a function of a fraction from 0 to 1, such as `print`",
+    "stop": "a function without arguments that returns True or False, such as `lambda: True`",
+}
 
 
 def fit(
@@ -64,8 +70,9 @@ def fit(
         observe: Called with every snapshot: each `loop.log_every` steps, after the last one, and at some early steps.
         on_progress: Called with the fraction of the samples that has been read, from 0 to 1: before the fit, and once more
             after it, for the max error.
-        start: The checkpoint of an earlier fit of the same runs, from which this one goes on; its result is that of a fit
-            that was never stopped, to the bit.
+        start: The checkpoint of an earlier fit, from which this one goes on; its result is that of a fit that was never
+            stopped, to the bit. Model, optimizer, initial values, `loop.log_every` and samples must be those of the earlier
+            fit; `loop.steps`, `loop.tolerance`, `loop.patience`, the backend and the device may be others.
         stop: Called between blocks of steps, each of which takes at most half a second; if it returns True, the runs that go
             on end as INTERRUPTED, and the result has a checkpoint.
 
@@ -73,8 +80,9 @@ def fit(
         The result of all runs, in float64 NumPy.
 
     Raises:
-        InputError: The parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do
-            not broadcast; samples are given twice; or they cannot be read.
+        InputError: The checkpoint is of another fit; `start`, `stop`, `observe` or `on_progress` is of the wrong kind; the
+            parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do not broadcast;
+            samples are given twice; or they cannot be read.
 
     Example:
         >>> import polyexp as p
@@ -84,6 +92,7 @@ def fit(
         >>> f"{result.loss:.6g}", result.outcome.name, bool(result.steps < 100)
         ('0.222222', 'CONVERGED', True)
     """
+    _require_kinds(start, observe=observe, on_progress=on_progress, stop=stop)
     loop, optimizer = loop or Manual(), optimizer or GradientDescent()
     backend = backend or Torch()
     backend = backend.on_device(device or backend.device)
@@ -108,7 +117,9 @@ def fit(
         optimizer = tuned(optimizer, model, quadratic, initial, loop, backend)
         stepper = _stepper(model, loop, optimizer, backend, samples, quadratic, initial)
         rules = Rules(largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
-        begin = _begin(stepper, model, samples, initial, rules, start)
+        state = stepper.start(initial)
+        begin = Checkpoint.before_the_first_step(model, optimizer, samples, initial, state, rules)
+        begin = _going_on(begin, start) if start else begin
         reached, stopped = run_blocks(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
         going = reached.progress.going
         last = reached.snapshots[-1].params if reached.snapshots else initial
@@ -153,6 +164,14 @@ def require_offers(loop: Loop, backend: Backend) -> None:
         )
 
 
+def _require_kinds(start: Any, **functions: Any) -> None:
+    """Require a checkpoint, and functions; None stands for none of them."""
+    wanted = "the checkpoint of a fit that was stopped, which is `result.checkpoint` of its result"
+    require(start is None or isinstance(start, Checkpoint), "start", wanted, start)
+    for name, function in functions.items():
+        require(function is None or callable(function), name, FUNCTIONS[name], function)
+
+
 def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:
     """The initial values, broadcast to the runs of the optimizer's numbers.
 
@@ -182,7 +201,7 @@ def _stepper(
     data = place(samples, model, backend)
 
     def of(rule: Optimizer) -> StepByStep:
-        return StepByStep(model, loop, rule.on_device(backend.put), backend, data, quadratic)
+        return StepByStep(model, loop, rule, rule.on_device(backend.put).numbers, backend, data, quadratic)
 
     *runs, size = initial.shape
     slices = slices_of(tuple(runs), max(size, samples.size)) if isinstance(backend.device, CPU) else []
@@ -191,20 +210,14 @@ def _stepper(
     return of(optimizer)
 
 
-def _begin(
-    stepper: Stepper, model: Model, samples: Samples, initial: np.ndarray, rules: Rules, start: Checkpoint | None
-) -> Checkpoint:
-    """The checkpoint from which the fit goes on; without one, that before the first step."""
-    state = stepper.start(initial)
-    first = Checkpoint(
-        model, samples, state, initial, np.zeros(initial.shape[:-1], int), Progress.start(rules), (), 0.0
-    )
-    if start is None:
-        return first
-    if not first.is_of_the_fit_of(start):
+def _going_on(first: Checkpoint, start: Checkpoint) -> Checkpoint:
+    """The checkpoint `start` with the rules of this fit, of which `first` is the checkpoint before the first step."""
+    rules = first.progress.rules
+    different = first.differences(start)
+    if different:
         raise InputError(
-            f"The checkpoint is of another fit: {start.described}, and this one is {first.described}, or they have other "
-            "samples: start a fit with the arguments of the first one."
+            f"`start` must be a checkpoint of this fit, got one of a fit with other values of {' and '.join(different)}: "
+            "give the arguments of the fit that was stopped."
         )
     if rules.loop.steps < start.state.step:
         raise InputError(

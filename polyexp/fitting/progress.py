@@ -8,7 +8,7 @@ import numpy as np
 from polyexp.base import Value
 from polyexp.exact import Quadratic
 from polyexp.fitting.outcome import Outcome
-from polyexp.fitting.state import Snapshot
+from polyexp.fitting.state import Snapshot, close_arrays
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
@@ -54,6 +54,9 @@ class Progress(Value):
     steps: np.ndarray  # shape: (*runs,)
     snapshots: np.ndarray  # shape: (*runs,)
     rules: Rules
+
+    def __post_init__(self) -> None:
+        close_arrays(self)
 
     @classmethod
     def start(cls, rules: Rules) -> Self:

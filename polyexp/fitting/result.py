@@ -9,7 +9,7 @@ import numpy as np
 from polyexp.base import Value
 from polyexp.exact import Quadratic, quadratic_of
 from polyexp.fitting.checkpoint import Checkpoint
-from polyexp.fitting.state import Snapshot
+from polyexp.fitting.state import Snapshot, close_arrays
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Samples
@@ -19,7 +19,7 @@ __all__ = ["History", "Result", "best_power_series"]
 
 @dataclass(frozen=True)
 class History(Value):
-    """All S snapshots of a fit, stacked into arrays.
+    """All S snapshots of a fit, stacked into arrays that are read-only.
 
     If one run of a batch ends before the others, its later snapshots repeat the values of its last one.
 
@@ -47,6 +47,9 @@ class History(Value):
     grad_norm: np.ndarray  # shape: (S, *runs)
 
     length: Any  # shape: (*runs,)
+
+    def __post_init__(self) -> None:
+        close_arrays(self)
 
     @classmethod
     def of(cls, snapshots: Sequence[Snapshot], length: np.ndarray, initial: np.ndarray) -> "History":

@@ -45,7 +45,7 @@ class Slices:
 
     def start(self, initial: np.ndarray) -> State:
         """The state of the whole batch before the first update, in float64 NumPy."""
-        return self.parts[0][1].start(initial)
+        return _together(one.start(initial[runs]) for runs, one in self.parts).moved(np.concatenate)
 
     def put(self, state: State) -> State:
         """The state in slices, with their arrays moved from the host to where they are computed."""

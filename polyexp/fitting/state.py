@@ -1,7 +1,7 @@
 """The states of a fit, and the snapshots that the host reads of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,22 @@ from polyexp.base import Value, by_value, require
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array
 
-__all__ = ["Snapshot", "State", "start"]
+__all__ = ["Snapshot", "State", "close_arrays", "read_only", "start"]
+
+
+def read_only(value: Any) -> Any:
+    """A view of an array through which it cannot be changed; any other value as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
+
+
+def close_arrays(record: Any) -> None:
+    """Put views that are read-only in place of the arrays of a frozen dataclass, so that nobody changes a fit by them."""
+    for one in fields(record):
+        object.__setattr__(record, one.name, read_only(getattr(record, one.name)))
 
 
 @by_value
@@ -52,7 +67,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot(Value):
-    """What the host reads of a state at one step, in float64 NumPy.
+    """What the host reads of a state at one step, in float64 NumPy arrays that are read-only.
 
     Args:
         step: The number of updates so far.
@@ -90,6 +105,7 @@ class Snapshot(Value):
     def __post_init__(self) -> None:
         if self.taken is None:
             object.__setattr__(self, "taken", np.full(np.shape(self.loss), self.step))
+        close_arrays(self)
 
     def standing_still(self, last: "Snapshot", ended: np.ndarray) -> "Snapshot":
         """This snapshot with the values of an earlier one for the runs that have ended.
@@ -108,7 +124,8 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
 
     Args:
         params: The initial values. Shape (*runs, K).
-        optimizer: The optimizer, which has the state that it begins with.
+        optimizer: The optimizer, whose `init` gives the state that it begins with. Unless it has been put on a backend, its
+            values for each run are there NumPy arrays of shape (*runs, 1).
         backend: The backend whose arrays the state consists of.
 
     Raises:
@@ -122,7 +139,8 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
     """
     params = np.array(params, float)
     runs = params.shape[:-1]
-    opt_state = {name: np.asarray(array) for name, array in optimizer.init(params).items()}
+    rule = optimizer if optimizer.placed else optimizer.on_device(np.asarray)
+    opt_state = {name: np.asarray(array) for name, array in rule.init(params).items()}
     for name, array in opt_state.items():
         require(array.shape[: len(runs)] == runs, f"{optimizer.choice}.{name}", f"of shape {runs} and more axes", array)
     unknown = np.full(runs, np.nan)

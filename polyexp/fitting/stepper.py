@@ -65,7 +65,8 @@ class StepByStep:
     Args:
         model: The model on the domain of the samples.
         loop: The loop, which computes the gradients.
-        optimizer: The optimizer, with its arrays on the backend.
+        optimizer: The optimizer.
+        numbers: Its numbers on the backend, from `Optimizer.on_device`.
         backend: The backend that carries out the steps.
         data: Features and samples on the backend.
         quadratic: The loss as a quadratic form, for a linear model.
@@ -74,6 +75,7 @@ class StepByStep:
     model: Model
     loop: Loop
     optimizer: Optimizer
+    numbers: dict[str, Any]
     backend: Backend
     data: Data
     quadratic: Quadratic | None
@@ -138,7 +140,7 @@ class StepByStep:
     @cached_property
     def _fixed(self) -> tuple[Arguments, dict[str, Any]]:
         """What the steps do not change: the samples, and the numbers of the optimizer."""
-        return self.data.arguments, self.optimizer.numbers
+        return self.data.arguments, self.numbers
 
     @cached_property
     def _updates(self) -> Updates:

@@ -31,6 +31,9 @@ class Optimizer(Component):
     whose first axes are those of the runs. `tuned`, `limit` and `damping` describe the rule on a linear model. A list of
     numbers is kept as an array.
 
+    Every number reaches `init` and `update` as a float, an integer too, or as an array of shape (*runs, 1), because a compiled
+    step takes numbers as arguments. Text and truth values reach them as they are, and may choose between formulas.
+
     Args:
         learning_rate: The factor eta of the update, above 0: a number, or an array of shape (*runs,). The settings that
             `tunable` names also take "auto", the best value for the run in hindsight, and "asymptotic", the best one in
