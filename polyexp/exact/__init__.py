@@ -1,6 +1,6 @@
 """The forecast of a fit: its optimum, the learning rates that it allows, and what a run will reach."""
 
-from polyexp.exact.advice import Alternative, alternative, close_excess, hopeless, require_stable
+from polyexp.exact.advice import Alternative, alternative, close_excess, hopeless, in_words, require_stable
 from polyexp.exact.overflow import require_computable
 from polyexp.exact.prediction import Forecast, first_step, forecast
 from polyexp.exact.quadratic import Quadratic, hessian_eigenvalues, lowest_loss, quadratic_of
@@ -18,6 +18,7 @@ __all__ = [
     "forecast",
     "hessian_eigenvalues",
     "hopeless",
+    "in_words",
     "lowest_loss",
     "quadratic_of",
     "require_computable",

@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, counted
 from polyexp.exact.prediction import MAX_STEPS_SEARCHED, Forecast, forecast
 from polyexp.exact.rates import at_most
 from polyexp.loop import ClosedForm, Loop
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import GradientDescent, Limited, Momentum, Optimizer
 
-__all__ = ["Alternative", "alternative", "close_excess", "hopeless", "require_stable"]
+__all__ = ["Alternative", "alternative", "close_excess", "hopeless", "in_words", "require_stable"]
 
 CLOSE_RELATIVE_EXCESS = 1e-2  # an excess of at most this part of the best loss counts as reaching the best loss
 HOPELESS_FALL = 1e-2  # a run that loses a smaller part of its excess is hopeless
 NEGLIGIBLE_EXCESS = 1e-12  # of the loss of y = 0: an excess that need not fall any further
 MAX_STEPS_SUGGESTED = 10**7  # steps that a loop takes in about a minute
+EXACT_STEPS = 10**6  # numbers of steps from here on are printed with two digits
 MAX_KEPT = 8  # forecasts of which the alternative is kept
 
 
@@ -43,6 +44,11 @@ class Alternative:
     def order(self) -> tuple[bool, float]:
         """What a better alternative has less of: steps where the loss is as good as the best one, otherwise loss."""
         return not self.close, float(self.steps) if self.close else self.loss
+
+
+def in_words(steps: int) -> str:
+    """A number of steps, exact where somebody may type it, and with two digits beyond."""
+    return counted(steps, "step") if steps < EXACT_STEPS else f"{steps:.2g} steps"
 
 
 def close_excess(forecast: Forecast) -> float:
@@ -71,7 +77,7 @@ def require_stable(forecast: Forecast) -> None:
     if limit is None or _is_stable(forecast) or not isinstance(optimizer, Limited) or optimizer.allow_divergence:
         return
     other = alternative(forecast)
-    instead = f"`{other.words}` reaches a loss of {other.loss:.3g} in {other.steps} steps, " if other else ""
+    instead = f"`{other.words}` reaches a loss of {other.loss:.3g} in {in_words(other.steps)}, " if other else ""
     raise InputError(
         f"`{optimizer.key('learning_rate')}` must be at most {at_most(limit)}, got {optimizer.learning_rate!r}, with which the "
         f"loss of this model grows: {instead}`{optimizer.key('allow_divergence')}=true` runs this one anyway."

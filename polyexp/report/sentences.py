@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from polyexp.base import counted
-from polyexp.exact import Forecast, above, alternative, at_most, close_excess, hopeless
+from polyexp.exact import Forecast, above, alternative, at_most, close_excess, hopeless, in_words
 from polyexp.fitting import Outcome, Result, Snapshot
 
 __all__ = [
@@ -117,12 +117,12 @@ def _expected_loss(forecast: Forecast) -> str:
     if forecast.final_loss is None:
         return f"the best possible loss is {forecast.lowest:.4g}"
     after = f"after {counted(forecast.steps, 'step')} the loss will be {forecast.final_loss:.4g}"
-    slowest = f"the slowest mode needs {_slowest_mode_steps(forecast)} steps"
+    slowest = f"the slowest mode needs {_slowest_mode_steps(forecast)}"
     return f"{after} (best possible: {forecast.lowest:.4g}); {slowest}"
 
 
 def _slowest_mode_steps(forecast: Forecast) -> str:
-    return "more than 1e+18" if forecast.slowest is None else f"{forecast.slowest:.2g}"
+    return "more than 1e+18 steps" if forecast.slowest is None else in_words(forecast.slowest)
 
 
 def verdict(result: Result, forecast: Forecast) -> list[str]:
@@ -151,10 +151,10 @@ def ending(result: Result, forecast: Forecast) -> str:
     """Why a run ended, with the advice of its outcome where its loss is not yet as good as the best."""
     outcome: Outcome = result.outcome
     # How many more steps would help is known where there is a forecast, and said in `advice`.
-    known = forecast.final_loss is not None or (
+    predicted = forecast.final_loss is not None or (
         forecast.lowest is not None and _excess(result, forecast) <= close_excess(forecast)
     )
-    return "All steps were taken." if outcome is Outcome.MAX_STEPS and known else str(outcome.value)
+    return "All steps were taken." if outcome is Outcome.MAX_STEPS and predicted else str(outcome.value)
 
 
 def _excess(result: Result, forecast: Forecast) -> float:
@@ -218,7 +218,7 @@ def advice(forecast: Forecast) -> list[str]:
     lines = (
         []
         if needed is None
-        else [f"At this learning rate it takes {needed:.2g} steps to come within {close:.2g} of the best loss."]
+        else [f"At this learning rate it takes {in_words(needed)} to come within {close:.2g} of the best loss."]
     )
     return lines + _suggestion(forecast)
 
@@ -229,13 +229,13 @@ def _suggestion(forecast: Forecast) -> list[str]:
     if other is None:
         return []
     if other.close:
-        return [f"`{other.words}` would need {counted(other.steps, 'step')}."]
-    return [f"`{other.words}` would reach a loss of {other.loss:.4g} in {counted(other.steps, 'step')}."]
+        return [f"`{other.words}` would need {in_words(other.steps)}."]
+    return [f"`{other.words}` would reach a loss of {other.loss:.4g} in {in_words(other.steps)}."]
 
 
 def judgement(result: Result, forecast: Forecast) -> str:
     """A paragraph on the loss of a run, its distance from the best loss, what to try, and why the run ended."""
     sentences = [f"Loss {result.loss:.4g} after {counted(result.steps, 'step')}.", *verdict(result, forecast)]
     if forecast.final_loss is not None and float(result.excess) > close_excess(forecast):
-        sentences.insert(2, f"The slowest mode needs {_slowest_mode_steps(forecast)} steps.")
+        sentences.insert(2, f"The slowest mode needs {_slowest_mode_steps(forecast)}.")
     return " ".join([*sentences, f"{result.outcome.name}: {ending(result, forecast)}"])
