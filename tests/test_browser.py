@@ -43,7 +43,8 @@ def recorded(tmp_path_factory):
     """A store with a sweep of 30 runs and three single ones; the keys of views and the ids of runs."""
     folder = tmp_path_factory.mktemp("recorded")
     swept = run_in_process("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
-    assert (swept.code, swept.err) == (0, "")
+    assert swept.code == 0
+    assert swept.err.startswith("warning: 3 of 30 jobs lost less than 1 % of the excess loss.")
     single = [
         run_in_process(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS
     ]
