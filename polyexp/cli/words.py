@@ -50,6 +50,7 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
     if "--version" in words:  # else git need not be asked for the commit
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter  # which leaves the line whole
         parser._option_string_actions["--version"].version = f"polyexp {version.described()}"  # type: ignore[attr-defined]
     return parser.parse_intermixed_args(words)
 
