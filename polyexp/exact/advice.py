@@ -108,17 +108,27 @@ def _candidates(run: Forecast) -> Iterator[tuple[str, Forecast]]:
         longer = replace(run.loop, steps=needed)
         yield f"{run.loop.key('steps')}={needed}", _forecast_with(run, run.model, run.optimizer, longer)
     if run.model.polynomial_degree is not None:
-        series, model_words = _legendre_series(run, run.model.polynomial_degree)
-        rule: Optimizer = GradientDescent("auto")
-        words = " ".join([*model_words, *_optimizer_words(run, rule)])
-        yield words, _forecast_with(run, series, rule)
-        # Samples in clusters need more steps than any loop can take; in closed form they cost nothing.
-        direct = ClosedForm(MAX_STEPS_SEARCHED, tolerance=run.loop.tolerance, patience=run.loop.patience)
-        typed = f"{direct.group}={direct.choice} {direct.key('steps')}={MAX_STEPS_SEARCHED:.0e}".replace("e+", "e")
-        yield f"{words} {typed}", _forecast_with(run, series, rule, direct)
+        yield from _legendre_candidates(run, run.model.polynomial_degree)
     elif run.quadratic:
         rule = Momentum("auto", momentum="auto")
         yield " ".join(_optimizer_words(run, rule)), _forecast_with(run, run.model, rule)
+
+
+def _legendre_candidates(run: Forecast, degree: int) -> Iterator[tuple[str, Forecast]]:
+    """The Legendre series of a degree by the steps of the run, by as few more as it takes, and in closed form."""
+    series, model_words = _legendre_series(run, degree)
+    rule = GradientDescent("auto")
+    words = " ".join([*model_words, *_optimizer_words(run, rule)])
+    yield words, _forecast_with(run, series, rule)
+    direct = ClosedForm(MAX_STEPS_SEARCHED, tolerance=run.loop.tolerance, patience=run.loop.patience)
+    fastest = _forecast_with(run, series, rule, replace(direct, tolerance=close_excess(run)))
+    needed = fastest.steps_to(_needed_excess(fastest, run))
+    if needed and run.steps < needed <= MAX_STEPS_SUGGESTED:
+        longer = replace(run.loop, steps=needed)
+        yield f"{words} {longer.key('steps')}={needed}", _forecast_with(run, series, rule, longer)
+    # Samples in clusters need more steps than any loop can take; in closed form they cost nothing.
+    typed = f"{direct.group}={direct.choice} {direct.key('steps')}={MAX_STEPS_SEARCHED:.0e}".replace("e+", "e")
+    yield f"{words} {typed}", _forecast_with(run, series, rule, direct)
 
 
 def _automatic(optimizer: Optimizer) -> Optimizer:
@@ -156,10 +166,15 @@ def _judged(words: str, settings: Forecast, run: Forecast) -> Alternative | None
     """An alternative by its forecast, in comparison with the best loss of the run; None where no loss is predicted."""
     if settings.quadratic is None or settings.final_loss is None or run.lowest is None:
         return None
-    needed = settings.steps_to(run.lowest + close_excess(run) - settings.quadratic.lowest)
+    needed = settings.steps_to(_needed_excess(settings, run))
     close = needed is not None and needed <= settings.steps
     steps = needed if needed is not None and close else settings.steps
     return Alternative(words, settings.quadratic.lowest + (settings.excess_after(steps) or 0.0), steps, close)
+
+
+def _needed_excess(settings: Forecast, run: Forecast) -> float:
+    """The excess at which the loss of these settings is as good as the best one of the run."""
+    return (run.lowest or 0.0) + close_excess(run) - (settings.lowest or 0.0)
 
 
 def _is_stable(forecast: Forecast) -> bool:
