@@ -31,8 +31,9 @@ class Run:
         samples = source if is_samples else samples_for(source, degree_in_x(model), seed)
         bound = model.on_domain(samples.domain)
         self.forecast = forecast(bound, loop, optimizer, samples, bound.initial_params(seed))
+        reduced = None if is_samples else samples
         self.result = p.fit(
-            source, model, loop=loop, optimizer=optimizer, backend=p.NumPy(), seed=seed, samples=samples
+            source, model, loop=loop, optimizer=optimizer, backend=p.NumPy(), seed=seed, samples=reduced
         )
         self.displayed = displayed_data(self.result, None if is_samples else source, seed)
 
