@@ -11,7 +11,15 @@ from polyexp.problem import samples_for
 from polyexp.report.figures import displayed_data
 
 AUTO = p.GradientDescent("auto")
-QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2", "quiet=true")
+# Two steps at the best rate, which no warning calls hopeless.
+QUICK = (
+    "backend=numpy",
+    "problem.num_samples=20",
+    "model.degree=3",
+    "loop.steps=2",
+    "optimizer.learning_rate=auto",
+    "quiet=true",
+)
 
 
 class Run:
