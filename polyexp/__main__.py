@@ -2,6 +2,7 @@
 
 import sys
 
+from polyexp.cli.standard_streams import ignore_foreign_warnings, restart_in_utf8_mode, secure
 from polyexp.cli.starting import starting
 
 __all__ = ["main"]
@@ -9,6 +10,9 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the command line in `sys.argv` and return the exit code; see `polyexp.cli.main`."""
+    restart_in_utf8_mode()
+    secure()
+    ignore_foreign_warnings()
     with starting(sys.argv[1:]):
         try:
             from polyexp.cli.main import main as run

@@ -22,7 +22,6 @@ from polyexp.cli.overrides import USER_ERRORS
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, Job
-from polyexp.report.standard_streams import ignore_foreign_warnings, restart_in_utf8_mode, secure
 from polyexp.report.stream import Stream
 
 __all__ = ["main", "task"]
@@ -63,9 +62,6 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
 
 def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
-    restart_in_utf8_mode()
-    secure()
-    ignore_foreign_warnings()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -15,6 +15,7 @@ from itertools import product
 
 import numpy as np
 
+from polyexp.base import Value
 from polyexp.optimizer.momentum_factors import momentum_factors
 from polyexp.optimizer.rate_search import best_rates, excess_at, extremes, fewest_steps, largest_factor
 
@@ -44,7 +45,7 @@ Pairs = tuple[np.ndarray, np.ndarray]  # rates and momenta. Shape (N,) each
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(Value):
     """The search for the best numbers of one run.
 
     Args:

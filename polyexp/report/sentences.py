@@ -150,11 +150,10 @@ def _what_is_better(forecast: Forecast) -> str:
 def ending(result: Result, forecast: Forecast) -> str:
     """Why a run ended, with the advice of its outcome where its loss is not yet as good as the best."""
     outcome: Outcome = result.outcome
+    close = forecast.lowest is not None and _excess(result, forecast) <= close_excess(forecast)
     # How many more steps would help is known where there is a forecast, and said in `advice`.
-    predicted = forecast.final_loss is not None or (
-        forecast.lowest is not None and _excess(result, forecast) <= close_excess(forecast)
-    )
-    return "All steps were taken." if outcome is Outcome.MAX_STEPS and predicted else str(outcome.value)
+    complete = close or forecast.final_loss is not None
+    return "All steps were taken." if outcome is Outcome.MAX_STEPS and complete else str(outcome.value)
 
 
 def _excess(result: Result, forecast: Forecast) -> float:

@@ -1,10 +1,6 @@
-"""Standard output, standard error and files as streams of text, which is wrapped at blanks on a terminal.
-
-The reader of a pipe may stop reading.
-"""
+"""Standard output, standard error and files as streams of text, which is wrapped at blanks on a terminal."""
 
 import os
-import sys
 import textwrap
 from typing import Any
 
@@ -31,7 +27,7 @@ def wrapped(text: str, columns: int, indent: str = "") -> str:
 
 
 class Stream(Console):
-    """A console that prints nothing more when its reader has closed the pipe (`polyexp | head`), so that the run goes on.
+    """A console that wraps nothing in a pipe or a file.
 
     Args:
         **options: The options of a rich Console.
@@ -58,9 +54,3 @@ class Stream(Console):
         lines = "\n".join(map(printable, text.split("\n")))
         shown = wrapped(lines, self.width) if self.on_terminal else lines
         self.print(shown, markup=False, highlight=False, soft_wrap=True)
-
-    def on_broken_pipe(self) -> None:
-        """Print nothing from now on."""
-        self.quiet = True
-        # At its end the interpreter flushes standard output, and would print an error about the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, Value
 
 __all__ = ["LossCurve", "curve_of", "loss_curve"]
 
@@ -16,7 +16,7 @@ MAX_LINE_BYTES = 10**6  # the longest model has a thousand parameters, with at m
 
 
 @dataclass(frozen=True)
-class LossCurve:
+class LossCurve(Value):
     """A loss curve.
 
     Args:

@@ -11,7 +11,15 @@ from polyexp.problem import samples_for
 from polyexp.report.figures import displayed_data
 
 AUTO = p.GradientDescent("auto")
-QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=2", "quiet=true")
+# Two steps at the best rate, which no warning calls hopeless.
+QUICK = (
+    "backend=numpy",
+    "problem.num_samples=20",
+    "model.degree=3",
+    "loop.steps=2",
+    "optimizer.learning_rate=auto",
+    "quiet=true",
+)
 
 
 class Run:
@@ -31,8 +39,9 @@ class Run:
         samples = source if is_samples else samples_for(source, degree_in_x(model), seed)
         bound = model.on_domain(samples.domain)
         self.forecast = forecast(bound, loop, optimizer, samples, bound.initial_params(seed))
+        reduced = None if is_samples else samples
         self.result = p.fit(
-            source, model, loop=loop, optimizer=optimizer, backend=p.NumPy(), seed=seed, samples=samples
+            source, model, loop=loop, optimizer=optimizer, backend=p.NumPy(), seed=seed, samples=reduced
         )
         self.displayed = displayed_data(self.result, None if is_samples else source, seed)
 

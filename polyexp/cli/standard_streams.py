@@ -1,4 +1,7 @@
-"""Standard output and standard error: closed, full, or of an encoding without some characters, they end no run."""
+"""Standard output and standard error: closed, full, or of an encoding without some characters, they end no run.
+
+This module imports the standard library alone, as `starting` does, so that it is done before anything is printed.
+"""
 
 import io
 import os
