@@ -13,7 +13,6 @@ from omegaconf import Container, DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from polyexp.base import InputError
-from polyexp.cli.overrides import explain
 
 __all__ = ["BoundedRepository", "require_bounded"]
 
@@ -77,7 +76,9 @@ def _reason(error: Exception) -> str:
     """Why a file cannot be used, in the words of the library or in our own where those do not help."""
     if isinstance(error, OSError) and str(error).startswith("Invalid loaded object type"):
         return KEYS_WITH_VALUES
-    return explain(error)
+    key = getattr(error, "full_key", None)  # of OmegaConf's errors
+    reason = str(error).partition("\n")[0].rstrip(".") + "."
+    return f"`{key}` cannot have this value: {reason}" if key else reason
 
 
 def _has_keys(content: Container) -> bool:
