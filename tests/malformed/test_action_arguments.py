@@ -3,6 +3,7 @@
 import pytest
 
 from polyexp.tracking.store import open_store
+from tests.helpers.config import composed_by
 from tests.helpers.refusals import require_refused
 
 ID = "`action.run` must be a run's id, or its first 6 or more characters, got "
@@ -48,7 +49,6 @@ FORMAT = {
     "null as basis": ("action.basis=null", "`action.basis` must be"),
     "a list of bases": ("action.basis=[own,power]", "`action.basis` must be"),
     "a list of functions": ("action.function=[f]", "`action.function` must be"),
-    "null as function": ("action.function=null", "`action.function` must be"),
     "an unknown setting of export": ("action.formt=c", "Did you mean"),
 }
 RUNS = "`action.runs` must"
@@ -139,3 +139,7 @@ def store(tmp_path_factory, new_store):
 def test_an_argument_is_refused(words, fragment, store, tmp_path):
     where = [] if "tracking=none" in words else [f"tracking.uri={store}"]
     assert fragment in require_refused(tmp_path, *words, *where)
+
+
+def test_null_is_the_name_of_a_function_like_any_other(tmp_path):
+    assert composed_by(tmp_path, "action=export", "action.function=null")["action.function"] == "null"
