@@ -7,7 +7,10 @@ from pathlib import Path
 import yaml
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import Container, DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from polyexp.base import InputError
 
@@ -16,6 +19,8 @@ __all__ = ["BoundedRepository", "require_bounded"]
 MAX_BYTES = 100_000  # of a file; those of polyexp have at most some thousand
 MAX_VALUES, MAX_DEPTH = 10_000, 50  # of a file, aliases replaced by what they stand for
 MAX_LOADS = 200  # of one file in one composition; Hydra loads a file three times where it is included once
+
+KEYS_WITH_VALUES = "A config file, and `hydra` in it, must hold keys with values, such as `seed: 3`."
 
 
 class BoundedRepository(CachingConfigRepository):
@@ -36,14 +41,22 @@ class BoundedRepository(CachingConfigRepository):
             config_path: The name of the file below its folder, such as `model/legendre`.
 
         Raises:
-            InputError: Where the file is too large, or included too often.
+            InputError: Where the file is too large, included too often, or does not hold keys with values.
         """
         self._loads[config_path] += 1
         if self._loads[config_path] > MAX_LOADS:
             raise InputError(f"The config file {config_path}.yaml is included without end: it includes itself.")
         if self._loads[config_path] == 1:
             self._require_bounded(config_path)
-        return super().load_config(config_path)
+        try:
+            loaded = super().load_config(config_path)
+        except InputError:
+            raise
+        except (OSError, ValueError, HydraException, OmegaConfBaseException) as error:
+            raise InputError(f"In {config_path}.yaml: {_reason(error)}") from error
+        if loaded is not None and not _has_keys(loaded.config):
+            raise InputError(f"In {config_path}.yaml: {KEYS_WITH_VALUES}")
+        return loaded
 
     def _require_bounded(self, config_path: str) -> None:
         source = next((one for one in self.get_sources() if one.is_config(config_path)), None)
@@ -57,6 +70,20 @@ class BoundedRepository(CachingConfigRepository):
     def get_group_options(self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG) -> list[str]:
         """The choices of a group."""
         return self.delegate.get_group_options(group_name, results_filter)
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be used, in the words of the library or in our own where those do not help."""
+    if isinstance(error, OSError) and str(error).startswith("Invalid loaded object type"):
+        return KEYS_WITH_VALUES
+    key = getattr(error, "full_key", None)  # of OmegaConf's errors
+    reason = str(error).partition("\n")[0].rstrip(".") + "."
+    return f"`{key}` cannot have this value: {reason}" if key else reason
+
+
+def _has_keys(content: Container) -> bool:
+    """Whether a file holds keys with values, and so does Hydra's own node where the file has it."""
+    return isinstance(content, DictConfig) and ("hydra" not in content or isinstance(content["hydra"], DictConfig))
 
 
 def require_bounded(path: Path) -> None:

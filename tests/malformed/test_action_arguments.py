@@ -3,6 +3,7 @@
 import pytest
 
 from polyexp.tracking.store import open_store
+from tests.helpers.config import composed_by
 from tests.helpers.refusals import require_refused
 
 ID = "`action.run` must be a run's id, or its first 6 or more characters, got "
@@ -20,10 +21,14 @@ RUN = {
     "SQL": ('action.run="abcdef\' OR 1=1 --"', ID),
     "a list": ("action.run=[abcdef12]", "`action.run` must be"),
     "a dictionary": ("action.run={a:b}", "`action.run` must be"),
-    "a number": ("action.run=1e999999", "quotes"),
-    "a number of digits": ("action.run=12345678e9", "quotes"),
+    "a number": ("action.run=1e999999", "`action.run` must be the id of a recorded run, got '1e999999'."),
+    "a number of digits": ("action.run=12345678e9", "`action.run` must be the id of a recorded run, got '12345678e9'."),
     "a control character": ("action.run='abc\x1b[2J'", "action.run"),
-    "very long": ("action.run=" + "a" * 100_000, ID),
+    "long": ("action.run=" + "a" * 10_000, ID),
+    "very long": (
+        "action.run=" + "a" * 100_000,
+        "`action.run=aaaaaaaaaaaaaaaaaaa...` must have at most 50000 characters",
+    ),
     "unknown": ("action.run=" + "a1" * 16, "`action.run` must be the id of a recorded run, got"),
 }
 FORMAT = {
@@ -44,7 +49,6 @@ FORMAT = {
     "null as basis": ("action.basis=null", "`action.basis` must be"),
     "a list of bases": ("action.basis=[own,power]", "`action.basis` must be"),
     "a list of functions": ("action.function=[f]", "`action.function` must be"),
-    "null as function": ("action.function=null", "`action.function` must be"),
     "an unknown setting of export": ("action.formt=c", "Did you mean"),
 }
 RUNS = "`action.runs` must"
@@ -58,7 +62,10 @@ COMPARE = {
     "null in a list": ("action.runs=[null,abcdef12]", RUNS),
     "a dictionary in a list": ("action.runs=[{a:1}]", RUNS),
     "an unknown id": ("action.runs=[abcdef12,abcdef13]", f"{RUNS} be the id of a recorded run, got 'abcdef12'."),
-    "an id that is a number": ("action.runs=[8e511057,abcdef12]", "needs its own quotes"),
+    "an id that is a number": (
+        "action.runs=[8e511057,abcdef12]",
+        f"{RUNS} be the id of a recorded run, got '8e511057'.",
+    ),
     "an id that is infinity": ("action.runs=[inf,abcdef12]", RUNS),
     "a list that is not closed": ("action.runs=[abcdef12", "action.runs"),
     "one of the last": ("action.last=1", "`action.last` must be a whole number of at least 2, got 1."),
@@ -77,7 +84,10 @@ COMPARE = {
         'action.sweep="a\'b\\"c"',
         "`action.sweep` must be a name without both kinds of quotes",
     ),
-    "a list of sweeps": ("action.sweep=[a,b]", "`action.sweep` must be"),
+    "a list of sweeps": (
+        "action.sweep=[a,b]",
+        "`action.sweep` must select at least two runs with results to compare, got 0",
+    ),
     "a filter that is none": ("action.filter='loss < 1'", "`action.filter` must be an MLflow filter such as"),
     "a filter that is cut": ("action.filter='metrics.a <'", "`action.filter` must be an MLflow filter such as"),
     "SQL as a filter": ('action.filter="1=1; DROP TABLE runs"', "`action.filter` must be an MLflow filter such as"),
@@ -103,7 +113,10 @@ OTHERS = {
     "a setting that predict lacks": (("action=predict", "action.run=abcdef12"), "action.run"),
     "an unknown action": (("action=exprt",), "Did you mean 'export'?"),
     "an empty action": (("action=",), "action"),
-    "two actions": (("action=[fit,export]",), "A config group takes the name of one choice"),
+    "two actions": (
+        ("action=[fit,export]",),
+        "`action` takes the name of one choice (compare, crosscheck, export, fit, predict), got '[fit,export]'.",
+    ),
     "export without a store": (("action=export", "tracking=none"), "type `tracking=mlflow`"),
     "compare without a store": (("action=compare", "tracking=none"), "type `tracking=mlflow`"),
 }
@@ -126,3 +139,7 @@ def store(tmp_path_factory, new_store):
 def test_an_argument_is_refused(words, fragment, store, tmp_path):
     where = [] if "tracking=none" in words else [f"tracking.uri={store}"]
     assert fragment in require_refused(tmp_path, *words, *where)
+
+
+def test_null_is_the_name_of_a_function_like_any_other(tmp_path):
+    assert composed_by(tmp_path, "action=export", "action.function=null")["action.function"] == "null"

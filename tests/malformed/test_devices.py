@@ -38,7 +38,6 @@ WRONG = {
     "device.threads=0": f"{THREADS} from 1 to 1024, got 0.",
     "device.threads=1025": f"{THREADS} from 1 to 1024, got 1025.",
     "device.threads=all": f"{THREADS}, got 'all'.",
-    "device.threads=null": f"{THREADS}, got 'null'.",
 }
 
 
@@ -59,3 +58,7 @@ def test_a_device_that_does_not_exist_is_refused(tmp_path, words, sentence):
 def test_a_device_is_chosen(tmp_path, words, settings):
     found = composed_by(tmp_path, *words.split())
     assert {key: value for key, value in found.items() if key.startswith("device.")} == settings
+
+
+def test_no_number_of_threads_leaves_it_to_the_device(tmp_path):
+    assert composed_by(tmp_path, "device.threads=null")["device.threads"] is None
