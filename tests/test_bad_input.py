@@ -119,7 +119,7 @@ WRONG = {
     "~seed": kept("seed"),
     "model.degree=???": no_value("model.degree"),
     "~model.degree": kept("model.degree"),
-    "model.degree=${nothing}": "Interpolation key 'nothing' not found.",
+    "model.degree=${nothing}": "`model.degree` cannot have this value: Interpolation key 'nothing' not found.",
     # types
     "model.degree=abc": must("model.degree", WHOLE, "'abc'"),
     "model.degree=": no_value("model.degree"),
