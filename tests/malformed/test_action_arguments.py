@@ -58,7 +58,10 @@ COMPARE = {
     "null in a list": ("action.runs=[null,abcdef12]", RUNS),
     "a dictionary in a list": ("action.runs=[{a:1}]", RUNS),
     "an unknown id": ("action.runs=[abcdef12,abcdef13]", f"{RUNS} be the id of a recorded run, got 'abcdef12'."),
-    "an id that is a number": ("action.runs=[8e511057,abcdef12]", "needs its own quotes"),
+    "an id that is a number": (
+        "action.runs=[8e511057,abcdef12]",
+        f"{RUNS} be the id of a recorded run, got '8e511057'.",
+    ),
     "an id that is infinity": ("action.runs=[inf,abcdef12]", RUNS),
     "a list that is not closed": ("action.runs=[abcdef12", "action.runs"),
     "one of the last": ("action.last=1", "`action.last` must be a whole number of at least 2, got 1."),
