@@ -251,7 +251,7 @@ def test_the_result_of_a_linear_model(bare_cli, tmp_path):
     assert result["learning_rate"] == {"used": 1e-6, "max_stable": pytest.approx(1.616e-6, rel=1e-3)}
     for rate in (0.999 * best, best, 1.001 * best):
         assert bare_cli(*QUICK, "loop=closed_form", f"optimizer.learning_rate={rate!r}").code == 0
-    below, lowest, above = sorted((one for one in results(tmp_path)), key=lambda one: one["learning_rate"]["used"])[1:]
+    below, lowest, above = sorted(results(tmp_path), key=lambda one: one["learning_rate"]["used"])[1:]
     assert lowest["loss"] < min(below["loss"], above["loss"], result["loss"])
     eigenvalues = result["hessian_eigenvalues"]
     assert eigenvalues["initial"] == eigenvalues["final"] == sorted(eigenvalues["initial"], reverse=True)
