@@ -42,7 +42,7 @@ y = 0.5461 + 0.706 x + 0.59 x^2 + 0.5004 x^3 + 0.3485 x^4 + 0.4296 x^5 - 0.05154
 MAX_STEPS after 400 steps, loss 84.3081. All steps were taken.
 That is 84.31 above the best possible loss of this model, 2.461e-08.
 At this learning rate it takes 8.8e+07 steps to come within 2.5e-10 of the best loss.
-`model=legendre_series optimizer.learning_rate=auto` would need 79 steps.
+`model=legendre_series optimizer.learning_rate=auto` would need 77 steps.
 
 Files in FOLDER
 Recorded in URI as numpy steps=400 (RUN)
