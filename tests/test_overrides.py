@@ -25,7 +25,7 @@ def table(tmp_path):
 
 @pytest.mark.parametrize("column", HEADER[1:])
 def test_a_column_is_the_one_that_was_typed(bare_cli, tmp_path, table, column):
-    quiet = ("backend=numpy", "model.degree=1", "loop.steps=1", "optimizer.learning_rate=1e-9", "tracking=none")
+    quiet = ("backend=numpy", "model.degree=1", "loop.steps=1", "optimizer.learning_rate=1e-5", "tracking=none")
     ended = bare_cli("problem=file", f"problem.path={table}", f"problem.y={column}", *quiet, "model.initial=zeros")
     assert (ended.code, ended.err) == (0, "")
     (folder,) = tmp_path.glob("outputs/runs/*/*")
@@ -83,7 +83,7 @@ def test_texts_in_a_list_are_what_was_typed(tmp_path):
 # Sweeps
 
 
-QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=2", "loop.steps=2")
+QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=2", "loop.steps=2", "optimizer.learning_rate=0.01")
 
 
 def recorded(store):
@@ -160,9 +160,9 @@ def test_a_setting_of_all_choices_is_neither_part_of_the_names_nor_recorded_diff
 @pytest.mark.parametrize(
     "words",
     [
-        "model=legendre_series,chebyshev_series model.domain=[-4,4]",
-        "model=glob(*_series,exclude=power*) model.domain=[-4,4]",
-        "problem=sin,exp problem.noise=0.5",
+        "model=legendre_series,chebyshev_series model.domain=[-4,4] optimizer.learning_rate=auto",
+        "model=glob(*_series,exclude=power*) model.domain=[-4,4] optimizer.learning_rate=auto",
+        "problem=sin,exp problem.noise=0.5 optimizer.learning_rate=auto",
         "optimizer=adam,rmsprop optimizer.eps=1e-9",
         "experiment=tutorial/optim optimizer.alpha=0.5,0.6",
         "device=cpu,auto device.threads=1",

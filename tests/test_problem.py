@@ -146,7 +146,7 @@ WRONG = [
     *[(p.Problem, "num_samples", v, "a whole number of at least 1") for v in (0, -3, 1.5, "10", True, None, np.inf)],
     *[(p.CPU, "threads", v, "a whole number from 1 to 1024") for v in (0, 1025, 1.0, "1", True)],
     *[(p.Auto, "threads", v, "a whole number from 1 to 1024") for v in (0, 1025)],
-    *[(cls, "index", v, "a whole number of at least 0") for cls in (p.CUDA, p.Auto) for v in (-1, 0.0, "0", False)],
+    *[(cls, "index", v, "a whole number from 0 to 127") for cls in (p.CUDA, p.Auto) for v in (-1, 0.0, "0", False)],
     *[(cls, "steps", v, STEPS) for cls in LOOPS for v in (0, -1, 1e3, "9", True, np.nan, 10**18 + 1)],
     *[(cls, "log_every", v, "a whole number of at least 1") for cls in LOOPS for v in (0, -1, 2.5, None)],
     *[(cls, "degree", v, "a whole number from 0 to 1000") for cls in MODELS for v in (-1, 1001, 10**9, 3.0, "3", True)],

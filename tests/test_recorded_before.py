@@ -159,7 +159,9 @@ def test_a_new_run_stands_beside_the_recorded_ones(tmp_path):
     unpack(tmp_path)
     client = MlflowClient(f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}")
     old = all_runs(client)
-    done = run_in_process("backend=numpy", "model.degree=3", "loop.steps=2", "quiet=true", cwd=tmp_path)
+    done = run_in_process(
+        "backend=numpy", "model.degree=3", "optimizer.learning_rate=5e-4", "loop.steps=2", "quiet=true", cwd=tmp_path
+    )
     assert (done.code, done.err) == (0, "")
     assert len(all_runs(client)) == len(old) + 1
     assert views(client).keys() == {"polyexp", "polyexp-sweep-bases"}

@@ -199,7 +199,9 @@ def undetermined(forecast: Forecast) -> list[str]:
     """A sentence on the parameters that the samples do not determine; none if they determine all of them."""
     size, distinct = len(forecast.model.param_names), forecast.samples.distinct
     hidden = int((forecast.eigenvalues == 0).sum()) if forecast.quadratic else 0
-    if distinct < size:
+    degree = forecast.model.polynomial_degree
+    # Samples that stand for others have no more x than a polynomial of this degree has coefficients.
+    if distinct < (size if degree is None else min(size, degree + 1)):
         what = f"{distinct} distinct x cannot determine {counted(size, 'parameter')}"
     elif hidden:
         what = f"float64 cannot determine {hidden} of the {counted(size, 'mode')} of this model from these samples"
