@@ -448,7 +448,7 @@ WARNING = "warning: the run diverged; its parameters are those after {}.\n"
 OPEN = "warning: {} distinct x cannot determine 8 parameters: what they leave open keeps its initial value.\n"
 HOPELESS = (
     "warning: In 2 steps the run will lose less than 1 % of its excess loss. `model=legendre_series "
-    "optimizer.learning_rate=auto loop=closed_form loop.steps=1e18` would need 79 steps.\n"
+    "optimizer.learning_rate=auto loop.steps=73` would need 73 steps.\n"
 )
 
 

@@ -513,4 +513,4 @@ def test_pictures_decide_no_result(cli, store):
     assert cli(*QUICK, "report.pictures=none").code == 0
     run = only_run(store)
     assert not [name for name in run.data.params if name.startswith("report")]
-    assert run.info.run_name == "numpy samples=20 degree=3 steps=2"
+    assert run.info.run_name == "numpy samples=20 degree=3 steps=2 lr=auto"

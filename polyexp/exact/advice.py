@@ -53,7 +53,8 @@ def in_words(steps: int) -> str:
 
 def close_excess(forecast: Forecast) -> float:
     """The excess at which a loss counts as good as the best: a hundredth of it, but no less than the rounding of the loss."""
-    return max(CLOSE_RELATIVE_EXCESS * (forecast.lowest or 0), float(np.finfo(float).eps) * _loss_of_zero(forecast))
+    smallest, rounding = np.finfo(float).tiny, np.finfo(float).eps * _loss_of_zero(forecast)
+    return max(CLOSE_RELATIVE_EXCESS * (forecast.lowest or 0), float(rounding), float(smallest))
 
 
 def hopeless(forecast: Forecast) -> bool:
