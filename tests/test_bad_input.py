@@ -1,5 +1,6 @@
 """Wrong input: exit code 2 and one sentence, before anything is recorded or a sweep starts."""
 
+import re
 import sqlite3
 from contextlib import closing
 
