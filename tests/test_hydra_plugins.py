@@ -12,7 +12,7 @@ pytestmark = pytest.mark.wheel
 # Installed without their dependencies, which are here already, or which would replace ours by older ones.
 PACKAGES = (
     *("hydra-submitit-launcher==1.2.0", "submitit==1.5.4", "cloudpickle", "hydra-joblib-launcher==1.2.0", "joblib"),
-    *("hydra-optuna-sweeper==1.3.0", "optuna==5.0.0", "colorlog"),
+    *("hydra-optuna-sweeper==1.3.0", "optuna==5.0.0", "colorlog", "tqdm"),
 )
 QUICK = ("-m", "backend=numpy", "tracking=none", "loop.steps=3", "report.pictures=none", "quiet=true")
 OPTUNA = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1")
