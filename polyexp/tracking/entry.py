@@ -1,7 +1,7 @@
 """What a store is told of a run, in the form that every writer takes, and what a writer is.
 
-A writer writes entries so that writing them twice changes nothing: a run is known by the id of its journal, a point by its name,
-step, time and value.
+A writer writes entries so that writing them twice changes nothing: a run is known by the id of its journal, a point by its
+name, step, time and value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -135,7 +135,7 @@ class LostRunError(Exception):
 
 
 class Writer(Protocol):
-    """What writes to one open store. Any exception may be raised where the store fails; then the same is written again later."""
+    """What writes to one open store. Where the store fails, any exception is raised, and the same is written later."""
 
     @property
     def identity(self) -> str:
