@@ -1,0 +1,117 @@
+"""The delivery of journals to a store: idempotent, and resumable at any point by any process."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
+from polyexp.tracking.journal import JOURNAL, JournalError, now
+from polyexp.tracking.note import NOTE, Note, note_of, write_note
+from polyexp.tracking.undelivered import Undelivered, undelivered
+from polyexp.tracking.view import ALL_RUNS, save
+
+__all__ = ["Delivery", "deliver", "is_delivered"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What has been delivered of a journal.
+
+    Args:
+        entry: What was last written of the run, or would be.
+        note: The note of it.
+    """
+
+    entry: Entry
+    note: Note
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has ended, and the store knows how."""
+        return self.note.status is not Status.RUNNING
+
+
+def deliver(
+    runs: Mapping[Path, Delivery | None], writer: Writer, artifact_root: str | None = None
+) -> dict[Path, Delivery | Exception]:
+    """Deliver what the journals of runs hold and a store does not know yet, and return it, or what prevented it.
+
+    A run whose folder has been lost since its last delivery is closed as killed.
+
+    Args:
+        runs: The folders of the runs, with their last delivery in this process.
+        writer: What writes to the store.
+        artifact_root: The folder for the artifacts of new MLflow experiments; None leaves it to the server.
+    """
+    done: dict[Path, Delivery | Exception] = {}
+    new: list[Undelivered] = []
+    store = writer.identity
+    with contextlib.ExitStack() as locks:
+        for folder, last in runs.items():
+            try:
+                locks.enter_context(_locked(folder))
+                new.append(undelivered(folder, store, note_of(folder, store), artifact_root))
+            except FileNotFoundError as error:
+                if last is None:
+                    done[folder] = error
+                else:
+                    new.append(_lost(folder, last))
+            except (OSError, JournalError) as error:
+                done[folder] = error
+        return done | _written(new, writer)
+
+
+def is_delivered(folder: Path) -> bool:
+    """Whether a run has ended and all that its journal holds has been delivered to the store that its note names.
+
+    Args:
+        folder: The folder of the run.
+
+    Raises:
+        OSError: The journal cannot be found.
+    """
+    note = note_of(folder)
+    return note is not None and note.status is not Status.RUNNING and note.position >= (folder / JOURNAL).stat().st_size
+
+
+def _written(new: list[Undelivered], writer: Writer) -> dict[Path, Delivery | Exception]:
+    """The deliveries of what is new, or what prevented it."""
+    done: dict[Path, Delivery | Exception] = {one.folder: Delivery(one.entry, one.note) for one in new if one.is_empty}
+    new = [one for one in new if not one.is_empty]
+    written = writer.write([one.entry for one in new]) if new else []
+    for one, where in zip(new, written, strict=True):
+        done[one.folder] = where if isinstance(where, Exception) else _noted(one, where)
+        if isinstance(where, LostRunError):  # the store has been made anew, and gets all of it with the next delivery
+            (one.folder / NOTE).unlink(missing_ok=True)
+    for experiment, root in {(one.entry.experiment, one.entry.artifact_root) for one in new if one.entry.ended}:
+        with contextlib.suppress(Exception):  # nothing depends on a saved view
+            save(writer, writer.experiment(experiment, root), ALL_RUNS)
+    return done
+
+
+def _noted(one: Undelivered, written: Written) -> Delivery | Exception:
+    """The delivery of what has been written, whose note is kept in the folder of the run."""
+    note = replace(one.note, run_id=written.run_id, experiment_id=written.experiment_id)
+    try:
+        if one.folder.is_dir():
+            write_note(one.folder, note)
+    except OSError as error:
+        return error
+    return Delivery(one.entry, note)
+
+
+def _lost(folder: Path, last: Delivery) -> Undelivered:
+    """The end of a run whose folder has been lost."""
+    entry = replace(last.entry, run_id=last.note.run_id, params={}, tags={}, points=(), dataset=None, files=())
+    return Undelivered(folder, replace(entry, status=Status.KILLED, ended=now()), replace(last.note, status=Status.KILLED))
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """A context in which no other process delivers the journal of a run."""
+    import fcntl
+
+    with (folder / JOURNAL).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

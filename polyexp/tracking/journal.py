@@ -1,0 +1,270 @@
+"""The journal of a run: `journal.jsonl` in its folder, to which the run appends a line of JSON for everything that it records.
+
+The first line is the header; lines of snapshots, warnings, results and files follow, and a line that says how the run ended. A
+line is complete once it ends with a line feed; what a process that was killed has begun to write is ignored. Numbers that are
+not finite are texts ("nan", "inf", "-inf"), as JSON has none. A journal that is read is data that anybody may have written.
+"""
+
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from polyexp.base import InputError, shown
+from polyexp.tracking.entry import Dataset, Status
+from polyexp.tracking.process import Process
+
+__all__ = ["JOURNAL", "Header", "Journal", "JournalError", "Line", "header_of", "is_gone", "lines_of", "now"]
+
+JOURNAL = "journal.jsonl"
+FORMAT = 1  # of the lines; it is raised when they change
+HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
+HEARTBEAT_LIMIT_SECONDS = 60  # without one, after which a run on another machine is taken for gone
+MAX_LINE_BYTES = 2**22  # of a model with 1001 parameters a snapshot has 25 000
+
+
+def now() -> int:
+    """The time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class JournalError(InputError):
+    """A journal that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a run before it starts.
+
+    Args:
+        id: The id of the journal, 32 hexadecimal digits.
+        name: The name of the run.
+        params: The settings by their keys.
+        tags: The tags of the run.
+        param_names: The names of the parameters of the model.
+        planned: The number of regular snapshots that the run will have unless it ends early.
+        started: The time of its start, in milliseconds since 1970.
+        process: The process that computes it.
+        store: The address of the store without credentials; None for a run that is not to be delivered.
+        experiment: The name of the MLflow experiment.
+        view: The saved view that shows the run, as the arguments of the function that makes it.
+    """
+
+    id: str
+    name: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    param_names: Sequence[str]
+    planned: int
+    started: int
+    process: Process
+    store: str | None
+    experiment: str
+    view: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a journal after its header.
+
+    Args:
+        kind: "snapshot", "warning", "result", "files" or "end".
+        content: What it says, by names.
+        end: The position in the file behind it, in bytes.
+    """
+
+    kind: str
+    content: Mapping[str, Any]
+    end: int
+
+
+class Journal(AbstractContextManager["Journal"]):
+    """The journal of a run of this process, a context manager that writes how the run ended.
+
+    Args:
+        folder: The folder of the run, which must exist and belong to no other run.
+        header: What is known of the run.
+
+    Raises:
+        InputError: The folder belongs to another run.
+    """
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self.folder, self.header = folder, header
+        try:
+            # Another process, too, may try to make it at the same time.
+            self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            raise InputError(
+                f"`hydra.run.dir` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each "
+                "run has its own."
+            ) from None
+        self._write("header", format=FORMAT, **asdict(header))
+        os.fsync(self._file)
+        self._ended = threading.Event()
+        threading.Thread(target=self._live, name="heartbeat", daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write how the run ended: FINISHED, FAILED where an exception was raised, KILLED where it was interrupted."""
+        failed = Status.FINISHED if kind is None else Status.FAILED if issubclass(kind, Exception) else Status.KILLED
+        self._ended.set()
+        try:
+            self._write("end", status=failed, reason=repr(error) if error else "")
+            os.fsync(self._file)
+        except OSError:
+            if error is None:  # otherwise the first error is the one to report
+                raise
+        finally:
+            os.close(self._file)
+
+    def snapshot(self, snapshot: Any) -> None:
+        """Append a snapshot of a single run.
+
+        Args:
+            snapshot: The `Snapshot`.
+        """
+        early = {"early": True} if snapshot.early else {}
+        self._write(
+            "snapshot",
+            step=int(snapshot.step),
+            **early,
+            loss=float(snapshot.loss),
+            excess=float(snapshot.excess),
+            grad_norm=float(snapshot.grad_norm),
+            params=snapshot.params.tolist(),
+        )
+
+    def warning(self, text: str) -> None:
+        """Append a warning."""
+        self._write("warning", text=text)
+
+    def result(
+        self,
+        metrics: Mapping[str, float],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        dataset: Dataset | None = None,
+    ) -> None:
+        """Append what is known only at the end.
+
+        Args:
+            metrics: The metrics of the result.
+            params: What follows from the settings and the samples.
+            tags: Further tags.
+            dataset: The samples.
+        """
+        self._write("result", metrics=metrics, params=params, tags=tags, dataset=asdict(dataset) if dataset else None)
+
+    def files(self, names: Sequence[str]) -> None:
+        """Append the names of complete files of the folder, which are then artifacts of the run."""
+        self._write("files", names=list(names))
+
+    def _write(self, kind: str, **content: Any) -> None:
+        line = {"kind": kind, "time": now(), **content}
+        try:
+            text = json.dumps(line, allow_nan=False)
+        except ValueError:
+            text = json.dumps(_with_texts(line), allow_nan=False)
+        rest = memoryview(f"{text}\n".encode())
+        while rest:  # a disk that is almost full takes a part
+            rest = rest[os.write(self._file, rest) :]
+
+    def _live(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            with suppress(OSError):
+                os.utime(self.folder / JOURNAL)
+
+
+def _with_texts(value: Any) -> Any:
+    """A value of JSON with texts in place of the numbers that are not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {name: _with_texts(one) for name, one in value.items()}
+    return [_with_texts(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def header_of(folder: Path) -> tuple[Header, int]:
+    """The header of the journal of a run, and the position behind it.
+
+    Args:
+        folder: The folder of the run.
+
+    Raises:
+        JournalError: There is no header, or it is damaged.
+        OSError: The file cannot be read.
+    """
+    first = next(_raw_lines(folder, 0), None)
+    if first is None or first.kind != "header" or first.content.get("format") != FORMAT:
+        raise JournalError(f"{folder / JOURNAL} is not a journal of this version of polyexp.")
+    known: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
+    try:
+        return _checked(Header(**{**known, "process": Process(**known["process"])})), first.end
+    except (AttributeError, TypeError, ValueError) as error:
+        raise JournalError(f"The header of {folder / JOURNAL} is damaged.") from error
+
+
+def lines_of(folder: Path, position: int) -> Iterator[Line]:
+    """The complete lines of a journal from a position on.
+
+    Args:
+        folder: The folder of the run.
+        position: The position of the first line in the file, in bytes.
+
+    Raises:
+        JournalError: A line is damaged.
+        OSError: The file cannot be read.
+    """
+    return _raw_lines(folder, position)
+
+
+def is_gone(folder: Path, header: Header) -> bool:
+    """Whether the process of a run has ended: on another machine, whether it has given no sign of life for a minute.
+
+    Args:
+        folder: The folder of the run.
+        header: The header of its journal.
+    """
+    if header.process.is_here:
+        return not header.process.is_alive
+    return time.time() - (folder / JOURNAL).stat().st_mtime > HEARTBEAT_LIMIT_SECONDS
+
+
+def _raw_lines(folder: Path, position: int) -> Iterator[Line]:
+    with (folder / JOURNAL).open("rb") as file:
+        file.seek(position)
+        while (text := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
+            position += len(text)
+            try:
+                content = json.loads(text)
+                kind = content.pop("kind")
+            except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+                raise JournalError(f"A line of {folder / JOURNAL} is damaged.") from error
+            yield Line(str(kind), content, position)
+        if len(text) == MAX_LINE_BYTES:
+            raise JournalError(f"A line of {folder / JOURNAL} is too long.")
+
+
+def _checked(header: Header) -> Header:
+    """The header itself, if its values are of the right kinds."""
+    texts = [header.id, header.name, header.experiment, header.process.started, header.process.host]
+    texts += [*header.param_names, *header.params, *header.params.values(), *header.tags, *header.tags.values()]
+    texts += [header.store] if header.store is not None else []
+    whole = [header.planned, header.started, header.process.pid]
+    if not all(isinstance(one, str) for one in texts) or not all(type(one) is int and one >= 0 for one in whole):
+        raise ValueError("a value is of another kind")
+    if len(header.id) != 32 or not set(header.id) <= set("0123456789abcdef") or not isinstance(header.view, dict):
+        raise ValueError("the id is not one of a journal")
+    return header
