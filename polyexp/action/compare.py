@@ -7,7 +7,7 @@ from polyexp.base import require, whole
 from polyexp.comparison import Comparison, best_first, compared, tables, write
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
-from polyexp.tracking import RecordedRun, Selection
+from polyexp.tracking import KIND_COMPARISON, Journal, RecordedRun, RunInfo, Selection
 
 __all__ = ["Compare"]
 
@@ -56,9 +56,11 @@ class Compare(Action, name="compare"):
         comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             terminal.print_for_width(lambda width: tables(comparison, width))
-            files = write(job.folder, comparison)
-            lines = recorded.record_comparison(comparison.title, comparison.tags(job.folder), files)
-            terminal.end(job.folder, lines)
+            about = RunInfo(comparison.title, {}, (), {"polyexp.kind": KIND_COMPARISON, **comparison.tags(job.folder)})
+            with Journal(job.folder, experiment.tracking.header(about).of_comparison()) as journal:
+                journal.files([file.name for file in write(job.folder, comparison)])
+            delivered = experiment.tracking.delivered([job.folder])
+            terminal.end(job.folder, delivered.lines, delivered.warning)
 
     def _named(self, experiment: Experiment) -> list[RecordedRun]:
         recorded = experiment.tracking.recorded()

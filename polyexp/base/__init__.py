@@ -2,6 +2,7 @@
 
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, InputError
+from polyexp.base.files import replaced, write_bytes, write_text
 from polyexp.base.former_names import FormerNames
 from polyexp.base.text import bounded, counted, cut, printable, shown
 from polyexp.base.validation import (
@@ -43,8 +44,11 @@ __all__ = [
     "one_of",
     "positive",
     "printable",
+    "replaced",
     "require",
     "seeds",
     "shown",
     "whole",
+    "write_bytes",
+    "write_text",
 ]

@@ -69,8 +69,7 @@ class Sweep:
             sweeper.sweep(arguments=self._typed)
         finally:
             if self._experiments:
-                name = Path(self._cfg.hydra.sweep.dir).name
-                finish_sweep(self._experiments, name)
+                finish_sweep(self._experiments, Path(self._cfg.hydra.sweep.dir).absolute())
 
     def _sweeper(self) -> Any:
         """The sweeper, whose launcher checks each batch of jobs first."""

@@ -51,7 +51,9 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}
-    return RunInfo(_name(experiment, job), params, experiment.model.param_names, tags)
+    return RunInfo(
+        _name(experiment, job), params, experiment.model.param_names, tags, experiment.loop.regular_snapshots
+    )
 
 
 def _name(experiment: Experiment, job: Job) -> str:

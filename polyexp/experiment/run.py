@@ -8,9 +8,9 @@ from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
 from polyexp.fitting import Checkpoint, Result, Snapshot, fit
 from polyexp.problem import OnProgress
-from polyexp.report import Terminal, write
+from polyexp.report import Terminal, description, write
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Record
+from polyexp.tracking import Delivered, Journal, dataset_of, derived_params, final_metrics
 
 __all__ = ["compute", "publish", "run"]
 
@@ -24,29 +24,32 @@ def run(experiment: Experiment, job: Job) -> Result:
     """
     with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
         experiment.samples(progress)
+    tracking = experiment.tracking
+    tracking.begin(job.folder)
     with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-        terminal.begin(
-            experiment.forecast,
-            experiment.computed_by,
-            folds_equal_lines=experiment.loop.direct,
-            in_sweep=job.sweep is not None,
-        )
         with (
-            experiment.tracking.record(run_info(experiment, job)) as record,
+            Journal(job.folder, tracking.header(run_info(experiment, job))) as journal,
             bar("Largest error", quiet=experiment.quiet) as progress,
         ):
+            terminal.begin(
+                experiment.forecast,
+                experiment.computed_by,
+                folds_equal_lines=experiment.loop.direct,
+                in_sweep=job.sweep is not None,
+            )
 
             def observe(snapshot: Snapshot) -> None:
+                journal.snapshot(snapshot)
                 terminal.snapshot(snapshot)
-                record.snapshot(snapshot)
 
             def on_progress(done: float) -> None:  # called while the largest error is computed, after the fit
                 terminal.close_bar()
                 progress(done)
 
             result = compute(experiment, observe=observe, on_progress=on_progress)
-            publish(experiment, result, job, terminal, record)
-        terminal.end(job.folder, record.where())
+            publish(experiment, result, job, terminal, journal)
+        delivered = Delivered() if job.sweep else tracking.delivered([job.folder])
+        terminal.end(job.folder, delivered.lines, delivered.warning)
     return result
 
 
@@ -92,15 +95,15 @@ def compute(
     )
 
 
-def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal, record: Record) -> None:
-    """Write the files of a result, print its summary, draw its pictures and finish its record.
+def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal, journal: Journal) -> None:
+    """Write the files of a result, print its summary, draw its pictures and write what is recorded of it into its journal.
 
     Args:
         experiment: The experiment.
         result: The result of a single run, computed alone or as a part of a batch.
         job: The circumstances of the run.
         terminal: What prints.
-        record: The record of the run, which has been begun.
+        journal: The journal of the run.
     """
     forecast = experiment.forecast
     files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
@@ -111,4 +114,10 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
-    record.finish(result, forecast, files)
+    journal.result(
+        final_metrics(result, forecast),
+        derived_params(result, forecast),
+        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, forecast)},
+        dataset_of(result.samples),
+    )
+    journal.files([file.name for file in files])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import printable
+from polyexp.base import printable, write_bytes
 
 __all__ = [
     "COLOURS",
@@ -209,5 +209,5 @@ def png(made: Figure) -> bytes:
 
 def save(made: Figure, path: Path) -> Path:
     """Write a figure as a PNG file and return its path."""
-    path.write_bytes(png(made))
+    write_bytes(path, png(made))
     return path

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import replaced, write_text
 from polyexp.exact import Forecast, hessian_eigenvalues
 from polyexp.fitting import History, Result
 from polyexp.report.sentences import headline
@@ -33,11 +34,9 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("result.json", "history.csv", "config.yaml")]
-    files[0].write_text(
-        json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_text(files[0], json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n")
     _write_history(files[1], result.history, result.model.param_names)
-    files[2].write_text(config_yaml, encoding="utf-8", errors="backslashreplace")
+    write_text(files[2], config_yaml)
     return files
 
 
@@ -97,7 +96,7 @@ def _number(value: Any) -> float | None:
 
 def _write_history(path: Path, history: History, names: tuple[str, ...]) -> None:
     columns = np.column_stack([history.loss, history.excess, history.grad_norm, history.params]).tolist()
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "loss", "excess", "grad_norm", *names])
         writer.writerows([int(step), *row] for step, row in zip(history.step, columns, strict=True))

@@ -161,11 +161,13 @@ class Terminal:
         for line in advice(forecast):
             self.print(line)
 
-    def end(self, folder: Path, lines: Sequence[str]) -> None:
-        """Print the folder of the run, and lines on where else it is recorded."""
+    def end(self, folder: Path, lines: Sequence[str], warning: str | None = None) -> None:
+        """Print the folder of the run, lines on where else it is recorded, and a warning if it is not."""
         self.print(f"\nFiles in {_relative(folder)}")
         for line in lines:
             self.print(line)
+        if warning:
+            self.warn(warning)
 
     def _flush(self) -> None:
         if not self._pending:

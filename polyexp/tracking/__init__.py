@@ -1,26 +1,35 @@
 """Trackers, which record runs, and the runs that are read back from them."""
 
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
+from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.history_file import LossCurve
+from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
-from polyexp.tracking.recorded import RecordedRun, RecordedRuns
+from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.selection import Selection
-from polyexp.tracking.tracker import Record, RunInfo, Tracker
+from polyexp.tracking.tracker import Delivered, NotDeliveredError, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
+    "JOURNAL",
+    "KIND_COMPARISON",
+    "Delivered",
+    "Journal",
     "LossCurve",
     "MLflow",
     "NoFormulaError",
     "NoTracking",
-    "Record",
+    "NotDeliveredError",
     "RecordedRun",
     "RecordedRuns",
     "ResultFile",
     "RunInfo",
     "Selection",
     "Tracker",
+    "dataset_of",
+    "derived_params",
+    "final_metrics",
     "require_no_credentials",
     "require_no_typed_credentials",
 ]

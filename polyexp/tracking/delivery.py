@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
-from polyexp.tracking.journal import JOURNAL, JournalError, now
+from polyexp.tracking.journal import JOURNAL, Header, JournalError, now
 from polyexp.tracking.note import NOTE, Note, note_of, write_note
 from polyexp.tracking.undelivered import Undelivered, undelivered
-from polyexp.tracking.view import ALL_RUNS, save
+from polyexp.tracking.view import save, view_of
 
 __all__ = ["Delivery", "deliver", "is_delivered"]
 
@@ -19,10 +19,12 @@ class Delivery:
     """What has been delivered of a journal.
 
     Args:
-        entry: What was last written of the run, or would be.
+        header: The header of the journal.
+        entry: What was last written of the run.
         note: The note of it.
     """
 
+    header: Header
     entry: Entry
     note: Note
 
@@ -77,17 +79,31 @@ def is_delivered(folder: Path) -> bool:
 
 def _written(new: list[Undelivered], writer: Writer) -> dict[Path, Delivery | Exception]:
     """The deliveries of what is new, or what prevented it."""
-    done: dict[Path, Delivery | Exception] = {one.folder: Delivery(one.entry, one.note) for one in new if one.is_empty}
-    new = [one for one in new if not one.is_empty]
-    written = writer.write([one.entry for one in new]) if new else []
-    for one, where in zip(new, written, strict=True):
+    done: dict[Path, Delivery | Exception] = {one.folder: Delivery(one.header, one.entry, one.note) for one in new}
+    runs = [one for one in new if not one.is_empty]
+    written = writer.write([one.entry for one in runs]) if runs else []
+    for one, where in zip(runs, written, strict=True):
         done[one.folder] = where if isinstance(where, Exception) else _noted(one, where)
         if isinstance(where, LostRunError):  # the store has been made anew, and gets all of it with the next delivery
             (one.folder / NOTE).unlink(missing_ok=True)
-    for experiment, root in {(one.entry.experiment, one.entry.artifact_root) for one in new if one.entry.ended}:
-        with contextlib.suppress(Exception):  # nothing depends on a saved view
-            save(writer, writer.experiment(experiment, root), ALL_RUNS)
+    saved: dict[str, str] = {}
+    for one in new:
+        if one.entry.ended is not None and one.header.view is not None:
+            experiment_id = _view_saved(one, writer, saved)
+            if not one.header.is_run:
+                done[one.folder] = _noted(one, Written("", experiment_id))
     return done
+
+
+def _view_saved(one: Undelivered, writer: Writer, saved: dict[str, str]) -> str:
+    """The id of the MLflow experiment of a run, in which its view has been saved, once for all runs that have the same."""
+    key = repr((one.entry.experiment, one.header.view))
+    if key not in saved:
+        experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
+        with contextlib.suppress(Exception):  # nothing depends on a saved view
+            save(writer, experiment, view_of(one.header.view or {}))
+        saved[key] = experiment.id
+    return saved[key]
 
 
 def _noted(one: Undelivered, written: Written) -> Delivery | Exception:
@@ -98,13 +114,15 @@ def _noted(one: Undelivered, written: Written) -> Delivery | Exception:
             write_note(one.folder, note)
     except OSError as error:
         return error
-    return Delivery(one.entry, note)
+    return Delivery(one.header, one.entry, note)
 
 
 def _lost(folder: Path, last: Delivery) -> Undelivered:
     """The end of a run whose folder has been lost."""
     entry = replace(last.entry, run_id=last.note.run_id, params={}, tags={}, points=(), dataset=None, files=())
-    return Undelivered(folder, replace(entry, status=Status.KILLED, ended=now()), replace(last.note, status=Status.KILLED))
+    return Undelivered(
+        folder, replace(entry, status=Status.KILLED, ended=now()), replace(last.note, status=Status.KILLED)
+    )
 
 
 @contextlib.contextmanager

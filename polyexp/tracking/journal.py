@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +54,8 @@ class Header:
         process: The process that computes it.
         store: The address of the store without credentials; None for a run that is not to be delivered.
         experiment: The name of the MLflow experiment.
-        view: The saved view that shows the run, as the arguments of the function that makes it.
+        view: The saved view that shows the run among others, by the arguments of `view_of`; None for a run of which there is none.
+        is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
     """
 
     id: str
@@ -67,7 +68,21 @@ class Header:
     process: Process
     store: str | None
     experiment: str
-    view: Mapping[str, Any] = field(default_factory=dict)
+    view: Mapping[str, Any] | None = field(default_factory=dict)
+    is_run: bool = True
+
+    def of_comparison(self) -> "Header":
+        """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
+        return replace(self, experiment=f"{self.experiment} comparisons", view=None)
+
+    def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
+        """This header for a sweep, of which MLflow gets a saved view.
+
+        Args:
+            sweep: The name of the sweep.
+            varying: The keys of the settings that are not the same in all runs.
+        """
+        return replace(self, view={"sweep": sweep, "varying": list(varying)}, is_run=False)
 
 
 @dataclass(frozen=True)
@@ -265,6 +280,10 @@ def _checked(header: Header) -> Header:
     whole = [header.planned, header.started, header.process.pid]
     if not all(isinstance(one, str) for one in texts) or not all(type(one) is int and one >= 0 for one in whole):
         raise ValueError("a value is of another kind")
-    if len(header.id) != 32 or not set(header.id) <= set("0123456789abcdef") or not isinstance(header.view, dict):
+    if (
+        len(header.id) != 32
+        or not set(header.id) <= set("0123456789abcdef")
+        or not isinstance(header.view, dict | None)
+    ):
         raise ValueError("the id is not one of a journal")
     return header

@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 
-from polyexp.tracking.tracker import Record, RunInfo, Tracker
+from polyexp.tracking.tracker import Tracker
 
 __all__ = ["NoTracking"]
 
 
 @dataclass
 class NoTracking(Tracker, name="none"):
-    """A tracker that records nothing and imports no other package."""
-
-    def record(self, about: RunInfo) -> Record:
-        """A record that ignores what it is given."""
-        return Record()
+    """A tracker that records runs in their folders alone."""

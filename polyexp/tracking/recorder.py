@@ -1,89 +1,30 @@
 """The recorder: a process of its own that delivers the journals of the runs of one process, while they grow and afterwards.
 
 It is told the folders of the runs through its standard input, one in a line, and holds no other stream of the process that
-starts it; what it has to say goes to `recorder.log` in the folder of the first run. The end of its input is only a hint, since a
-process that was forked may hold it open: a run lives as long as its process does.
+starts it (`recording.py`); what it has to say goes to `recorder.log` in the folder of the first run. The end of its input is
+only a hint, since a process that was forked may hold it open: a run lives as long as its process does.
 """
 
 import os
 import queue
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from polyexp.tracking.delivery import Delivery, deliver, is_delivered
+from polyexp.tracking.delivery import Delivery, deliver
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.journal import header_of
+from polyexp.tracking.journal import JOURNAL, header_of
 
-__all__ = ["LOG", "Recorder", "main"]
+__all__ = ["main"]
 
-LOG = "recorder.log"
 POLL_SECONDS = 0.1  # between two looks at the journals
 DELIVERY_SECONDS = 2.0  # between two deliveries of runs that go on
 RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 10.0  # after a delivery that failed; the time doubles, give or take a half
 GIVING_UP_SECONDS = 30.0  # after the last run has ended or gone
-
-
-class Recorder:
-    """The recorder of this process, which is started when it is made.
-
-    Args:
-        folder: The folder of the first run, which gets its log.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._log = folder / LOG
-        path = [one or os.getcwd() for one in sys.path]
-        code = f"import sys; sys.path[:] = {path!r}; from polyexp.tracking.recorder import main; main()"
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/"
-            )
-
-    def add(self, folder: Path) -> None:
-        """Let the journal in a folder be delivered.
-
-        Args:
-            folder: The folder of a run.
-        """
-        with suppress(OSError):  # of a recorder that is gone; what it has not delivered is noticed at the end
-            assert self._process.stdin
-            self._process.stdin.write(f"{folder}\n".encode())
-            self._process.stdin.flush()
-
-    def wait(self, folders: list[Path], seconds: float) -> str | None:
-        """Wait until everything is delivered, and return why it is not; None where it is.
-
-        Args:
-            folders: The folders of the runs.
-            seconds: The longest time to wait.
-        """
-        end = time.monotonic() + seconds
-        while not all(map(is_delivered, folders)):
-            if self._process.poll() is not None or time.monotonic() > end:
-                return self._reason()
-            time.sleep(POLL_SECONDS / 4)
-        return None
-
-    def leave(self) -> None:
-        """Leave the recorder to itself, which ends when everything is delivered."""
-        with suppress(OSError):
-            assert self._process.stdin
-            self._process.stdin.close()
-        # Nobody waits for it, which subprocess would otherwise warn of.
-        self._process.returncode = self._process.poll() or 0
-
-    def _reason(self) -> str:
-        """The last line of the log."""
-        with suppress(OSError):
-            if lines := self._log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
-                return lines[-1]
-        return "it takes longer"
 
 
 def main() -> None:
@@ -94,17 +35,20 @@ def main() -> None:
     stores: dict[str, _Deliveries] = {}
     last_needed = time.monotonic()
     while True:
-        for folder in told.new(POLL_SECONDS):
-            _of_folder(stores, folder)
+        told.wait(POLL_SECONDS)
+        needed = os.getppid() == parent and not told.ended
+        for folder in [one for one in told.folders if (one / JOURNAL).exists()]:
+            told.folders.remove(folder)
+            _add(stores, folder)
         for store in stores.values():
             store.deliver_if_due()
-        if os.getppid() == parent and not told.ended:
+        if needed:
             last_needed = time.monotonic()
         elif not any(store.folders for store in stores.values()) or time.monotonic() - last_needed > GIVING_UP_SECONDS:
             return
 
 
-def _of_folder(stores: dict[str, "_Deliveries"], folder: Path) -> None:
+def _add(stores: dict[str, "_Deliveries"], folder: Path) -> None:
     """Add the journal in a folder to the deliveries to its store, which are then due."""
     try:
         header, _ = header_of(folder)
@@ -116,27 +60,31 @@ def _of_folder(stores: dict[str, "_Deliveries"], folder: Path) -> None:
 
 
 class _Told:
-    """The folders that the standard input names."""
+    """The folders that the standard input names, each of which has a journal at some time."""
 
     def __init__(self) -> None:
+        self.folders: set[Path] = set()
         self.ended = False
         self._queue: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
-    def new(self, seconds: float) -> set[Path]:
-        """The folders that were named since, after waiting for at most some seconds for one."""
-        found = set()
+    def wait(self, seconds: float) -> None:
+        """Wait for at most some seconds for another folder, or for the end of the input."""
         with suppress(queue.Empty):
-            found.add(self._queue.get(timeout=seconds))
+            line = self._queue.get(timeout=seconds)
             while True:
-                found.add(self._queue.get_nowait())
-        return {Path(one) for one in found if one}
+                self._take(line)
+                line = self._queue.get_nowait()
+
+    def _take(self, line: str) -> None:
+        self.ended = self.ended or not line
+        if line:
+            self.folders.add(Path(line.rstrip("\n")))
 
     def _read(self) -> None:
-        for line in sys.stdin:
-            self._queue.put(line.rstrip("\n"))
-        self.ended = True
-        self._queue.put("")  # which ends the waiting
+        while line := sys.stdin.readline():
+            self._queue.put(line)
+        self._queue.put("")
 
 
 class _Deliveries:
@@ -148,7 +96,7 @@ class _Deliveries:
 
     def __init__(self, address: str) -> None:
         self.folders: dict[Path, Delivery | None] = {}  # the last delivery of what is not complete yet
-        self._destination, self._opened = Destination.without_credentials(address), False
+        self._destination, self._opened = Destination.of_journal(address), False
         self._due, self._pause, self._said = 0.0, RETRY_SECONDS, ""
 
     def add(self, folder: Path) -> None:

@@ -23,20 +23,22 @@ class Undelivered:
 
     Args:
         folder: The folder of the run.
+        header: The header of its journal.
         entry: What is to be written.
         note: The note once it has been.
     """
 
     folder: Path
+    header: Header
     entry: Entry
     note: Note
 
     @property
     def is_empty(self) -> bool:
-        """Whether the store knows all of it."""
+        """Whether the store knows all of the run, or is to have none."""
         one = self.entry
         new = one.points or one.files or one.params or one.tags or one.dataset or one.ended is not None
-        return one.run_id is not None and not new
+        return not self.header.is_run or (one.run_id is not None and not new)
 
 
 def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str | None) -> Undelivered:
@@ -102,7 +104,9 @@ class _Reading:
             ended = int((self._folder / JOURNAL).stat().st_mtime * 1000)
             entry = replace(entry, status=Status.KILLED, ended=ended)
         entry = replace(entry, points=self._points)
-        return Undelivered(self._folder, entry, replace(self._note, status=entry.status if entry.ended else status))
+        return Undelivered(
+            self._folder, self._header, entry, replace(self._note, status=entry.status if entry.ended else status)
+        )
 
     def _take_snapshot(self, line: Line) -> None:
         early = line.content.get("early") is True

@@ -1,0 +1,134 @@
+"""The delivery of the runs of this process, from its side: it starts the recorder, and waits for it at the end."""
+
+import atexit
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from polyexp.tracking.delivery import deliver, is_delivered
+from polyexp.tracking.destination import Destination
+from polyexp.tracking.journal import header_of
+
+__all__ = ["InProcess", "Recorder", "Separate", "recorder"]
+
+LOG = "recorder.log"
+POLL_SECONDS = 0.02
+HAS_SESSIONS = hasattr(os, "setsid")  # Linux and macOS: a process of its own outlives the terminal
+
+
+class Recorder(Protocol):
+    """What delivers the journals of this process."""
+
+    def add(self, folder: Path) -> None:
+        """Deliver the journal that is or will be in a folder, at once and again when it grows."""
+
+    def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
+        """Wait until journals are delivered, and return why they are not; None where they are.
+
+        Args:
+            folders: The folders of the runs, which have ended.
+            seconds: The longest time to wait.
+        """
+
+
+def recorder(folder: Path) -> Recorder:
+    """The recorder of this process, which is started by the first run and again where it has ended.
+
+    Args:
+        folder: The folder of the run that needs it, which gets the log of a recorder that is started.
+    """
+    if not HAS_SESSIONS:
+        return InProcess()
+    known = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
+    if known is None or not known.runs:
+        known = _recorders[os.getpid()] = Separate(folder)
+    return known
+
+
+class InProcess:
+    """A recorder that delivers in this process, when it is waited for."""
+
+    def add(self, folder: Path) -> None:
+        """Remember nothing."""
+
+    def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
+        """Deliver the journals."""
+        for folder in folders:
+            header, _ = header_of(folder)
+            destination = Destination.of_journal(str(header.store))
+            try:
+                with destination.writer() as writer:
+                    (done,) = deliver({folder: None}, writer, destination.artifact_root).values()
+                if isinstance(done, Exception):
+                    raise done
+            except Exception as error:
+                return destination.described(error)
+        return None
+
+
+class Separate:
+    """A recorder that is a process of its own.
+
+    Args:
+        folder: The folder that gets its log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / LOG
+        path = [one or os.getcwd() for one in sys.path]
+        code = f"import sys; sys.path[:] = {path!r}; from polyexp.tracking.recorder import main; main()"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
+        atexit.register(self.leave)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def add(self, folder: Path) -> None:
+        """Tell the process about a folder."""
+        with suppress(OSError):  # of a process that has ended, which is noticed when it is waited for
+            assert self._process.stdin
+            self._process.stdin.write(f"{folder}\n".encode())
+            self._process.stdin.flush()
+
+    def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
+        """Let the process deliver the journals at once, and wait until it has."""
+        for folder in folders:
+            self.add(folder)
+        end = time.monotonic() + seconds
+        while not all(map(is_delivered, folders)):
+            if not self.runs or time.monotonic() > end:
+                return self._reason()
+            time.sleep(POLL_SECONDS)
+        return None
+
+    def leave(self) -> None:
+        """Leave the process to itself; it ends when everything is delivered."""
+        with suppress(OSError):
+            assert self._process.stdin
+            self._process.stdin.close()
+        self._process.returncode = self._process.poll() or 0  # it is not waited for, of which subprocess would warn
+
+    def _reason(self) -> str:
+        """What the log says last."""
+        with suppress(OSError):
+            if lines := self._log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
+                return lines[-1]
+        return "it takes longer"
+
+
+_recorders: dict[int, Separate] = {}
