@@ -52,7 +52,6 @@ class Compare(Action, name="compare"):
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
         """Print the tables, write the page and the picture into the folder of the job, and record these."""
-        recorded = experiment.tracking.recorded()
         comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             terminal.print_for_width(lambda width: tables(comparison, width))

@@ -169,6 +169,8 @@ def finish_sweep(experiments: Sequence[Experiment], folder: Path) -> None:
         Stream(stderr=True).text(f"warning: {line}")
     jobs = sorted(one.parent for one in folder.rglob(JOURNAL))
     header = first.tracking.header(RunInfo(f"sweep {folder.name}", {}, (), {}))
+    if header.store is None:
+        return
     with Journal(folder, header.of_sweep(folder.name, varying(experiments))):
         pass
     delivered = first.tracking.delivered([folder, *jobs])

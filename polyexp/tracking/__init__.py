@@ -3,13 +3,15 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.history_file import LossCurve
+from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.selection import Selection
-from polyexp.tracking.tracker import Delivered, NotDeliveredError, RunInfo, Tracker, derived_params, final_metrics
+from polyexp.tracking.syncing import Found, State, by_destination, found_in, synchronized
+from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
     "JOURNAL",
@@ -20,7 +22,12 @@ __all__ = [
     "MLflow",
     "NoFormulaError",
     "NoTracking",
-    "NotDeliveredError",
+    "Destination",
+    "Found",
+    "State",
+    "by_destination",
+    "found_in",
+    "synchronized",
     "RecordedRun",
     "RecordedRuns",
     "ResultFile",

@@ -17,16 +17,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyexp.base import InputError, shown
+from polyexp.base import InputError, cut, shown
 from polyexp.tracking.entry import Dataset, Status
 from polyexp.tracking.process import Process
 
-__all__ = ["JOURNAL", "Header", "Journal", "JournalError", "Line", "header_of", "is_gone", "lines_of", "now"]
+__all__ = ["JOURNAL", "Header", "Journal", "JournalError", "Line", "has_ended", "header_of", "is_gone", "lines_of", "now"]
 
 JOURNAL = "journal.jsonl"
 FORMAT = 1  # of the lines; it is raised when they change
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
 HEARTBEAT_LIMIT_SECONDS = 60  # without one, after which a run on another machine is taken for gone
+MAX_END_BYTES = 2**14  # of the last line, which may quote an error
 MAX_LINE_BYTES = 2**22  # of a model with 1001 parameters a snapshot has 25 000
 
 
@@ -54,7 +55,7 @@ class Header:
         process: The process that computes it.
         store: The address of the store without credentials; None for a run that is not to be delivered.
         experiment: The name of the MLflow experiment.
-        view: The saved view that shows the run among others, by the arguments of `view_of`; None for a run of which there is none.
+        view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
         is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
     """
 
@@ -136,7 +137,7 @@ class Journal(AbstractContextManager["Journal"]):
         failed = Status.FINISHED if kind is None else Status.FAILED if issubclass(kind, Exception) else Status.KILLED
         self._ended.set()
         try:
-            self._write("end", status=failed, reason=repr(error) if error else "")
+            self._write("end", status=failed, reason=cut(repr(error)) if error else "")
             os.fsync(self._file)
         except OSError:
             if error is None:  # otherwise the first error is the one to report
@@ -243,6 +244,18 @@ def lines_of(folder: Path, position: int) -> Iterator[Line]:
         OSError: The file cannot be read.
     """
     return _raw_lines(folder, position)
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the last line of a journal says how the run ended.
+
+    Args:
+        folder: The folder of the run.
+    """
+    with (folder / JOURNAL).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_END_BYTES))
+        lines = file.read().split(b"\n")
+    return len(lines) > 1 and not lines[-1] and lines[-2].startswith(b'{"kind": "end"')
 
 
 def is_gone(folder: Path, header: Header) -> bool:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polyexp.base import finite, require, version
+from polyexp.base import NotDeliveredError, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import Header, header_of
 from polyexp.tracking.note import note_of
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.recording import recorder
-from polyexp.tracking.tracker import Delivered, NotDeliveredError, RunInfo, Tracker
+from polyexp.tracking.tracker import Delivered, RunInfo, Tracker
 from polyexp.tracking.view import link, view_of
 
 __all__ = ["MLflow"]
@@ -92,7 +92,7 @@ class MLflow(Tracker, name="mlflow"):
         return Destination.of(self.uri)
 
     def _where(self, folder: Path) -> list[str]:
-        """Lines with the store, the command that serves its pages, the page of a run and the page that shows it among others."""
+        """Lines with the store, the command that serves its pages, the page of a run, and the page of its view."""
         destination, note, (header, _) = self._destination, note_of(folder), header_of(folder)
         assert note
         experiment = str(note.experiment_id)

@@ -16,7 +16,7 @@ from polyexp.tracking.journal import Header, now
 from polyexp.tracking.process import Process
 from polyexp.tracking.recorded import RecordedRuns
 
-__all__ = ["Delivered", "NotDeliveredError", "RunInfo", "Tracker", "derived_params", "final_metrics"]
+__all__ = ["Delivered", "RunInfo", "Tracker", "derived_params", "final_metrics"]
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,6 @@ class RunInfo:
     param_names: Sequence[str]
     tags: Mapping[str, str]
     snapshots: int = 0
-
-
-class NotDeliveredError(Exception):
-    """What `tracking.required` makes of a run that could not be delivered."""
 
 
 @dataclass

@@ -104,9 +104,8 @@ class _Reading:
             ended = int((self._folder / JOURNAL).stat().st_mtime * 1000)
             entry = replace(entry, status=Status.KILLED, ended=ended)
         entry = replace(entry, points=self._points)
-        return Undelivered(
-            self._folder, self._header, entry, replace(self._note, status=entry.status if entry.ended else status)
-        )
+        note = replace(self._note, status=entry.status if entry.ended else status)
+        return Undelivered(self._folder, self._header, entry, note)
 
     def _take_snapshot(self, line: Line) -> None:
         early = line.content.get("early") is True

@@ -1,0 +1,95 @@
+"""The action that delivers to MLflow what the recorders of runs could not."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyexp.action.action import Action
+from polyexp.base import NotDeliveredError, counted, require
+from polyexp.experiment import Experiment, Job
+from polyexp.report import Terminal
+from polyexp.report.progress_bar import bar
+from polyexp.tracking import Destination, Found, State, by_destination, found_in, synchronized
+
+__all__ = ["Sync"]
+
+MAX_LISTED = 50  # runs that are listed in full
+HEADS = ("state", "run", "folder")
+MEGABYTE = 10**6
+
+
+@dataclass
+class Sync(Action, name="sync"):
+    """Deliver the runs below a folder that are not in MLflow yet, and close those whose process has gone.
+
+    Each is delivered to the store that its journal names, or to `tracking.uri` where that is set.
+
+    Args:
+        folder: The folder, below which are the folders of the runs.
+        dry_run: Whether the runs are only listed.
+    """
+
+    folder: str = "outputs"
+    dry_run: bool = False
+
+    def check(self, experiment: Experiment) -> None:
+        """Check that the folder exists.
+
+        Raises:
+            InputError: Where it does not.
+        """
+        require(Path(self.folder).is_dir(), self.key("folder"), "a folder that exists", self.folder)
+
+    def __call__(self, experiment: Experiment, job: Job) -> None:
+        """Print what is there, and deliver what is due.
+
+        Raises:
+            NotDeliveredError: Where something could not be delivered.
+        """
+        stores = by_destination(found_in(Path(self.folder).resolve()), getattr(experiment.tracking, "uri", None))
+        failures: list[str] = []
+        with Terminal(job.folder, quiet=experiment.quiet) as terminal:
+            _print_found(terminal, stores)
+            for destination, found in stores.items() if not self.dry_run else ():
+                if destination:
+                    failures += _deliver(terminal, destination, found, quiet=experiment.quiet)
+            terminal.end(job.folder, ())
+        if failures:
+            raise NotDeliveredError(f"{counted(len(failures), 'run')} could not be delivered: {failures[0]}")
+
+
+def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequence[Found]]) -> None:
+    """Print how many runs there are in each state and how large their folders are, and list those that are due."""
+    for destination, found in stores.items():
+        states = Counter(one.state for one in found)
+        counts = ", ".join(f"{states[state]} {state}" for state in State if states[state])
+        size = sum(one.bytes for one in found) / MEGABYTE
+        terminal.print(f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB")
+        due = [one for one in found if one.is_due]
+        if due:
+            rows = [(one.state, one.name, str(one.folder)) for one in due[:MAX_LISTED]]
+            terminal.print_table(HEADS, rows, keys=2)
+        if len(due) > MAX_LISTED:
+            terminal.print(f"... and {counted(len(due) - MAX_LISTED, 'more run')}")
+
+
+def _described(destination: Destination | None) -> str:
+    return destination.described() if destination else "no store"
+
+
+def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found], *, quiet: bool) -> list[str]:
+    """Deliver runs to a store, print how many, and return what prevented it for the others."""
+    due = [one for one in found if one.is_due]
+    failures, closed, complete = [], 0, 0
+    with bar(f"Delivering to {destination.shown}", quiet=quiet) as progress:
+        for number, (one, done) in enumerate(synchronized(due, destination), 1):
+            if isinstance(done, Exception):
+                failures.append(destination.explained(done))
+            else:
+                complete += done.is_complete
+                closed += done.is_complete and one.state is State.STALE
+            progress(number / len(due))
+    if due:
+        terminal.print(f"Delivered to {destination.shown}: {counted(complete, 'run')}, of which {closed} closed as KILLED")
+    return failures
