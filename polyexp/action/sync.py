@@ -65,7 +65,9 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
         states = Counter(one.state for one in found)
         counts = ", ".join(f"{states[state]} {state}" for state in State if states[state])
         size = sum(one.bytes for one in found) / MEGABYTE
-        terminal.print(f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB")
+        terminal.print(
+            f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB"
+        )
         due = [one for one in found if one.is_due]
         if due:
             rows = [(one.state, one.name, str(one.folder)) for one in due[:MAX_LISTED]]
@@ -91,5 +93,7 @@ def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found
                 closed += done.is_complete and one.state is State.STALE
             progress(number / len(due))
     if due:
-        terminal.print(f"Delivered to {destination.shown}: {counted(complete, 'run')}, of which {closed} closed as KILLED")
+        terminal.print(
+            f"Delivered to {destination.shown}: {counted(complete, 'run')}, of which {closed} closed as KILLED"
+        )
     return failures

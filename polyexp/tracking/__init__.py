@@ -2,8 +2,8 @@
 
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
-from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.destination import Destination
+from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
@@ -17,26 +17,26 @@ __all__ = [
     "JOURNAL",
     "KIND_COMPARISON",
     "Delivered",
+    "Destination",
+    "Found",
     "Journal",
     "LossCurve",
     "MLflow",
     "NoFormulaError",
     "NoTracking",
-    "Destination",
-    "Found",
-    "State",
-    "by_destination",
-    "found_in",
-    "synchronized",
     "RecordedRun",
     "RecordedRuns",
     "ResultFile",
     "RunInfo",
     "Selection",
+    "State",
     "Tracker",
+    "by_destination",
     "dataset_of",
     "derived_params",
     "final_metrics",
+    "found_in",
     "require_no_credentials",
     "require_no_typed_credentials",
+    "synchronized",
 ]

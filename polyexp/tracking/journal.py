@@ -21,7 +21,18 @@ from polyexp.base import InputError, cut, shown
 from polyexp.tracking.entry import Dataset, Status
 from polyexp.tracking.process import Process
 
-__all__ = ["JOURNAL", "Header", "Journal", "JournalError", "Line", "has_ended", "header_of", "is_gone", "lines_of", "now"]
+__all__ = [
+    "JOURNAL",
+    "Header",
+    "Journal",
+    "JournalError",
+    "Line",
+    "has_ended",
+    "header_of",
+    "is_gone",
+    "lines_of",
+    "now",
+]
 
 JOURNAL = "journal.jsonl"
 FORMAT = 1  # of the lines; it is raised when they change
