@@ -127,7 +127,7 @@ PLACES = {
     "to_albums.db": "another program",
     "cut.db": "another program",
     "older.db": "mlflow db upgrade",
-    "newer.db": "mlflow db upgrade",
+    "newer.db": "Update MLflow",
     "two_revisions.db": "another program",
     "with_a_foreign_lock.db": "is not the lock of a store",
 }
