@@ -10,7 +10,6 @@ __all__ = ["deleted_experiment", "require_empty_or_mlflow", "within"]
 
 TIMEOUT_SECONDS = 3
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # where an address names none
-TIMEOUTS = {"postgresql": "connect_timeout", "mysql": "connect_timeout", "mssql": "timeout"}  # of their drivers
 
 Answer = TypeVar("Answer")
 
@@ -32,9 +31,8 @@ def deleted_experiment(uri: str, name: str) -> str | None:
         return within(TIMEOUT_SECONDS, lambda: server.deleted_experiment(uri, name, TIMEOUT_SECONDS))
     from sqlalchemy import create_engine
 
-    kind = uri.partition(":")[0].partition("+")[0]
-    engine = create_engine(uri, connect_args={TIMEOUTS[kind]: TIMEOUT_SECONDS} if kind in TIMEOUTS else {})
-    return within(TIMEOUT_SECONDS, lambda: _deleted_in_database(engine, kind, name))
+    engine = create_engine(uri)
+    return within(TIMEOUT_SECONDS, lambda: _deleted_in_database(engine, name))
 
 
 def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
@@ -64,17 +62,17 @@ def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
     try:
         return answer.result(seconds)
     except TimeoutError:
-        if answer.done():  # it is the exception of the function
-            raise
+        if answer.done():  # it may be the exception of the function
+            return answer.result()
         raise TimeoutError("timed out") from None
 
 
-def _deleted_in_database(engine: Any, kind: str, name: str) -> str | None:
+def _deleted_in_database(engine: Any, name: str) -> str | None:
     import socket
 
     try:
         if engine.url.host:
-            place = engine.url.host, engine.url.port or PORTS[kind]
+            place = engine.url.host, engine.url.port or PORTS[engine.dialect.name]
             socket.create_connection(place, timeout=TIMEOUT_SECONDS).close()
         return _deleted(engine, name) if require_empty_or_mlflow(engine) else None
     finally:
