@@ -29,7 +29,7 @@ from polyexp.tracking.address import (
 )
 from polyexp.tracking.answers import require_answer
 
-__all__ = ["Store", "default_uri", "open_store"]
+__all__ = ["Store", "default_uri", "deleted_experiment", "open_store"]
 
 CHECKOUT_FOLDER = Path(__file__).parents[2]  # has a Makefile where polyexp is not installed but checked out
 WITHOUT_JOB_EXECUTION = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"  # the server is ready after 6 seconds instead of 19
@@ -73,10 +73,7 @@ class Store:
                     raise
             experiment = self.client.get_experiment_by_name(name)
         if experiment.lifecycle_stage == "deleted":
-            raise InputError(
-                f"`tracking.experiment_name` must not name a deleted experiment, got {name!r}: "
-                f"choose another name, or restore it with `mlflow experiments restore -x {experiment.experiment_id}`."
-            )
+            raise deleted_experiment(name, experiment.experiment_id)
         return experiment
 
     @property
@@ -104,6 +101,19 @@ class Store:
         """Lines with the command that serves the pages of MLflow, and the address of the page of a run."""
         page = f"{self.ui}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
         return [*(f"Open it with: {command}" for command in self.serve), page]
+
+
+def deleted_experiment(name: str, experiment_id: str | int) -> InputError:
+    """The error about an MLflow experiment that has been deleted.
+
+    Args:
+        name: Its name.
+        experiment_id: Its id in the store.
+    """
+    return InputError(
+        f"`tracking.experiment_name` must not name a deleted experiment, got {name!r}: "
+        f"choose another name, or restore it with `mlflow experiments restore -x {experiment_id}`."
+    )
 
 
 def default_uri() -> str:
