@@ -9,6 +9,7 @@ import posixpath
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -82,13 +83,14 @@ def copy_files(folder: Path, files: Sequence[File]) -> None:
         ValueError: A file is not a regular one, or its folder among the artifacts leads out of them.
     """
     location = folder.parents[1]
-    for file in files:
-        below = PurePosixPath(file.folder)
+    for name, together in groupby(files, key=lambda file: file.folder):
+        below = PurePosixPath(name)
         if below.is_absolute() or ".." in below.parts:
-            raise ValueError(f"{file.folder!r} leads out of the artifacts of a run")
+            raise ValueError(f"{name!r} leads out of the artifacts of a run")
         location.mkdir(parents=True, exist_ok=True)
         with _opened(location, *folder.relative_to(location).parts, *below.parts) as descriptor:
-            _copy(file.path, descriptor)
+            for file in together:
+                _copy(file.path, descriptor)
 
 
 @contextlib.contextmanager
