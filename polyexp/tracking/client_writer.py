@@ -32,6 +32,7 @@ T = TypeVar("T")
 JOURNAL = "polyexp.journal"
 RETRIED = "polyexp.retried"  # the time of a creation after one that may have succeeded, in milliseconds since 1970
 USER = "mlflow.user"  # from which MLflow takes the user of a new run; all other tags are written with the params
+TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 AT_A_TIME = 4  # runs that are written at the same time
 # Of one batch; MLflow allows 100 params, 100 tags, 1000 of all, and a megabyte.
 MAX_PARAMS, MAX_METRICS, MAX_BYTES = 100, 800, 300_000
@@ -217,10 +218,15 @@ def _rank(run: Any) -> tuple[int, str]:
 
 def _limit_requests(seconds: int) -> None:
     """Limit MLflow's HTTP requests, and keep it from repeating one by itself, which would create a run twice."""
-    name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
-    own = os.environ.get(name, "")
-    os.environ[name] = str(min(seconds, int(own)) if own.isdecimal() else seconds)
+    os.environ[TIMEOUT] = str(min(seconds, _own_limit()))
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+
+
+@cache
+def _own_limit() -> float:
+    """The limit that the user has set, in seconds, which is asked for once, before it is changed."""
+    own = os.environ.get(TIMEOUT, "")
+    return int(own) if own.isdecimal() else math.inf
 
 
 def _batches(entry: Entry) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
