@@ -93,7 +93,7 @@ def _http_status(error: BaseException) -> int | None:
         status = getattr(getattr(one, "response", None), "status_code", None)
         if status is None and (found := STATUS.search(str(one))):
             status = found[1] or found[2]
-        if status is None and isinstance(getattr(one, "json", None), dict):  # MLflow's RestException
+        if status is None and "error_code" in (getattr(one, "json", None) or ()):  # MLflow's RestException
             status = one.get_http_status_code()  # type: ignore[attr-defined]
         if status is not None:
             return int(status)
