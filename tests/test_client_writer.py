@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -415,8 +416,28 @@ def test_requests_are_limited_and_not_repeated_by_mlflow(monkeypatch):
 
 def test_a_server_that_is_not_there_is_named_without_credentials(entry):
     uri = f"http://somebody:hunter2@127.0.0.1:{find_free_port()}/mlflow"
-    (failure,) = ClientWriter(uri, PATIENT).write([entry])
-    assert describe(failure, uri) == f"the server at {uri.replace('somebody:hunter2@', '')} does not answer"
+    failures = ClientWriter(uri, PATIENT).write([replace(entry, id=f"{number:032x}") for number in range(50)])
+    assert {describe(failure, uri) for failure in failures} == {
+        f"the server at {uri.replace('somebody:hunter2@', '')} does not answer"
+    }
+    assert len(set(map(id, failures))) <= 8  # four at a time: the rest was not tried
+
+
+def test_a_large_file_has_more_time(tmp_path, database, entry):
+    writer = ClientWriter(f"sqlite:///{database}", replace(PATIENT, total=0.05))
+    enough = threading.Event()
+    writer._client = SimpleNamespace(log_artifact=lambda *args: enough.wait(0.5))
+    for name, size in (("small", 0), ("large", 100_000_000)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+    uploads = [
+        replace(entry, points=(), params={}, tags={}, dataset=None, ended=None, files=[File(tmp_path / name)])
+        for name in ("small", "large")
+    ]
+    with pytest.raises(TimeoutError):
+        writer._log("a run", uploads[0])
+    writer._log("a run", uploads[1])
+    enough.set()
 
 
 def test_batches_are_within_the_limits_of_mlflow():
@@ -480,6 +501,8 @@ def test_what_is_told_of_an_error_of_mlflow():
         assert describe(error, uri) == f"the server at https://host/mlflow {told}"
     locked = MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE)
     assert is_passing(locked)
+    refused = MlflowException("(psycopg.OperationalError) refused\n(Background)", error_code=TEMPORARILY_UNAVAILABLE)
+    assert describe(refused, "postgresql://a:hunter2@b/c") == "the store at postgresql://a:***@b/c fails (refused)"
     assert describe(locked, "sqlite:////a.db") == "the store at sqlite:////a.db fails (database is locked)"
     assert describe(InputError("No."), uri) == "No"
 

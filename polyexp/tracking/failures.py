@@ -84,6 +84,7 @@ def _fault(error: BaseException, status: int | None, uri: str) -> str:
     if is_passing(error) and error_code(error) not in PASSING_CODES:
         return "does not answer"
     text = f"{str(error).strip() or type(error).__name__}\n".partition("\n")[0]
+    text = re.sub(r"^\([\w.]+\) ", "", text)  # SQLAlchemy's name of the error of a driver
     return f"fails ({hidden(text, uri)})"
 
 
