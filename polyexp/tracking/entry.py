@@ -135,19 +135,24 @@ class LostRunError(Exception):
 
 
 class Writer(Protocol):
-    """What writes to one open store. Where the store fails, any exception is raised, and the same is written later."""
+    """What writes to one open store. Where the store fails, the same is written later.
+
+    The other methods than `write` raise any exception where the store fails.
+    """
 
     @property
     def identity(self) -> str:
         """A text that names the store, another one where the store has been made anew at the same address."""
 
-    def write(self, entries: Sequence[Entry]) -> list[Written]:
-        """Write entries, each of another run, and return where they are.
+    def write(self, entries: Sequence[Entry]) -> list[Written | Exception]:
+        """Write entries, each of another run, and return for each where it is, or why it could not be written.
 
-        A param or a tag of an entry whose `run_id` is given is new, too, and is written.
+        A param or a tag of an entry whose `run_id` is given is new, too, and is written. Among the exceptions are
+        `LostRunError`, where a run whose `run_id` is given is not in the store, and `InputError`, where a person has deleted
+        the run or its MLflow experiment; that entry fails again until it is restored. Any other may pass.
 
-        Raises:
-            LostRunError: A run whose `run_id` is given is not in the store.
+        Args:
+            entries: The entries.
         """
 
     def experiment(self, name: str, artifact_root: str | None) -> MLflowExperiment:
