@@ -10,7 +10,7 @@ from polyexp.base import NotDeliveredError, counted, require
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Destination, Found, State, by_destination, found_in, synchronized
+from polyexp.tracking import Destination, Found, State, by_destination, describe, found_in, synchronized
 
 __all__ = ["Sync"]
 
@@ -77,7 +77,11 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
 
 
 def _described(destination: Destination | None) -> str:
-    return destination.described() if destination else "no store"
+    if destination is None:
+        return "no store"
+    path = destination.path
+    size = f" ({path.stat().st_size / MEGABYTE:.3g} MB)" if path and path.exists() else ""
+    return f"{destination.shown}{size}"
 
 
 def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found], *, quiet: bool) -> list[str]:
@@ -87,7 +91,7 @@ def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found
     with bar(f"Delivering to {destination.shown}", quiet=quiet) as progress:
         for number, (one, done) in enumerate(synchronized(due, destination), 1):
             if isinstance(done, Exception):
-                failures.append(destination.explained(done))
+                failures.append(describe(done, destination.uri))
             else:
                 complete += done.is_complete
                 closed += done.is_complete and one.state is State.STALE

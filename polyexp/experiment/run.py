@@ -114,10 +114,11 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
+    samples = result.samples
     journal.result(
         final_metrics(result, forecast),
         derived_params(result, forecast),
         {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, forecast)},
-        dataset_of(result.samples),
+        dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
     )
     journal.files([file.name for file in files])

@@ -55,8 +55,9 @@ class History(Value):
             initial: The initial values, which have the shape of the parameters. Shape (*runs, K).
         """
         *runs, _ = initial.shape
-        numbers = [np.empty((0, *runs)) for _ in range(3)]
-        return cls(np.empty(0, int), np.empty((0, *initial.shape)), *numbers, length=np.zeros(runs, int)[()])
+        loss, excess, grad_norm = (np.empty((0, *runs)) for _ in range(3))
+        length = np.zeros(runs, int)[()]
+        return cls(np.empty(0, int), np.empty((0, *initial.shape)), loss, excess, grad_norm, length)
 
     def of_run(self, run: Any) -> "History":
         """The history of one run of a batch, up to its end; or of several, up to the end of the last of them.
@@ -104,8 +105,8 @@ class Collected:
         Args:
             taken: The number of updates of the parameters of each run. Shape (*runs,).
         """
-        values = {name: np.array(array[self._size - 1]) for name, array in self._arrays.items()}
-        return Snapshot(**{**values, "step": int(values["step"])}, taken=taken)
+        at = {name: np.array(array[self._size - 1]) for name, array in self._arrays.items()}
+        return Snapshot(int(at["step"]), at["params"], at["loss"], at["excess"], at["grad_norm"], taken)
 
     def history(self, length: Any) -> History:
         """The history, after which nothing can be added.

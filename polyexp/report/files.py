@@ -19,6 +19,8 @@ from polyexp.report.sentences import headline
 
 __all__ = ["write"]
 
+ROWS_AT_ONCE = 10_000  # of history.csv, since numbers need more memory as Python objects than in the arrays
+
 
 def write(
     folder: Path, result: Result, forecast: Forecast, settings: Mapping[str, Any], config_yaml: str
@@ -95,8 +97,11 @@ def _number(value: Any) -> float | None:
 
 
 def _write_history(path: Path, history: History, names: tuple[str, ...]) -> None:
-    columns = np.column_stack([history.loss, history.excess, history.grad_norm, history.params]).tolist()
     with replaced(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "loss", "excess", "grad_norm", *names])
-        writer.writerows([int(step), *row] for step, row in zip(history.step, columns, strict=True))
+        for start in range(0, history.step.size, ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            numbers = (history.loss, history.excess, history.grad_norm, history.params)
+            rows = np.column_stack([one[part] for one in numbers]).tolist()
+            writer.writerows([step, *row] for step, row in zip(history.step[part].tolist(), rows, strict=True))

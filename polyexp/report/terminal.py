@@ -34,7 +34,7 @@ class Terminal:
 
     Args:
         folder: The folder of the run, which must exist.
-        quiet: Whether only warnings are printed; polyexp.log gets everything anyway.
+        quiet: Whether only warnings are printed; polyexp.log then gets everything but the losses, which are in history.csv.
     """
 
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
@@ -115,7 +115,7 @@ class Terminal:
         Lines of snapshots that follow each other fast are collected and printed together, so that printing takes at most a
         hundredth of the time of the fit.
         """
-        if not snapshot.early:
+        if not snapshot.early and not self._outputs[0].quiet:
             self._collect(loss_line(snapshot))
         if self._interval.due():
             with self._interval.showing():

@@ -3,6 +3,7 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
+from polyexp.tracking.failures import describe
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.mlflow import MLflow
@@ -34,6 +35,7 @@ __all__ = [
     "by_destination",
     "dataset_of",
     "derived_params",
+    "describe",
     "final_metrics",
     "found_in",
     "require_no_credentials",

@@ -119,10 +119,10 @@ def _noted(one: Undelivered, written: Written) -> Delivery | Exception:
 
 def _lost(folder: Path, last: Delivery) -> Undelivered:
     """The end of a run whose folder has been lost."""
-    entry = replace(last.entry, run_id=last.note.run_id, params={}, tags={}, points=(), dataset=None, files=())
-    return Undelivered(
-        folder, replace(entry, status=Status.KILLED, ended=now()), replace(last.note, status=Status.KILLED)
-    )
+    one = last.entry
+    header = Entry(one.id, one.experiment, one.artifact_root, one.name, one.started, run_id=last.note.run_id)
+    entry = replace(header, status=Status.KILLED, ended=now())
+    return Undelivered(folder, last.header, entry, replace(last.note, status=Status.KILLED))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import logging
 import os
 import shlex
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -157,24 +158,35 @@ def make_store(destination: Destination) -> None:
             sqlite.use_wal(path)
 
 
-def open_writer(destination: Destination) -> Writer:
-    """What writes to a store: without MLflow to a SQLite store of a form that is known, with MLflow to any other.
+@contextlib.contextmanager
+def open_writer(destination: Destination, *, make: bool = True) -> Iterator[Writer]:
+    """A context with what writes to a store: MLflow, or for a SQLite store of a form that is known what does without it.
 
     Args:
-        destination: The store. A SQLite store is made where nothing is.
+        destination: The store.
+        make: Whether a SQLite store is made where nothing is.
 
     Raises:
-        Exception: It cannot be opened; `errors.short_reason` is the reason in a few words.
+        Exception: It cannot be opened; `failures.describe` is the reason in a few words.
     """
-    make_store(destination)
+    if make:
+        make_store(destination)
+    writer = _writer(destination)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def _writer(destination: Destination) -> Writer:
+    from polyexp.tracking.client_writer import ClientWriter
+
     if path := destination.path:
         from polyexp.tracking.sqlite_writer import SqliteWriter, UnknownSchemaError
 
         with contextlib.suppress(UnknownSchemaError):
-            return SqliteWriter.open(path, str(_artifact_root(path)))
-    from polyexp.tracking.client_writer import ClientWriter
-
-    return ClientWriter(destination.uri, destination.artifact_root)
+            return SqliteWriter.open(path, _artifact_root(path), lambda: ClientWriter(destination.uri))
+    return ClientWriter(destination.uri)
 
 
 def import_mlflow() -> Any:

@@ -13,6 +13,7 @@ from polyexp.tracking.journal import Header, header_of
 from polyexp.tracking.note import note_of
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.recording import recorder
+from polyexp.tracking.store import open_store
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker
 from polyexp.tracking.view import link, view_of
 
@@ -85,7 +86,7 @@ class MLflow(Tracker, name="mlflow"):
 
     def recorded(self) -> RecordedRuns:
         """The runs of the MLflow experiment."""
-        return RecordedRuns(self._destination.open(), self.experiment_name)
+        return RecordedRuns(open_store(self._destination.uri), self.experiment_name)
 
     @property
     def _destination(self) -> Destination:
@@ -96,7 +97,7 @@ class MLflow(Tracker, name="mlflow"):
         destination, note, (header, _) = self._destination, note_of(folder), header_of(folder)
         assert note
         experiment = str(note.experiment_id)
-        page = link(destination.ui, experiment, view_of(header.view))
+        page = link(destination.ui, experiment, view_of(header.view or {}))
         if note.run_id is None:
             return [page]
         recorded = f"Recorded in {destination.shown} as {header.name} ({note.run_id})"

@@ -16,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from polyexp.tracking.delivery import Delivery, deliver
-from polyexp.tracking.destination import Destination
+from polyexp.tracking.destination import Destination, open_writer
+from polyexp.tracking.failures import describe
 from polyexp.tracking.journal import JOURNAL, header_of
 
 __all__ = ["main"]
@@ -96,7 +97,7 @@ class _Deliveries:
 
     def __init__(self, address: str) -> None:
         self.folders: dict[Path, Delivery | None] = {}  # the last delivery of what is not complete yet
-        self._destination, self._opened = Destination.of_journal(address), False
+        self._destination, self._opened = Destination.of(address), False
         self._due, self._pause, self._said = 0.0, RETRY_SECONDS, ""
 
     def add(self, folder: Path) -> None:
@@ -124,7 +125,7 @@ class _Deliveries:
             Exception: What prevented it for one of the runs.
         """
         # A store that was there once and is not any more is not made anew: it may be put back.
-        with self._destination.writer(make=not self._opened) as writer:
+        with open_writer(self._destination, make=not self._opened) as writer:
             self._opened = True
             done = deliver(self.folders, writer, self._destination.artifact_root)
         self.folders |= {folder: one for folder, one in done.items() if isinstance(one, Delivery)}
@@ -135,7 +136,7 @@ class _Deliveries:
 
     def _say(self, error: Exception) -> None:
         """Write a failure into the log, once."""
-        sentence = self._destination.described(error)
+        sentence = describe(error, self._destination.uri)
         if sentence != self._said:
             print(sentence, flush=True)
             self._said = sentence

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from polyexp.tracking.delivery import deliver, is_delivered
-from polyexp.tracking.destination import Destination
+from polyexp.tracking.destination import Destination, open_writer
+from polyexp.tracking.failures import describe
 from polyexp.tracking.journal import header_of
 
 __all__ = ["InProcess", "Recorder", "Separate", "recorder"]
@@ -60,14 +61,14 @@ class InProcess:
         """Deliver the journals."""
         for folder in folders:
             header, _ = header_of(folder)
-            destination = Destination.of_journal(str(header.store))
+            destination = Destination.of(str(header.store))
             try:
-                with destination.writer() as writer:
+                with open_writer(destination) as writer:
                     (done,) = deliver({folder: None}, writer, destination.artifact_root).values()
                 if isinstance(done, Exception):
                     raise done
             except Exception as error:
-                return destination.described(error)
+                return describe(error, destination.uri)
         return None
 
 

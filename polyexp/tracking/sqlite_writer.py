@@ -10,13 +10,14 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from polyexp.base import InputError
 from polyexp.tracking import sqlite_tables as sql
 from polyexp.tracking.address import sqlite_uri
-from polyexp.tracking.artifact_folder import copy_files, local_folder, location_of_run
+from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of_run
 from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Point, Status, Writer, Written
 from polyexp.tracking.errors import deleted_experiment_error
 from polyexp.tracking.sqlite_tables import UnknownSchemaError, require_schema
@@ -43,9 +44,17 @@ class SqliteWriter(Writer):
         path: The file of the store.
         connection: The connection to it, without transactions of its own (`isolation_level=None`).
         artifact_root: The folder for the artifacts of MLflow experiments that name none, and of mlflow-artifacts:/.
+        otherwise: What makes the writer of runs whose artifacts are not in a folder of this machine; None where there is none.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, artifact_root: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        artifact_root: Path,
+        otherwise: Callable[[], Writer] | None = None,
+    ) -> None:
+        self._otherwise = otherwise
         self._path = path
         self._connection = connection
         self._artifact_root = artifact_root
@@ -57,12 +66,19 @@ class SqliteWriter(Writer):
         self._identity = f"{sqlite_uri(path)}#{self._file[1]}-{oldest}"
 
     @classmethod
-    def open(cls, path: Path, artifact_root: Path, busy_seconds: float = BUSY_SECONDS) -> Self:
+    def open(
+        cls,
+        path: Path,
+        artifact_root: Path,
+        otherwise: Callable[[], Writer] | None = None,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> Self:
         """A writer for the store at a path, which must exist.
 
         Args:
             path: The absolute path of the file.
             artifact_root: The folder for the artifacts of MLflow experiments that name none, and of mlflow-artifacts:/.
+            otherwise: What makes the writer of runs whose artifacts are not in a folder of this machine; None for none.
             busy_seconds: How long a database that is locked is waited for, in seconds.
 
         Raises:
@@ -72,7 +88,7 @@ class SqliteWriter(Writer):
         connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", busy_seconds, isolation_level=None, uri=True)
         try:
             connection.execute("PRAGMA foreign_keys=ON")
-            return cls(path, connection, artifact_root)
+            return cls(path, connection, artifact_root, otherwise)
         except BaseException:
             connection.close()
             raise
@@ -82,24 +98,25 @@ class SqliteWriter(Writer):
         """The address of the store, the number of its file, and the time at which its oldest MLflow experiment was made."""
         return self._identity
 
-    def write(self, entries: Sequence[Entry]) -> list[Written]:
-        """Write the rows of the entries, each of another run, in one transaction, and then copy their files.
+    def write(self, entries: Sequence[Entry]) -> list[Written | Exception]:
+        """Write the rows of entries, each of another run, in one transaction, and then copy their files.
+
+        Beside the exceptions of every writer there is `UnknownLocationError`, where the artifacts of a run are not in a folder
+        of this machine and there is no other writer; nothing of that run is written.
+
+        Args:
+            entries: The entries.
 
         Raises:
-            InputError: The MLflow experiment of a new run has been deleted.
-            LostRunError: A run whose `run_id` is given is not in the store.
-            UnknownLocationError: The artifacts of a run are not in a folder of this machine; nothing is written.
             UnknownSchemaError: The database has been upgraded since it was opened; nothing is written.
-            OSError, sqlite3.Error: The store fails. No row is written, or only files are missing.
+            OSError, sqlite3.Error: The store fails; nothing is written.
         """
         with self._transaction():
-            runs = self._runs(entries)
-            folders = [local_folder(run.location, self._artifact_root) for run in runs]
-            for entry, run in zip(entries, runs, strict=True):
-                self._write_rows(entry, run)
-        for entry, folder in zip(entries, folders, strict=True):
-            copy_files(folder, entry.files)
-        return [Written(run.id, str(run.experiment_id)) for run in runs]
+            found = self._found(entries)
+            runs = [self._row_written(entry, found.get(entry.id)) for entry in entries]
+        return self._written_otherwise(
+            entries, [self._files_written(entry, run) for entry, run in zip(entries, runs, strict=True)]
+        )
 
     def experiment(self, name: str, artifact_root: str | None) -> MLflowExperiment:
         """The MLflow experiment of this name, which is created if need be.
@@ -176,31 +193,48 @@ class SqliteWriter(Writer):
 
     # Runs and MLflow experiments
 
-    def _runs(self, entries: Sequence[Entry]) -> list[_Run]:
-        """The run of each entry, which is created if need be."""
-        found = self._found(entries)
-        experiments: dict[str, tuple[int, str]] = {}
-        for entry in entries:
-            if entry.id not in found:
-                if entry.experiment not in experiments:
-                    experiments[entry.experiment] = self._experiment(entry.experiment, entry.artifact_root)
-                found[entry.id] = self._new_run(entry, *experiments[entry.experiment])
-        return [found[entry.id] for entry in entries]
-
     def _found(self, entries: Sequence[Entry]) -> dict[str, _Run]:
         """The runs that are in the store, by the ids of their journals: of the id given, or that of the journal, or its tag."""
-        found = {}
-        for entry in entries:
-            if run := self._run(entry.run_id or entry.id):
-                found[entry.id] = run
-            elif entry.run_id:
-                raise LostRunError(f"the run {entry.run_id} is not in {self._path}")
-        new = [entry.id for entry in entries if entry.id not in found]
+        found = {entry.id: run for entry in entries if (run := self._run(entry.run_id or entry.id))}
+        new = [entry.id for entry in entries if entry.id not in found and not entry.run_id]
         places = ", ".join("?" * len(new))
         tagged = self._rows(
             f"SELECT value, run_uuid FROM tags WHERE key = '{JOURNAL_TAG}' AND value IN ({places})", *new
         )
         return found | {journal: run for journal, run_id in tagged if (run := self._run(run_id))}
+
+    def _row_written(self, entry: Entry, run: _Run | None) -> _Run | Exception:
+        """The run of an entry, which is created where there is none, with all its rows; or why they are not written."""
+        if run is None and entry.run_id:
+            return LostRunError(f"the run {entry.run_id} is not in {self._path}")
+        try:
+            run = run or self._new_run(entry, *self._experiment(entry.experiment, entry.artifact_root))
+            local_folder(run.location, self._artifact_root)
+        except (InputError, UnknownLocationError) as error:
+            return error
+        self._write_rows(entry, run)
+        return run
+
+    def _written_otherwise(
+        self, entries: Sequence[Entry], written: list[Written | Exception]
+    ) -> list[Written | Exception]:
+        """What has been written, once the other writer has written what is left to it."""
+        left = [k for k, one in enumerate(written) if isinstance(one, UnknownLocationError)]
+        if left and self._otherwise:
+            with contextlib.closing(self._otherwise()) as other:
+                for k, one in zip(left, other.write([entries[k] for k in left]), strict=True):
+                    written[k] = one
+        return written
+
+    def _files_written(self, entry: Entry, run: _Run | Exception) -> Written | Exception:
+        """Where an entry is, once its files are copied; or why it is not complete."""
+        if isinstance(run, Exception):
+            return run
+        try:
+            copy_files(local_folder(run.location, self._artifact_root), entry.files)
+        except (OSError, ValueError) as error:
+            return error
+        return Written(run.id, str(run.experiment_id))
 
     def _run(self, run_id: str) -> _Run | None:
         rows = self._rows("SELECT experiment_id, artifact_uri FROM runs WHERE run_uuid = ?", run_id)

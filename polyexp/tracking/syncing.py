@@ -7,7 +7,7 @@ from pathlib import Path
 
 from polyexp.base import InputError, printable
 from polyexp.tracking.delivery import Delivery, deliver, is_delivered
-from polyexp.tracking.destination import Destination
+from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.journal import JOURNAL, Header, JournalError, has_ended, header_of, is_gone
 
 __all__ = ["Found", "State", "by_destination", "found_in", "synchronized"]
@@ -94,7 +94,7 @@ def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destinatio
         if address is None:
             stores.setdefault(None, []).append(one)
         elif typed is None:
-            stores.setdefault(Destination.of_journal(address), []).append(one)
+            stores.setdefault(Destination.of(address), []).append(one)
         else:
             again = one.state is State.DELIVERED and address != Destination.of(typed).shown
             stores.setdefault(Destination.of(typed), []).append(replace(one, state=State.UNDELIVERED) if again else one)
@@ -109,7 +109,7 @@ def synchronized(found: Sequence[Found], destination: Destination) -> Iterator[t
         destination: The store, which is made where there is none.
     """
     try:
-        with destination.writer() as writer:
+        with open_writer(destination) as writer:
             for start in range(0, len(found), RUNS_AT_ONCE):
                 part = {one.folder: one for one in found[start : start + RUNS_AT_ONCE]}
                 done = deliver(dict.fromkeys(part), writer, destination.artifact_root)

@@ -10,14 +10,14 @@ import base64
 import json
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from polyexp.tracking.entry import MLflowExperiment
 
-__all__ = ["ALL_RUNS", "View", "arrange", "decoded", "encoded", "link", "links", "of_sweep", "save"]
+__all__ = ["ALL_RUNS", "View", "decoded", "encoded", "link", "links", "of_sweep", "save"]
 
 TAG = "mlflow.sharedViewState."  # MLflow's prefix of the tag of a view; the key of the view follows
 ALL_RUNS_KEY, SWEEP_KEY = "polyexp", "polyexp-sweep-"
@@ -108,6 +108,17 @@ def of_sweep(sweep: str, varying: Sequence[str]) -> View:
     return View(f"{SWEEP_KEY}{sweep}", name, "The runs of this sweep", settings, search, by_loss=True)
 
 
+def view_of(arguments: Mapping[str, Any]) -> View:
+    """The view that the header of a journal names.
+
+    Args:
+        arguments: Those of `of_sweep`, or none for the view of all runs.
+    """
+    if not arguments:
+        return ALL_RUNS
+    return of_sweep(str(arguments.get("sweep", "")), [str(key) for key in arguments.get("varying", ())])
+
+
 class TagWriter(Protocol):
     """What sets the tags of an MLflow experiment, as every Writer does."""
 
@@ -139,37 +150,6 @@ def link(ui: str, experiment_id: str, view: View) -> str:
         view: The view.
     """
     return f"{view.label}: {_page(ui, experiment_id)}&viewStateShareKey={quote(view.key)}"
-
-
-def arrange(client: Any, ui: str, experiment: Any, view: View) -> list[str]:
-    """Save a view in an MLflow experiment that does not have it yet, and return lines with its link.
-
-    Where the view cannot be saved, the lines are the link to the page without the view, and the reason.
-
-    Args:
-        client: The MLflow client.
-        ui: The address of the pages of MLflow.
-        experiment: The MLflow experiment with its tags, as it has just been read from the store.
-        view: The view.
-    """
-    found = MLflowExperiment(experiment.experiment_id, experiment.tags)
-    try:
-        save(_ClientTags(client), found, view)
-    except Exception as error:
-        page = f"{view.label}: {_page(ui, found.id)}"
-        return [page, f"The columns and charts of this page could not be arranged: {error}".partition("\n")[0]]
-    return [link(ui, found.id, view)]
-
-
-class _ClientTags:
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def set_experiment_tag(self, experiment_id: str, name: str, value: str | None) -> None:
-        if value is None:
-            self._client.delete_experiment_tag(experiment_id, name)
-        else:
-            self._client.set_experiment_tag(experiment_id, name, value)
 
 
 def links(client: Any, ui: str) -> list[str]:
