@@ -28,6 +28,7 @@ from polyexp.tracking.address import (
     without_credentials,
 )
 from polyexp.tracking.answers import require_answer
+from polyexp.tracking.login import registered
 
 __all__ = ["Store", "default_uri", "open_store"]
 
@@ -41,12 +42,12 @@ class Store:
     """An open MLflow store.
 
     Args:
-        uri: The absolute address of the store.
+        uri: The absolute address of the store, of a server without user and password.
         client: The MLflow client of the store.
         artifact_root: The folder for the artifacts of new MLflow experiments; None leaves it to the server.
     """
 
-    uri: str = field(repr=False)  # which may hold credentials
+    uri: str = field(repr=False)  # which may hold the password of a database
     client: Any
     artifact_root: str | None
 
@@ -134,7 +135,7 @@ def _opened(uri: str, key: str) -> Store:
         if path:
             return _open_sqlite(path)
         require_answer(uri)
-        return Store(uri, _client(uri), None)
+        return _open_remote(uri)
 
 
 def _import_mlflow() -> Any:
@@ -154,6 +155,12 @@ def _client(uri: str) -> Any:
     client = _import_mlflow().MlflowClient(uri)
     client.search_experiments(max_results=1)
     return client
+
+
+def _open_remote(uri: str) -> Store:
+    _import_mlflow()
+    address = registered(uri) if is_server(uri) else uri
+    return Store(address, _client(address), None)
 
 
 def _open_sqlite(path: Path) -> Store:
