@@ -14,7 +14,7 @@ from polyexp.base import Component
 from polyexp.report.files import write
 from polyexp.tracking.store import open_store
 from tests.helpers.cases import assert_close
-from tests.helpers.commands import run, run_in_process
+from tests.helpers.commands import one_process, run_in_process
 from tests.helpers.figures import Run, Wave
 from tests.helpers.readme import install_plugin, plugin_source
 from tests.helpers.stores import all_runs
@@ -128,15 +128,11 @@ def installed(tmp_path_factory, new_store):
     root = tmp_path_factory.mktemp("plugin")
     folder = root / "here"
     new_store(folder / "outputs" / "mlflow.db")
-    env = install_plugin(root / "site")
-
-    def cli(*words):
-        return run(*words, cwd=folder, env=env)
-
-    done = cli("model=fourier", *QUICK, "report.page=true", "hydra.run.dir=fitted")
-    client = open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}").client
-    (recorded,) = all_runs(client)
-    return SimpleNamespace(cli=cli, folder=folder, done=done, client=client, run=recorded)
+    with one_process(folder, install_plugin(root / "site")) as cli:
+        done = cli("model=fourier", *QUICK, "report.page=true", "hydra.run.dir=fitted")
+        client = open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}").client
+        (recorded,) = all_runs(client)
+        yield SimpleNamespace(cli=cli, folder=folder, done=done, client=client, run=recorded)
 
 
 def test_it_is_listed(installed):

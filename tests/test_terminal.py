@@ -8,9 +8,9 @@ import polyexp as p
 from polyexp.base import printable
 from polyexp.cli.starting import LINE
 from polyexp.report import Terminal
-from tests.helpers.commands import loaded_by, run
+from tests.helpers.commands import loaded_by, run, run_in_process
 from tests.helpers.figures import Run
-from tests.helpers.terminal import run_on_terminal, screen
+from tests.helpers.terminal import run_in_process_on_terminal, run_on_terminal, screen
 
 SHORT = ("tracking=none", "backend=numpy", "report.pictures=none", "loop.steps=30", "loop.log_every=10")
 WORDS = {
@@ -33,11 +33,11 @@ def words_of(text):
 def test_words_and_numbers_are_whole_at_every_width(what, tmp_path):
     """What a pipe gets, which wraps nothing, is on a terminal of any width, in lines that fit."""
     command = (*SHORT, *WORDS[what])
-    piped = run(*command, cwd=tmp_path)
+    piped = run_in_process(*command, cwd=tmp_path)
     wanted = words_of(piped.out + piped.err)
     assert len(wanted) > 5
     for columns in COLUMNS:
-        code, out, _ = run_on_terminal(*command, cwd=tmp_path, columns=columns)
+        code, out, _ = run_in_process_on_terminal(*command, cwd=tmp_path, columns=columns)
         lines = [line for line in screen(out) if line]
         assert code == piped.code
         assert [line for line in lines if len(line) > columns and " " in line.strip()] == []

@@ -80,6 +80,8 @@ def _require_no_credentials(cfg: DictConfig) -> None:
     tracking = cfg.get("tracking")
     raw = OmegaConf.to_container(tracking) if isinstance(tracking, DictConfig) else tracking
     require_no_credentials(str(raw.get("uri") or "") if isinstance(raw, dict) else str(raw))
+    if isinstance(raw, dict):  # interpolations may name another setting
+        require_no_credentials(str(OmegaConf.select(cfg, "tracking.uri", throw_on_resolution_failure=False) or ""))
 
 
 class CheckedLoader(ConfigLoaderImpl):

@@ -95,7 +95,7 @@ def require_address(uri: str, key: str = KEY) -> None:
     """Require an address of a kind of store that there is; whether there is a store is not asked.
 
     Args:
-        uri: The address, which holds no credentials where it comes from a setting.
+        uri: The address, which holds no credentials where it comes from a setting; the error repeats none.
         key: The name of the value in the error.
 
     Raises:
@@ -103,7 +103,8 @@ def require_address(uri: str, key: str = KEY) -> None:
     """
     if hint := _fault(uri.strip()[: MAX_CHARACTERS + 1]):
         wanted = "sqlite:///path/to/mlflow.db, https://server or postgresql://server/database"
-        raise InputError(f"`{key}` must be an address such as {wanted}, got {_quotable(uri)}: {hint}.")
+        sentence = f"`{key}` must be an address such as {wanted}, got {_quotable(uri)}: {hint}."
+        raise InputError(hidden(sentence, uri))
 
 
 def sqlite_uri(path: Path) -> str:
@@ -155,7 +156,8 @@ def hidden(text: str, uri: str) -> str:
     """
     rest = uri.partition("://")[2] or uri
     user, _, password = rest.rpartition("@")[0].partition(":")
-    secrets = [rest, *NAMED_SECRET.findall(_decoded(uri)), password, *([user] if is_server(uri) else [])]
+    ports = re.findall(r":([^:@/?#,]*[^:@/?#,\d][^:@/?#,]*)", rest)  # which are none: a password whose @ was forgotten
+    secrets = [rest, *NAMED_SECRET.findall(_decoded(uri)), password, *ports, *([user] if is_server(uri) else [])]
     found = {form for one in secrets for form in (one, unquote(one), quote(one, safe="")) if form}
     for one in sorted(found if _has_credentials(uri) else (), key=len, reverse=True):
         text = text.replace(one, "***")

@@ -20,11 +20,10 @@ from typing import Any, TypeVar
 
 from polyexp.base import InputError
 from polyexp.tracking.address import is_server, without_credentials
-from polyexp.tracking.destination import import_mlflow
 from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Written
 from polyexp.tracking.failures import concerns_store, describe, error_code, is_passing
 from polyexp.tracking.retry import Retry
-from polyexp.tracking.store import Store, open_store
+from polyexp.tracking.store import open_store, store_of
 
 __all__ = ["ClientWriter", "describe"]
 
@@ -55,7 +54,7 @@ class ClientWriter:
 
     def __init__(self, uri: str, retry: Retry = Retry()) -> None:  # noqa: B008 - it is frozen
         _limit_requests(retry.attempt)
-        self._store = Store(uri, import_mlflow().MlflowClient(uri), None) if is_server(uri) else open_store(uri)
+        self._store = store_of(uri) if is_server(uri) else open_store(uri)
         self._client = self._store.client
         self._retry = retry
         self._call = retry.call

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from polyexp.tracking import answers
+from polyexp.tracking.address import is_server
 from polyexp.tracking.destination import (
     Destination,
     Pages,
@@ -13,8 +14,9 @@ from polyexp.tracking.destination import (
     make_store,
 )
 from polyexp.tracking.errors import deleted_experiment_error, opening_errors
+from polyexp.tracking.login import registered
 
-__all__ = ["Store", "default_uri", "open_store"]
+__all__ = ["Store", "default_uri", "open_store", "store_of"]
 
 USUAL_EXPERIMENT = "Default"  # of every store
 
@@ -24,12 +26,12 @@ class Store(Pages):
     """An open MLflow store.
 
     Args:
-        uri: The absolute address of the store.
+        uri: The absolute address of the store, of a server without user and password.
         client: The MLflow client of the store.
         artifact_root: The folder for the artifacts of new MLflow experiments; None leaves it to the server.
     """
 
-    uri: str = field(repr=False)  # which may hold credentials
+    uri: str = field(repr=False)  # which may hold the password of a database
     client: Any
     artifact_root: str | None
 
@@ -79,11 +81,18 @@ def _opened(destination: Destination) -> Store:
             make_store(destination)
         else:
             answers.deleted_experiment(destination.uri, USUAL_EXPERIMENT)  # before MLflow would try for minutes
-        return Store(destination.uri, _client(destination.uri), destination.artifact_root)
+        store = store_of(destination.uri, destination.artifact_root)
+        store.client.search_experiments(max_results=1)  # it has answered
+        return store
 
 
-def _client(uri: str) -> Any:
-    """An MLflow client whose store has answered."""
-    client = import_mlflow().MlflowClient(uri)
-    client.search_experiments(max_results=1)
-    return client
+def store_of(uri: str, artifact_root: str | None = None) -> Store:
+    """A store with MLflow's client, which has not been asked for anything.
+
+    Args:
+        uri: The absolute address, which may hold credentials; of a server, these are not in the address of the client.
+        artifact_root: The folder for the artifacts of new MLflow experiments; None leaves it to the server.
+    """
+    mlflow = import_mlflow()
+    address = registered(uri) if is_server(uri) else uri
+    return Store(address, mlflow.MlflowClient(address), artifact_root)

@@ -1,7 +1,9 @@
 """The only way in which tests run polyexp's command line, or any other program.
 
 `run` starts a process of its own: for what only a process shows (environment variables, imports, signals, plugins that
-are found at start). It takes about a second.
+are found at start). It takes from one second to seven, because it imports the libraries that the command needs.
+`one_process` yields a command line whose commands share one process of its own, so that they pay for that once: for what is
+found at start and stays, such as a plugin.
 `run_in_process` calls `main()` in the process of the test: for everything else. It takes a few hundredths of a second,
 and a test may replace parts of polyexp beforehand (`monkeypatch`).
 Both return `Finished`. `tests.helpers.terminal` runs the command line on a terminal, and returns `Finished` too.
@@ -11,13 +13,14 @@ Both return `Finished`. `tests.helpers.terminal` runs the command line on a term
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 from unittest.mock import patch
 
 import polyexp.__main__ as entrypoint
@@ -26,6 +29,15 @@ from polyexp.report import Report
 Word = str | Path
 POLYEXP = (sys.executable, "-m", "polyexp")
 MAIN = "from polyexp.__main__ import main; assert main() == 0"  # as a program for `loaded_by`
+# Reads lines of JSON, [folder, words], and answers each with the outcome of that command.
+ONE_PROCESS = """
+import json, sys
+from pathlib import Path
+from tests.helpers.commands import run_in_process
+for line in sys.stdin:
+    folder, words = json.loads(line)
+    print(json.dumps(run_in_process(*words, cwd=Path(folder), pictures=True)), flush=True)
+"""
 HEAVY = ("torch", "jax", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich", "pyarrow")
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
 
@@ -94,27 +106,55 @@ def start(
                 process.wait(timeout=60)
 
 
+@contextlib.contextmanager
+def one_process(cwd: Path, env: Mapping[str, str]) -> Iterator[Callable[..., Finished]]:
+    """`polyexp *words` in a folder, each time in the same process of its own, with pictures. env: as of `run`."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [env.get("PYTHONPATH")])])
+    with subprocess.Popen(
+        [sys.executable, "-c", ONE_PROCESS],
+        env=os.environ | dict(env) | {"PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        questions, answers = process.stdin, process.stdout
+
+        def cli(*words: str) -> Finished:
+            questions.write(json.dumps([str(cwd), words]) + "\n")
+            questions.flush()
+            return Finished(*json.loads(answers.readline()))
+
+        yield cli
+        questions.close()  # which ends it
+
+
 def run_in_process(*words: str, cwd: Path, pictures: bool = False) -> Finished:
     """`polyexp *words` in a folder, inside the process of the test, which is left as it was found.
 
     Without pictures, which would take most of the time of a test; `report.pictures=all` draws them anyway.
     """
     out, err = io.StringIO(), io.StringIO()
+    return Finished(call_main(*words, cwd=cwd, out=out, err=err, pictures=pictures), out.getvalue(), err.getvalue())
+
+
+def call_main(*words: str, cwd: Path, out: TextIO, err: TextIO, pictures: bool = False) -> int:
+    """The exit code of `polyexp *words`, which `run_in_process` and its counterpart on a terminal run with these streams."""
     environment, argv, on_term = dict(os.environ), sys.argv, signal.getsignal(signal.SIGTERM)
     sys.argv = [entrypoint.__file__, *words]
     try:
         with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 with contextlib.nullcontext() if pictures else patch.object(Report, "draws", _only_if_asked):
-                    code = entrypoint.main()
+                    return entrypoint.main()
             except SystemExit as stop:
-                code = int(stop.code or 0)
+                return int(stop.code or 0)
     finally:
         sys.argv = argv
         signal.signal(signal.SIGTERM, on_term)
         os.environ.clear()
         os.environ.update(environment)
-    return Finished(code, out.getvalue(), err.getvalue())
 
 
 def _only_if_asked(report: Report, *, in_sweep: bool) -> bool:

@@ -1,14 +1,18 @@
-"""A real MLflow server, and what it answers."""
+"""A real MLflow server, what it answers, and a server before it that wants a login."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +27,9 @@ def find_free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, uri: str) -> Iterator[str]:
-    """A real MLflow server over a store, whose clients write artifacts into the same folder; yields its address."""
-    with started(folder, uri, find_free_port(), "--default-artifact-root", folder / "served") as server:
+def serving(folder: Path, uri: str, files: str = "--default-artifact-root") -> Iterator[str]:
+    """A real MLflow server over a store; yields its address. files: how it keeps them, or --artifacts-destination."""
+    with started(folder, uri, find_free_port(), files, folder / "served") as server:
         yield server.address
 
 
@@ -63,3 +67,70 @@ def answer(url: str, seconds: float = 120, is_alive: Callable[[], bool] = lambda
             assert is_alive(), "the server has ended"
             assert time.monotonic() < deadline, f"no answer from {url}"
             time.sleep(0.1)
+
+
+@dataclass
+class Guard:
+    """A server before an MLflow server, which lets only those pass who log in.
+
+    Args:
+        address: Its address.
+        logins: The values of the header Authorization with which it lets pass.
+        asked: Every request so far, with its headers but for Authorization, and its body.
+        fault: A function of the path of a request: None passes it on, a status answers it, 0 closes the connection.
+    """
+
+    address: str
+    logins: Collection[str]
+    asked: list[bytes] = field(default_factory=list)
+    fault: Callable[[str], int | None] = lambda _: None
+
+
+@contextlib.contextmanager
+def guarding(behind: str, logins: Collection[str]) -> Iterator[Guard]:
+    """A guard before the MLflow server whose address is `behind`."""
+    guard = Guard("", logins)
+    handler = type("Handler", (_GuardHandler,), {"guard": guard, "behind": behind.removeprefix("http://")})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        guard.address = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield guard
+        finally:
+            server.shutdown()
+
+
+class _GuardHandler(BaseHTTPRequestHandler):
+    guard: Guard
+    behind: str
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        login = self.headers["Authorization"]
+        del self.headers["Authorization"]
+        self.guard.asked.append(f"{self.requestline}\n{self.headers}".encode() + body)
+        fault = self.guard.fault(self.path)
+        if fault == 0:
+            self.close_connection = True
+        elif fault or (self.path != "/health" and login not in self.guard.logins):
+            self._answer(fault or 401, b"{}", "application/json")
+        else:
+            self._answer(*self._passed_on(body))
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
+
+    def _passed_on(self, body: bytes) -> tuple[int, bytes, str]:
+        with contextlib.closing(http.client.HTTPConnection(self.behind, timeout=60)) as connection:
+            connection.request(self.command, self.path, body, {**self.headers, "Host": self.behind})
+            answer = connection.getresponse()
+            return answer.status, answer.read(), answer.headers["Content-Type"] or "text/plain"
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass

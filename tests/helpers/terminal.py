@@ -1,5 +1,6 @@
 """The command line on a terminal, and what is left on the screen afterwards."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -9,10 +10,13 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
-from tests.helpers.commands import POLYEXP, Finished
+from tests.helpers.commands import POLYEXP, Finished, call_main
 
 # The terminal becomes that of the new session, so that it turns Ctrl-C into a signal. `pty.fork` would do this, but a process
 # in which jax runs must not be forked.
@@ -30,9 +34,7 @@ def run_on_terminal(
 
     until: Ctrl-C is typed once this has been written. env: added to the environment variables of the tests.
     """
-    terminal, other_side = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    inherited = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    terminal, other_side = opened(columns)
     child = subprocess.Popen(
         [sys.executable, "-c", ON_TERMINAL, *POLYEXP, *words],
         stdin=other_side,
@@ -40,7 +42,7 @@ def run_on_terminal(
         stderr=other_side,
         start_new_session=True,
         cwd=cwd,
-        env=inherited | {"TERM": "xterm-256color"} | (env or {}),
+        env=environment() | (env or {}),
     )
     os.close(other_side)
     out, ends = "", time.monotonic() + 60
@@ -54,6 +56,59 @@ def run_on_terminal(
             until = ""
     os.close(terminal)
     return Finished(child.wait(), out, "")
+
+
+def run_in_process_on_terminal(*words: str, cwd: Path, columns: int) -> Finished:
+    """`polyexp *words` on a pseudo terminal as by `run_on_terminal`, but inside the process of the test, without pictures."""
+    terminal, other_side = opened(columns)
+    parts: list[bytes] = []
+    reader = threading.Thread(target=read_all, args=(terminal, parts))
+    reader.start()
+    try:
+        with (
+            patch.dict(os.environ, environment(), clear=True),
+            standard_streams(other_side),
+            open(other_side, "w", encoding="utf-8", buffering=1) as stream,  # closes that side, which ends the reader
+        ):
+            code = call_main(*words, cwd=cwd, out=stream, err=stream)
+    finally:
+        reader.join()
+        os.close(terminal)
+    return Finished(code, b"".join(parts).decode(), "")
+
+
+def opened(columns: int) -> tuple[int, int]:
+    """Both sides of a pseudo terminal that is so wide; the first is where its user reads and types."""
+    terminal, other_side = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    return terminal, other_side
+
+
+def environment() -> dict[str, str]:
+    """The environment variables on a terminal: its width is its own, and it has colours."""
+    inherited = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    return inherited | {"TERM": "xterm-256color"}
+
+
+@contextlib.contextmanager
+def standard_streams(file: int) -> Iterator[None]:
+    """The file descriptors 0, 1 and 2 of this process are `file`, as rich asks them for the width."""
+    kept = [os.dup(stream) for stream in range(3)]
+    try:
+        for stream in range(3):
+            os.dup2(file, stream)
+        yield
+    finally:
+        for stream, former in enumerate(kept):
+            os.dup2(former, stream)
+            os.close(former)
+
+
+def read_all(terminal: int, parts: list[bytes]) -> None:
+    """Append what is written to a terminal until its other side is closed everywhere."""
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 65536):
+            parts.append(part)
 
 
 def screen(text: str) -> list[str]:

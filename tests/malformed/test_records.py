@@ -6,7 +6,6 @@ import io
 import json
 import math
 import re
-import subprocess
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from polyexp.comparison import Comparison, tables
 from polyexp.comparison.figure import draw
 from polyexp.comparison.page import page
 from polyexp.export import FORMATS
+from tests.helpers.commands import execute
 from tests.helpers.records import CONTENT, HISTORY, recorded
 
 EVIL = "sin\nimport os; os.system('id')\n#*/ ??/\\end{align*}\\input{x}%\u2028\x1b[2J\x00\ud800<script>${x}$"
@@ -61,6 +61,8 @@ def changed(content, path, value, remove):
 
 
 PATHS = [path for path in paths(CONTENT) if path]
+SAMPLES = CONTENT["samples"]
+CONFIG = CONTENT["config"]
 
 
 @st.composite
@@ -74,6 +76,30 @@ def results(draw_from):
         except (KeyError, IndexError, TypeError):  # the first change has taken away the place of the second one
             continue
     return damaged(draw_from, json.dumps(content).encode())
+
+
+MODELS = ("power_series", "legendre_series", "chebyshev_series", "hermite_series")
+texts = (
+    st.text(max_size=40)
+    | st.just(EVIL)
+    | st.sampled_from(["*/ int x; /*", "\\", "??/", '"""', "\\end{align*}", "%\n\\input{x}"])
+)
+sizes = st.floats(-1e6, 1e6) | st.sampled_from([5e-324, -0.0, 1e-300, 1e38, -1e308, 1e16, 0.1])
+
+
+@st.composite
+def readable(draw_from):
+    """The content of a result.json in which every number and text is another one, but of the right kind."""
+    params = draw_from(st.lists(sizes, min_size=1, max_size=7))
+    low, width = draw_from(st.floats(-1e3, 1e3)), draw_from(st.floats(1e-3, 1e3))
+    keys = ("problem", "problem.path", "problem.target", "problem.loss", "loop", "optimizer")
+    config = CONFIG | {key: draw_from(texts) for key in keys}
+    config |= {"model": draw_from(st.sampled_from(MODELS)), "model.degree": len(params) - 1}
+    samples = SAMPLES | {"total": draw_from(st.integers(2, 10**9)), "domain": [low, low + width]}
+    parameters = {f"w{k}": one for k, one in enumerate(params)}
+    error = draw_from(st.floats(0, 1e308))
+    known = {"config": config, "samples": samples, "parameters": parameters, "max_error": error, "power_series": None}
+    return CONTENT | known | {"outcome": draw_from(texts)}
 
 
 @st.composite
@@ -96,7 +122,10 @@ def damaged(draw_from, text):
 
 
 def require_data_alone(run):
-    """Compare and export a run; what is written is data, and what is refused is one sentence that names the run."""
+    """Compare and export a run; what is written is data, and what is refused is one sentence that names the run.
+
+    Returns the sources in C, for `require_compilable`.
+    """
     sound = recorded(99)
     comparison = Comparison.of([sound, run])
     left_out = len(comparison.left_out) == 1 and run.label in comparison.left_out[0]
@@ -107,16 +136,31 @@ def require_data_alone(run):
     for part in tables(comparison, None):
         assert not isinstance(part, str) or part.removesuffix("\n").isprintable()
     draw(comparison)
+    sources = []
     for basis, precision in (("own", "float64"), ("power", "float32")):
         with contextlib.suppress(p.InputError):
             made = export(run, basis, precision, "polynomial")
-            require_only_a_formula({name: write(made) for name, (_, write) in FORMATS.items()})
+            files = {name: write(made) for name, (_, write) in FORMATS.items()}
+            require_only_a_formula(files)
+            sources.append(files["c"])
+    return sources
+
+
+def require_compilable(sources, folder):
+    """Require that every source in C compiles without a warning; one call of the compiler, as most of its time is its start."""
+    for number, source in enumerate(sources):
+        (folder / f"{number}.c").write_bytes(source)
+    command = ["cc", "-std=c99", "-Wall", "-Werror", "-c", *(f"{n}.c" for n in range(len(sources)))]
+    assert execute(command, folder) == (0, "", "")
 
 
 def require_only_a_formula(files):
     """Each format holds one formula: the Python file a docstring and a function, LaTeX commands of a list, ..."""
     (function,) = ast.parse(files["python"]).body
     assert isinstance(function, ast.FunctionDef)
+    assert ast.get_docstring(function) == "The polynomial that the comment above describes, at one x."
+    texts = [node for node in ast.walk(function) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert len(texts) == 1
     latex = files["latex"].decode()
     body = "".join(line for line in latex.split("\n") if not line.startswith("%"))
     assert set(re.findall(r"\\([A-Za-z]+|.)", body)) <= LATEX_COMMANDS
@@ -130,29 +174,48 @@ def require_only_a_formula(files):
 
 
 @pytest.mark.parametrize("examples", [SOME, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
-def test_a_result_that_is_damaged(examples):
+def test_a_result_that_is_damaged(examples, tmp_path):
+    sources = set()
+
     @seed(1)
     @settings(max_examples=examples, **USUAL)
     @given(results())
     def check(text):
-        require_data_alone(recorded(7, result=text))
+        sources.update(require_data_alone(recorded(7, result=text)))
 
     check()
+    require_compilable(sources, tmp_path)
 
 
 @pytest.mark.parametrize("examples", [SOME, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
-def test_a_history_that_is_damaged(examples):
+def test_a_result_that_says_anything(examples, tmp_path):
+    sources = set()
+
+    @seed(3)
+    @settings(max_examples=examples, **USUAL)
+    @given(readable())
+    def check(content):
+        sources.update(require_data_alone(recorded(7, result=content)))
+
+    check()
+    assert len(sources) >= examples / 2
+    require_compilable(sources, tmp_path)
+
+
+@pytest.mark.parametrize("examples", [SOME, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
+def test_a_history_that_is_damaged(examples, tmp_path):
+    sources = set()
+
     @seed(2)
     @settings(max_examples=examples, **USUAL)
     @given(histories())
     def check(text):
-        require_data_alone(recorded(7, history=text))
+        sources.update(require_data_alone(recorded(7, history=text)))
 
     check()
+    require_compilable(sources, tmp_path)
 
 
-SAMPLES = CONTENT["samples"]
-CONFIG = CONTENT["config"]
 RESULTS = {
     "empty": (b"", "it is not JSON"),
     "cut": (json.dumps(CONTENT).encode()[:100], "it is not JSON"),
@@ -247,11 +310,9 @@ def test_a_history_beyond_the_limit_is_replaced_by_the_curve_of_the_store(monkey
 @pytest.mark.parametrize("key", ["problem", "problem.path", "problem.target", "problem.loss"])
 def test_code_in_a_setting_stays_in_a_comment(key, tmp_path):
     run = recorded(result=CONTENT | {"config": CONFIG | {key: EVIL}, "outcome": EVIL})
-    require_data_alone(run)
-    made = export(run, "own", "float64", "polynomial")
-    (tmp_path / "a.c").write_bytes(FORMATS["c"][1](made))
-    command = ["cc", "-std=c99", "-Wall", "-Werror", "-c", "a.c"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).stderr == b""
+    sources = require_data_alone(run)
+    assert len(sources) == 2
+    require_compilable(sources, tmp_path)
 
 
 def test_texts_of_the_store_are_shown_in_one_line():

@@ -11,6 +11,7 @@ import stat
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import unquote
 
 import pytest
 
@@ -102,6 +103,8 @@ WITHOUT_STORE = {
     f"nowhere://{'a' * 100_000}": "at most 2000 characters",
     "nowhere\x1b[31m://x": "no store of this kind",
 }
+# An address in another setting, which that of the store names.
+BY_NAME = ("tracking.experiment_name=http://me:hunter2@127.0.0.1:9", "tracking.uri=${tracking.experiment_name}")
 PLACES = {
     ".": "it is a folder",
     "..": "it is a folder",
@@ -207,6 +210,9 @@ def test_a_password_is_refused_and_shown_nowhere(tmp_path, uri, fragment):
         ["tracking.url=http://me:hun(hunter2@127.0.0.1:9"],
         ["action=compare", "tracking.uri=http://me:hunter2@127.0.0.1:9"],
         ["quiet=true", "tracking.uri=http://me:hunter2@127.0.0.1:9"],
+        [*BY_NAME, "--cfg", "job"],
+        [*BY_NAME, "--cfg", "job", "--resolve"],
+        [*BY_NAME, "-m", "seed=1,2"],
     ],
     ids=" ".join,
 )
@@ -329,6 +335,14 @@ def test_a_server_that_says_nothing_is_not_waited_for(tmp_path, kind):
 )
 def test_a_server_that_is_not_there_is_refused(tmp_path, uri, fragment):
     assert fragment in require_refused(tmp_path, typed(uri))
+
+
+@pytest.mark.parametrize("uri", [*WITH_PASSWORD, "sqlite:///x.db?a=1&api_key=hunter2", "me:hun%74er2@127.0.0.1"])
+def test_an_address_of_the_environment_that_cannot_be_used_shows_no_password(tmp_path, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    sentence = require_refused(tmp_path)
+    assert SECRET not in sentence
+    assert SECRET not in unquote(sentence)
 
 
 @pytest.mark.parametrize("user", ["me:hunter2", "hunter2", "me:hun/hunter2", "me:hun%40hunter2"])
