@@ -13,7 +13,7 @@ from typing import Protocol
 from polyexp.tracking.delivery import deliver, is_delivered
 from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.failures import describe
-from polyexp.tracking.journal import header_of
+from polyexp.tracking.journal import JOURNAL, header_of
 
 __all__ = ["InProcess", "Recorder", "Separate", "recorder"]
 
@@ -24,6 +24,10 @@ HAS_SESSIONS = hasattr(os, "setsid")  # Linux and macOS: a process of its own ou
 
 class Recorder(Protocol):
     """What delivers the journals of this process."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it delivers what it is told of."""
 
     def add(self, folder: Path) -> None:
         """Deliver the journal that is or will be in a folder, at once and again when it grows."""
@@ -36,6 +40,9 @@ class Recorder(Protocol):
             seconds: The longest time to wait.
         """
 
+    def leave(self) -> None:
+        """Deliver what is not delivered without this process, or at once. Called when the process ends."""
+
 
 def recorder(folder: Path) -> Recorder:
     """The recorder of this process, which is started by the first run and again where it has ended.
@@ -43,33 +50,42 @@ def recorder(folder: Path) -> Recorder:
     Args:
         folder: The folder of the run that needs it, which gets the log of a recorder that is started.
     """
-    if not HAS_SESSIONS:
-        return InProcess()
     known = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
-    if known is None or not known.runs:
-        known = _recorders[os.getpid()] = Separate(folder)
+    if known is None or not known.is_running:
+        known = _recorders[os.getpid()] = Separate(folder) if HAS_SESSIONS else InProcess()
+        atexit.register(known.leave)
     return known
 
 
 class InProcess:
-    """A recorder that delivers in this process, when it is waited for."""
+    """A recorder that delivers in this process, when it is waited for or when the process ends."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, None] = {}
+        self.is_running = True
 
     def add(self, folder: Path) -> None:
-        """Remember nothing."""
+        """Remember a folder."""
+        self._folders[folder] = None
 
     def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
-        """Deliver the journals."""
+        """Deliver journals, however long it takes."""
         for folder in folders:
-            header, _ = header_of(folder)
-            destination = Destination.of(str(header.store))
+            destination = Destination.of(str(header_of(folder)[0].store))
             try:
                 with open_writer(destination) as writer:
                     (done,) = deliver({folder: None}, writer, destination.artifact_root).values()
-                if isinstance(done, Exception):
-                    raise done
             except Exception as error:
-                return describe(error, destination.uri)
+                done = error
+            if isinstance(done, Exception):
+                return describe(done, destination.uri)
+            self._folders.pop(folder, None)
         return None
+
+    def leave(self) -> None:
+        """Deliver the journals of the runs that have not been waited for."""
+        self.wait([one for one in self._folders if (one / JOURNAL).exists()], 0)
+        self._folders.clear()
 
 
 class Separate:
@@ -92,10 +108,9 @@ class Separate:
                 start_new_session=True,
                 cwd="/",
             )
-        atexit.register(self.leave)
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
@@ -112,7 +127,7 @@ class Separate:
             self.add(folder)
         end = time.monotonic() + seconds
         while not all(map(is_delivered, folders)):
-            if not self.runs or time.monotonic() > end:
+            if not self.is_running or time.monotonic() > end:
                 return self._reason()
             time.sleep(POLL_SECONDS)
         return None
@@ -132,4 +147,4 @@ class Separate:
         return "it takes longer"
 
 
-_recorders: dict[int, Separate] = {}
+_recorders: dict[int, Recorder] = {}
