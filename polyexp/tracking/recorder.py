@@ -1,8 +1,8 @@
 """The recorder: a process of its own that delivers the journals of the runs of one process, while they grow and afterwards.
 
-It is told the folders of the runs through its standard input, one in a line of JSON, and holds no other stream of the process that
-starts it (`recording.py`); what it has to say goes to `recorder.log` in the folder of the first run. The end of its input is
-only a hint, since a process that was forked may hold it open: a run lives as long as its process does.
+It is told the folders of the runs through its standard input, one in a line of JSON, and holds no other stream of the process
+that starts it (`recording.py`); what it has to say goes to `recorder.log` in the folder of the first run. The end of its input
+is only a hint, since a process that was forked may hold it open: a run lives as long as its process does.
 """
 
 import json
@@ -54,7 +54,7 @@ def main(parent: int, log: str, giving_up: float = GIVING_UP_SECONDS) -> None:
         stores.deliver()
         idle = time.monotonic() - needed
         is_told = told.ended or idle > READING_SECONDS
-        if idle > giving_up or (idle and is_told and not stores.has_work):
+        if idle > giving_up or (is_told and not stores.has_work):
             break
     _remove_if_empty(Path(log))
 
