@@ -330,7 +330,7 @@ def assert_bounded(folder):
     with contextlib.suppress(JournalError, OSError):
         write_note(folder, Note("store", "1", "1", 100, 0, Status.RUNNING))
         undelivered(folder, "store", note_of(folder), None)
-    assert len([(one.state, one.name, one.bytes, one.is_due) for one in found_in(folder)]) == 1
+    assert len([(one.state, one.name, one.megabytes, one.is_due) for one in found_in(folder)]) == 1
     used = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert used < 20 * MEGABYTE

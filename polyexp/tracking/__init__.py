@@ -11,7 +11,7 @@ from polyexp.tracking.none import NoTracking
 from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.selection import Selection
-from polyexp.tracking.syncing import Found, State, by_destination, found_in, synchronized
+from polyexp.tracking.syncing import Found, State, by_destination, found_in, size_and_revision, synchronized
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "found_in",
     "require_no_credentials",
     "require_no_typed_credentials",
+    "size_and_revision",
     "synchronized",
 ]
