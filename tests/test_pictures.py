@@ -1,12 +1,14 @@
 """The pictures of a run, tested by their contents: curves, labels and limits."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from numpy.polynomial import Legendre
 from PIL import Image
 
@@ -212,6 +214,22 @@ def test_snapshots_that_are_spread_logarithmically_are_drawn_so():
         assert ax.get_lines()[0].get_marker() == "None"  # 200 of them would be a band
 
 
+@pytest.mark.parametrize("steps", [10**5, 10**9, 10**12, 10**18])
+def test_the_ticks_of_many_decades_do_not_meet(steps):
+    run = Run(loop=p.ClosedForm(steps=steps))
+    for figure in (loss_figure(run.result, run.forecast), coefficients_figure(run.result)):
+        canvas, axis = FigureCanvasAgg(figure), figure.axes[0].xaxis
+        canvas.draw()
+        low, high = axis.get_view_interval()
+        boxes = [
+            tick.label1.get_window_extent(canvas.get_renderer())
+            for tick in axis.get_major_ticks()
+            if low <= tick.get_loc() <= high
+        ]
+        assert len(boxes) >= 5
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+
+
 def test_a_loss_that_falls_at_first_is_drawn_over_the_logarithm_of_the_steps(plain_run):
     """It falls by nearly four decades in 20 of 4000 steps, and by one in the others."""
     for figure in (loss_figure(plain_run.result, plain_run.forecast), coefficients_figure(plain_run.result)):
@@ -241,6 +259,13 @@ def test_a_loss_of_zero_is_said():
 
 
 # coefficients.png
+
+
+def test_a_curve_that_ends_at_0_is_explained():
+    run = Run(loop=p.ClosedForm(steps=10**12))
+    (ax,) = coefficients_figure(run.result).axes
+    assert (run.result.params == run.result.quadratic.optimum).any()
+    assert sentences(ax) == ["exactly 0 where a curve ends or has a gap"]
 
 
 def test_each_coefficient_and_its_distance_to_the_optimum(plain_run):

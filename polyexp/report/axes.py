@@ -25,6 +25,7 @@ __all__ = [
     "figure",
     "legend",
     "log_axis",
+    "log_steps",
     "plain",
     "png",
     "save",
@@ -44,6 +45,7 @@ WIDTH_INCHES = 6.0  # of a picture; an inch is 100 pixels where MLflow shows the
 DOTS_PER_INCH = 150
 MAX_TITLE_CHARACTERS = 60  # as many as fit into the width of a picture
 MAX_AXIS_NAME_CHARACTERS = 24  # as many as fit beside the shorter axes
+STEP_TICKS = 8  # of a logarithmic axis of steps that has more decades; each is labelled
 # The values that a logarithmic axis shows; matplotlib puts ticks beyond them, and these must not overflow either.
 LOWEST_ON_LOG_AXIS, HIGHEST_ON_LOG_AXIS = 1e-200, 1e200
 
@@ -154,6 +156,12 @@ def log_axis(ax: Any, *curves: np.ndarray, otherwise: str) -> bool:
     if high - low > 2:
         ax.minorticks_off()  # drawing a minor tick takes as much time as drawing a major one
     return True
+
+
+def log_steps(ax: Any) -> None:
+    """Make the x axis, of steps from 0, logarithmic from 1 on, with 0 a decade before 1."""
+    ax.set_xscale("symlog", linthresh=1)
+    ax.xaxis.get_major_locator().set_params(numticks=STEP_TICKS)
 
 
 def annotate(ax: Any, sentence: str) -> None:
