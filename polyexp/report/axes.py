@@ -18,6 +18,7 @@ __all__ = [
     "HIGHEST_ON_LOG_AXIS",
     "LOWEST_ON_LOG_AXIS",
     "MAX_AXIS_NAME_CHARACTERS",
+    "MAX_TITLE_CHARACTERS",
     "Figure",
     "Palette",
     "annotate",
@@ -180,9 +181,9 @@ def plain(text: str) -> str:
     return "".join(one if font.get_char_index(ord(one)) else "?" for one in printable(text))
 
 
-def axis_name(name: str) -> str:
-    """A name of a user's, as text beside an axis; a $ in it begins no formula."""
-    return plain(shortened(printable(name), MAX_AXIS_NAME_CHARACTERS)).replace("$", r"\$")
+def axis_name(name: str, most: int = MAX_AXIS_NAME_CHARACTERS) -> str:
+    """A name of a user's, as text of at most `most` characters beside an axis; a $ in it begins no formula."""
+    return plain(shortened(printable(name), most)).replace("$", r"\$")
 
 
 def thinned(size: int, most: int) -> np.ndarray:
