@@ -106,6 +106,14 @@ def test_the_axes_have_the_names_of_the_columns(tmp_path):
     assert (top.get_ylabel(), bottom.get_ylabel(), bottom.get_xlabel()) == (r"height \$h\$", "data - fit", "time")
 
 
+def test_long_names_of_columns_fill_the_room_at_their_axes(tmp_path):
+    x, y = "the year of the measurement in the garden", "deviation of the temperature from its mean"
+    (tmp_path / "years.csv").write_text(f"{x},{y}\n0,5\n1,4\n2,0\n")
+    run = Run(p.DataFile(str(tmp_path / "years.csv"), x=x, y=y), p.PowerSeries(degree=1), p.Manual(steps=2), AUTO)
+    top, bottom = fit_figure(run.result, run.displayed).axes
+    assert (top.get_ylabel(), bottom.get_xlabel()) == ("deviation ...m its mean", x)
+
+
 @pytest.mark.parametrize("name", ["a\x1b[31mb\x07", "x" * 500, "a\nb"])
 def test_names_in_pictures_are_short_and_printable(name):
     problem = p.Problem(num_samples=9)
