@@ -1,5 +1,6 @@
 """The circumstances of a run, and what is recorded of it before it starts."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,10 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}
-    return RunInfo(_name(experiment, job), params, experiment.model.param_names, tags)
+    forecast = experiment.forecast
+    # No loss is below 0, whatever the model.
+    lower_bound = math.nan if forecast.exact else forecast.lowest or 0.0
+    return RunInfo(_name(experiment, job), params, experiment.model.param_names, tags, lower_bound)
 
 
 def _name(experiment: Experiment, job: Job) -> str:

@@ -109,7 +109,7 @@ class MLflowRecord(Record):
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Collect the metrics of a snapshot, and write all of them if the last write was more than 5 seconds ago."""
-        self._add(snapshot_metrics(snapshot, self._about.param_names), snapshot.step)
+        self._add(snapshot_metrics(snapshot, self._about), snapshot.step)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 

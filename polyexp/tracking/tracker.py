@@ -28,12 +28,14 @@ class RunInfo:
         params: The settings by their keys, as on the command line.
         param_names: The names of the parameters of the model.
         tags: The tags of the run.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
     name: str
     params: Mapping[str, str]
     param_names: Sequence[str]
     tags: Mapping[str, str]
+    lower_bound: float = math.nan
 
 
 class Record(FormerNames, AbstractContextManager["Record"]):
@@ -101,27 +103,28 @@ class Tracker(Component):
         return []
 
 
-def snapshot_metrics(snapshot: Snapshot, param_names: Sequence[str]) -> dict[str, float]:
+def snapshot_metrics(snapshot: Snapshot, about: RunInfo) -> dict[str, float]:
     """The metrics of one snapshot of a single run.
 
-    The metrics `loss/train`, `loss/excess` and `optimizer/grad_norm` are those of the parameters before the update of the step,
-    `weight/<name>` are the parameters after it.
+    The metrics of `loss/` and `optimizer/` are those of the parameters before the update of the step, `weight/<name>` are the
+    parameters after it. `loss/excess` is there where the best loss is known, and otherwise `loss/excess_at_most`: MLflow sorts
+    the charts of `loss/` by name, so that a curve comes before the bars of `final_metrics`.
     """
     metrics = {
         "loss/train": float(snapshot.loss),
         "loss/excess": float(snapshot.excess),
+        "loss/excess_at_most": float(snapshot.loss) - about.lower_bound,
         "optimizer/grad_norm": float(snapshot.grad_norm),
     }
-    metrics |= {f"weight/{name}": float(value) for name, value in zip(param_names, snapshot.params, strict=True)}
+    metrics |= {f"weight/{name}": float(value) for name, value in zip(about.param_names, snapshot.params, strict=True)}
     return _finite(metrics)
 
 
 def final_metrics(result: Result, forecast: Forecast) -> dict[str, float]:
     """The metrics of a finished run, which are recorded with step 0, so that MLflow draws them as bars.
 
-    MLflow's page of a run sorts its charts by name, so that no name but `loss/excess`, a curve, may be the first of `loss/`.
-    They have four significant digits, because the table of MLflow cuts long numbers together with their power of ten. The exact
-    numbers are in result.json.
+    No name of theirs may come before `loss/excess_at_most`, a curve (`snapshot_metrics`). They have four significant digits,
+    because the table of MLflow cuts long numbers together with their power of ten. The exact numbers are in result.json.
     """
     with np.errstate(divide="ignore"):
         log10 = float(np.log10(result.loss))
