@@ -209,7 +209,9 @@ def test_twenty_runs_are_drawn_each_in_its_own_style():
     lines = drawn.axes[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == MAX_DETAILED == 20
     assert drawn.get_suptitle() == "Comparison of 25 runs"
-    assert [text.get_text() for text in drawn.texts[1:]] == ["the first 20 of 25 runs"]
+    assert [text.get_text() for text in drawn.texts[1:]] == [
+        "the loss of the first 20 of 25 runs by step, and the fitted curves"
+    ]
     sentence = "Coefficients and curves are shown for the first 20 of 25 runs."
     assert sentence in page(comparison, b"")
     assert sentence in text_of(comparison)

@@ -152,8 +152,9 @@ def ending(result: Result, forecast: Forecast) -> str:
     outcome: Outcome = result.outcome
     close = forecast.lowest is not None and _excess(result, forecast) <= close_excess(forecast)
     # How many more steps would help is known where there is a forecast, and said in `advice`.
-    complete = close or forecast.final_loss is not None
-    return "All steps were taken." if outcome is Outcome.MAX_STEPS and complete else str(outcome.value)
+    no_advice = {Outcome.MAX_STEPS: close or forecast.final_loss is not None, Outcome.CONVERGED: close}
+    reason = str(outcome.value)
+    return f"{reason.partition('. ')[0]}." if no_advice.get(outcome) else reason
 
 
 def _excess(result: Result, forecast: Forecast) -> float:

@@ -68,6 +68,7 @@ class Header:
         experiment: The name of the MLflow experiment.
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
         is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Header:
     experiment: str
     view: Mapping[str, Any] | None = field(default_factory=dict)
     is_run: bool = True
+    lower_bound: float = math.nan
 
     def of_comparison(self) -> "Header":
         """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
@@ -238,7 +240,8 @@ def header_of(folder: Path) -> tuple[Header, int]:
         raise JournalError(f"{folder / JOURNAL} is not a journal of this version of polyexp.")
     known: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
     try:
-        return _checked(Header(**{**known, "process": Process(**known["process"])})), first.end
+        known |= {"process": Process(**known["process"]), "lower_bound": float(known["lower_bound"])}
+        return _checked(Header(**known)), first.end
     except (AttributeError, TypeError, ValueError) as error:
         raise JournalError(f"The header of {folder / JOURNAL} is damaged.") from error
 

@@ -98,7 +98,7 @@ class MLflow(Tracker, name="mlflow"):
         assert note
         experiment = str(note.experiment_id)
         page = link(destination.ui, experiment, view_of(header.view or {}))
-        if note.run_id is None:
+        if not note.run_id:
             return [page]
         recorded = f"Recorded in {destination.shown} as {header.name} ({note.run_id})"
         return [recorded, *destination.pages(experiment, note.run_id), page]
