@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.exact import alternative, close_excess, forecast, hopeless
+from polyexp.exact import alternative, close_excess, forecast, hopeless, prediction, quadratic_of
 from polyexp.report.sentences import advice, futile, futile_jobs, undetermined
 from tests.helpers.cases import NoPolynomial
 from tests.helpers.commands import run_in_process
@@ -207,3 +207,18 @@ def test_a_higher_degree_is_advised_where_it_can_help(tmp_path, x, y, expected, 
     assert ended.code == 0
     assert expected in ended.out
     assert unexpected not in ended.out
+
+
+@pytest.mark.parametrize("initial", ["uniform", [0.5, -1, 2]])
+def test_the_quadratic_form_of_the_legendre_series_is_computed_once(initial, monkeypatch):
+    """It does not depend on the rate and the steps, of which several are tried."""
+    computed = []
+
+    def counted(model, samples):
+        computed.append(model.choice)
+        return quadratic_of(model, samples)
+
+    monkeypatch.setattr(prediction, "quadratic_of", counted)
+    run = forecast_of(p.PowerSeries(degree=2, initial=initial))
+    assert alternative(run).words.startswith("model=legendre_series")
+    assert computed == ["power_series", "legendre_series"]
