@@ -8,7 +8,7 @@ import numpy as np
 from polyexp.base import fraction
 from polyexp.optimizer.momentum_factors import momentum_factors
 from polyexp.optimizer.optimizer import Limited, OptState
-from polyexp.optimizer.pair_search import Search, polyak
+from polyexp.optimizer.pair_search import Search, best_pair, polyak
 from polyexp.problem import Array
 
 __all__ = ["Momentum"]
@@ -65,7 +65,7 @@ class Momentum(Limited, name="momentum"):
             search = Search(
                 eigenvalues, coordinates[run], steps, eps, given.get("learning_rate"), given.get("momentum")
             )
-            pairs[run] = search.best(tolerance)
+            pairs[run] = best_pair(search, tolerance)
         best = np.moveaxis(pairs, -1, 0) if runs else pairs.tolist()
         return dict(zip(self.tunable, best, strict=True))
 

@@ -11,6 +11,7 @@ best: all factors are positive there and fall as the rate grows.
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -19,7 +20,7 @@ from polyexp.base import Value
 from polyexp.optimizer.momentum_factors import momentum_factors
 from polyexp.optimizer.rate_search import EPS, best_rates, excess_at, extremes, fewest_steps, largest_factor
 
-__all__ = ["Search", "polyak"]
+__all__ = ["Search", "best_pair", "polyak"]
 
 CANDIDATES = 20_000  # the points of the grid
 STARTS = 60  # of the pattern search
@@ -30,6 +31,7 @@ LEAST_DAMPING = 1e-3  # 1 - beta is at least this divided by the number of steps
 LINE = 1000  # rates at one momentum, or momenta at one rate, whose steps to a tolerance are compared
 FEW_STEPS = 3000  # that are taken one by one, as the excess oscillates
 USUAL_MOMENTUM = 0.9  # which is always among the momenta that are tried
+MAX_KEPT = 1000  # searches whose pairs are kept: the check of a run, the run and its files ask for the same one
 
 
 def polyak(largest: float, smallest: float) -> tuple[float, float]:
@@ -233,3 +235,14 @@ class Search(Value):
             excess = np.where(better, values[rows, best], excess)
             width = np.where(better, 1.5 * width, width / 2)
         return points[np.argsort(excess, kind="stable")]
+
+
+@lru_cache(MAX_KEPT)
+def best_pair(search: Search, tolerance: float | None) -> tuple[float, float]:
+    """What `Search.best` finds, which takes up to a second where both numbers are sought.
+
+    Args:
+        search: The search.
+        tolerance: The excess at which the run ends, if any.
+    """
+    return search.best(tolerance)
