@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.action.export import export
-from polyexp.comparison import Comparison, tables
+from polyexp.comparison import Comparison, parts
 from polyexp.comparison.figure import draw
 from polyexp.comparison.page import page
 from polyexp.export import FORMATS
+from polyexp.report.tables import tables
 from tests.helpers.records import CONTENT, HISTORY, recorded
 
 EVIL = "sin\nimport os; os.system('id')\n#*/ ??/\\end{align*}\\input{x}%\u2028\x1b[2J\x00\ud800<script>${x}$"
@@ -104,13 +105,18 @@ def require_data_alone(run):
     text = page(comparison, b"")
     text.encode("utf-8")
     assert "<script" not in text
-    for part in tables(comparison, None):
-        assert not isinstance(part, str) or part.removesuffix("\n").isprintable()
+    for part in parts(comparison):
+        texts = [part.removesuffix("\n")] if isinstance(part, str) else cells_of(tables(part, 80))
+        assert all(text.isprintable() for text in texts)
     draw(comparison)
     for basis, precision in (("own", "float64"), ("power", "float32")):
         with contextlib.suppress(p.InputError):
             made = export(run, basis, precision, "polynomial")
             require_only_a_formula({name: write(made) for name, (_, write) in FORMATS.items()})
+
+
+def cells_of(found):
+    return [str(cell) for table in found for column in table.columns for cell in column.cells]
 
 
 def require_only_a_formula(files):
