@@ -157,14 +157,16 @@ def test_hopeless_jobs_are_counted():
     good, bad = (forecast_of(p.PowerSeries(), p.GradientDescent(rate)) for rate in (1e-6, 1e-12))
     assert futile_jobs([good, good]) == []
     (line,) = futile_jobs([good, bad, bad])
-    assert line.startswith("2 of 3 jobs lost less than 1 % of the excess loss. `model=legendre_series ")
+    assert line.startswith(
+        "The forecast of 2 of 3 jobs is a fall of less than 1 % of the excess loss. `model=legendre_series "
+    )
 
 
 def test_a_sweep_says_it_once_at_its_end(tmp_path):
     words = ["-m", "optimizer.learning_rate=1e-13,1e-12,1e-6", "backend=numpy", "tracking=none", "report.pictures=none"]
     ended = run_in_process(*words, cwd=tmp_path)
     assert ended.code == 0
-    assert ended.err.startswith("warning: 2 of 3 jobs lost less than 1 % of the excess loss. ")
+    assert ended.err.startswith("warning: The forecast of 2 of 3 jobs is a fall of less than 1 % of the excess loss. ")
     assert len(ended.err.splitlines()) == 1
 
 

@@ -80,7 +80,7 @@ class Terminal:
             forecast: The forecast of the run.
             computed_by: The library, dtype and device that compute the run.
             folds_equal_lines: Whether of successive snapshots with equal loss the first and the last are printed alone.
-            in_sweep: Whether the run is a job of a sweep, whose summary says which jobs got nowhere.
+            in_sweep: Whether the run is a job of a sweep, whose summary says which jobs get nowhere.
         """
         self._folds_equal_lines = folds_equal_lines
         samples = forecast.samples
