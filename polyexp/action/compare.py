@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from polyexp.action.action import Action
 from polyexp.base import require, whole
-from polyexp.comparison import Comparison, best_first, compared, tables, write
+from polyexp.comparison import Comparison, best_first, compared, parts, write
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.tracking import RecordedRun, Selection
@@ -55,7 +55,8 @@ class Compare(Action, name="compare"):
         recorded = experiment.tracking.recorded()
         comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            terminal.print_for_width(lambda width: tables(comparison, width))
+            for part in parts(comparison):
+                terminal.print(part) if isinstance(part, str) else terminal.print_table(part)
             files = write(job.folder, comparison)
             lines = recorded.record_comparison(comparison.title, comparison.tags(job.folder), files)
             terminal.end(job.folder, lines)

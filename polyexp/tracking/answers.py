@@ -6,9 +6,9 @@ import urllib.request
 from typing import Any
 
 from polyexp.tracking import sqlite
-from polyexp.tracking.address import is_server, without_credentials
+from polyexp.tracking.address import dialect, is_server, without_credentials
 
-__all__ = ["require_answer", "require_empty_or_mlflow"]
+__all__ = ["require_answer"]
 
 TIMEOUT_SECONDS = 3
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # where an address names none
@@ -39,26 +39,19 @@ def require_answer(uri: str) -> None:
 def _require_database(uri: str) -> None:
     from sqlalchemy import create_engine
 
-    kind = uri.partition(":")[0].partition("+")[0]
+    kind = dialect(uri)
     engine = create_engine(uri, connect_args={"connect_timeout": TIMEOUT_SECONDS} if kind == "postgresql" else {})
     try:
         if engine.url.host:
             place = engine.url.host, engine.url.port or PORTS[kind]
             socket.create_connection(place, timeout=TIMEOUT_SECONDS).close()
-        require_empty_or_mlflow(engine)
+        _require_empty_or_mlflow(engine)
     finally:
         engine.dispose()
 
 
-def require_empty_or_mlflow(engine: Any) -> None:
-    """Require a database without tables, or one of the installed MLflow, which adds its tables to any other.
-
-    Args:
-        engine: The SQLAlchemy engine of the database.
-
-    Raises:
-        ValueError: It is another database.
-    """
+def _require_empty_or_mlflow(engine: Any) -> None:
+    """Require a database without tables, or one of the installed MLflow, which adds its tables to any other."""
     from sqlalchemy import inspect, text
 
     if tables := inspect(engine).get_table_names():
