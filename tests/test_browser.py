@@ -44,7 +44,7 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     swept = run_in_process("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
     assert swept.code == 0
-    assert swept.err.startswith("warning: 3 of 30 jobs lost less than 1 % of the excess loss.")
+    assert swept.err.startswith("warning: The forecast of 3 of 30 jobs is a fall of less than 1 % of the excess loss.")
     single = [
         run_in_process(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS
     ]

@@ -188,11 +188,15 @@ def futile(forecast: Forecast) -> list[str]:
 
 
 def futile_jobs(forecasts: Sequence[Forecast]) -> list[str]:
-    """A sentence on the jobs of a sweep that got nowhere, and on what to type instead of the first one; none without any."""
+    """A sentence on the jobs of a sweep that get nowhere, and on what to type instead of the first one; none without any.
+
+    It is printed at the end of a sweep, also of one that was interrupted before some of these jobs.
+    """
     found = [one for one in forecasts if hopeless(one)]
     if not found:
         return []
-    falls = f"{len(found)} of {counted(len(forecasts), 'job')} lost less than 1 % of the excess loss."
+    jobs = f"{len(found)} of {counted(len(forecasts), 'job')}"
+    falls = f"The forecast of {jobs} is a fall of less than 1 % of the excess loss."
     return [" ".join([falls, *_suggestion(found[0])])]
 
 
