@@ -147,6 +147,10 @@ class SqliteWriter(Writer):
             else:
                 self._execute(sql.SET_EXPERIMENT_TAG, int(experiment_id), name, value)
 
+    def running(self) -> list[str]:
+        """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
+        return [folder for (folder,) in self._rows(sql.RUNNING)]
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
