@@ -10,6 +10,7 @@ from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
+from polyexp.tracking.result_record import record, write_result
 from polyexp.tracking.selection import Selection
 from polyexp.tracking.syncing import Found, State, by_destination, found_in, synchronized
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
@@ -38,7 +39,9 @@ __all__ = [
     "describe",
     "final_metrics",
     "found_in",
+    "record",
     "require_no_credentials",
     "require_no_typed_credentials",
     "synchronized",
+    "write_result",
 ]
