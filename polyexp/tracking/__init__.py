@@ -12,13 +12,14 @@ from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
 from polyexp.tracking.selection import Selection
-from polyexp.tracking.syncing import Found, State, by_destination, found_in, synchronized
+from polyexp.tracking.syncing import DeliveryState, Found, by_destination, found_in, synchronized
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
     "JOURNAL",
     "KIND_COMPARISON",
     "Delivered",
+    "DeliveryState",
     "Destination",
     "Found",
     "Journal",
@@ -31,7 +32,6 @@ __all__ = [
     "ResultFile",
     "RunInfo",
     "Selection",
-    "State",
     "Tracker",
     "by_destination",
     "dataset_of",
