@@ -56,7 +56,10 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
         if isinstance(error, InputError) and not job.sweep:
             # An exception would pass through Hydra, which would print that a job failed.
             sys.exit(_print_error(str(error)))
-        traceback.print_exc()
+        if isinstance(error, InputError):
+            _print_error(str(error))
+        else:
+            traceback.print_exc()
         raise RunError from error
 
 
