@@ -108,7 +108,7 @@ EXPERIMENTS = {
     "hydra: {searchpath: ['pkg://antigravity']}": "hydra.searchpath",
     "hydra: {job: {env_set: {A: b}}}": CANNOT,
     "hydra: {job: {env_copy: [HOME]}}": CANNOT,
-    "hydra: {job: {env_copy: [NOTHING_OF_THIS_NAME]}}": "NOTHING_OF_THIS_NAME",
+    "hydra: {job: {env_copy: [NOTHING_OF_THIS_NAME]}}": "`hydra.job.env_copy` cannot be set",
     "hydra: {job: {chdir: true}}": CANNOT,
     "hydra: {job: {name: ../../canary}}": "`hydra.job.name` must be",
     "hydra: {output_subdir: ../canary}": CANNOT,
