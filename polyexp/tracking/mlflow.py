@@ -18,7 +18,7 @@ from polyexp.fitting import Result, Snapshot
 from polyexp.report import description
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.recorded import RecordedRuns
-from polyexp.tracking.store import Store, default_uri, open_store
+from polyexp.tracking.store import Store, default_uri, open_recorded, open_store
 from polyexp.tracking.tracker import Record, RunInfo, Tracker, derived_params, final_metrics, snapshot_metrics
 from polyexp.tracking.view import ALL_RUNS, arrange, of_sweep
 
@@ -76,7 +76,7 @@ class MLflow(Tracker, name="mlflow"):
 
     def recorded(self) -> RecordedRuns:
         """The runs of the MLflow experiment."""
-        return RecordedRuns(self._open(), self.experiment_name)
+        return RecordedRuns(open_recorded(self.uri or default_uri()), self.experiment_name)
 
     def _open(self) -> Store:
         return open_store(self.uri or default_uri())

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from polyexp.base import InputError
+from polyexp.base import InputError, shown
 from polyexp.tracking import sqlite
 from polyexp.tracking.address import (
     KEY,
@@ -30,7 +30,7 @@ from polyexp.tracking.address import (
 from polyexp.tracking.answers import require_answer
 from polyexp.tracking.login import registered
 
-__all__ = ["Store", "default_uri", "open_store"]
+__all__ = ["Store", "default_uri", "open_recorded", "open_store"]
 
 CHECKOUT_FOLDER = Path(__file__).parents[2]  # has a Makefile where polyexp is not installed but checked out
 WITHOUT_JOB_EXECUTION = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"  # the server is ready after 6 seconds instead of 19
@@ -126,6 +126,27 @@ def open_store(uri: str) -> Store:
     with _opening_errors(uri, key):
         path = sqlite_path(uri)
     return _opened(sqlite_uri(path) if path else uri.strip(), key)
+
+
+def open_recorded(uri: str) -> Store:
+    """Open the store at `uri` for reading what is recorded: where no SQLite store is, none is created.
+
+    Args:
+        uri: The address.
+
+    Raises:
+        InputError: Where there is no store, or it cannot be opened.
+    """
+    key = VARIABLE if uri == os.environ.get(VARIABLE) else KEY
+    require_address(uri, key)
+    with _opening_errors(uri, key):
+        path = sqlite_path(uri)
+        there = path is None or sqlite.exists(path)
+    if not there:
+        raise InputError(
+            f"`{key}` must name a store with recorded runs, got {shown(uri)}, where nothing is recorded yet."
+        )
+    return open_store(uri)
 
 
 @cache
