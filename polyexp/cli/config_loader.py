@@ -9,6 +9,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -147,6 +148,16 @@ class CheckedLoader(ConfigLoaderImpl):
         _require_names(cfg.hydra.runtime.choices)
         _require_few_interpolations(cfg)
         return cfg
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        """The choices of a group; `hydra.searchpath`, for which Hydra would compose anew each time, is refused anyway."""
+        return self.repository.get_group_options(group_name, results_filter)
 
     def _node(self, choices: Mapping[str, Any]) -> DictConfig:
         """Hydra's node with these choices, without the files and the overrides of the user."""
