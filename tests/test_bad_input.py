@@ -439,7 +439,7 @@ def test_a_config_file_that_is_no_yaml(bare_cli, tmp_path):
     ended = bare_cli("--config-dir", ".", "model=mine")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("polyexp: A config file is not YAML: ")
-    assert f'in "model/mine.yaml", line 2, column 1.\n' in ended.err
+    assert 'in "model/mine.yaml", line 2, column 1.\n' in ended.err
     assert ended.err.count("\n") == 1
 
 
