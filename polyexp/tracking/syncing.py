@@ -99,7 +99,9 @@ def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destinatio
             stores.setdefault(Destination.of(address), []).append(one)
         else:
             again = one.state is DeliveryState.DELIVERED and address != Destination.of(typed).shown
-            stores.setdefault(Destination.of(typed), []).append(replace(one, state=DeliveryState.UNDELIVERED) if again else one)
+            stores.setdefault(Destination.of(typed), []).append(
+                replace(one, state=DeliveryState.UNDELIVERED) if again else one
+            )
     return stores
 
 
