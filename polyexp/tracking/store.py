@@ -75,27 +75,6 @@ def open_store(uri: str) -> Store:
     return _opened(Destination.of(uri))
 
 
-def open_recorded(uri: str) -> Store:
-    """Open the store at `uri` for reading what is recorded: where no SQLite store is, none is created.
-
-    Args:
-        uri: The address.
-
-    Raises:
-        InputError: Where there is no store, or it cannot be opened.
-    """
-    key = VARIABLE if uri == os.environ.get(VARIABLE) else KEY
-    require_address(uri, key)
-    with _opening_errors(uri, key):
-        path = sqlite_path(uri)
-        there = path is None or sqlite.exists(path)
-    if not there:
-        raise InputError(
-            f"`{key}` must name a store with recorded runs, got {shown(uri)}, where nothing is recorded yet."
-        )
-    return open_store(uri)
-
-
 def open_recorded(destination: Destination) -> Store:
     """Open a store for reading what is recorded: where no SQLite store is, none is created.
 
