@@ -12,18 +12,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from polyexp.base import InputError, cut, shown
 from polyexp.tracking.entry import Dataset, Status
-from polyexp.tracking.process import Process
+from polyexp.tracking.header import Header
 
 __all__ = [
     "JOURNAL",
-    "Header",
     "Journal",
     "JournalError",
     "Line",
@@ -49,52 +48,6 @@ def now() -> int:
 
 class JournalError(InputError):
     """A journal that cannot be used."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is known of a run before it starts.
-
-    Args:
-        id: The id of the journal, 32 hexadecimal digits.
-        name: The name of the run.
-        params: The settings by their keys.
-        tags: The tags of the run.
-        param_names: The names of the parameters of the model.
-        planned: The number of regular snapshots that the run will have unless it ends early.
-        started: The time of its start, in milliseconds since 1970.
-        process: The process that computes it.
-        store: The address of the store without credentials; None for a run that is not to be delivered.
-        experiment: The name of the MLflow experiment.
-        view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
-        is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
-    """
-
-    id: str
-    name: str
-    params: Mapping[str, str]
-    tags: Mapping[str, str]
-    param_names: Sequence[str]
-    planned: int
-    started: int
-    process: Process
-    store: str | None
-    experiment: str
-    view: Mapping[str, Any] | None = field(default_factory=dict)
-    is_run: bool = True
-
-    def of_comparison(self) -> "Header":
-        """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
-        return replace(self, experiment=f"{self.experiment} comparisons", view=None)
-
-    def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
-        """This header for a sweep, of which MLflow gets a saved view.
-
-        Args:
-            sweep: The name of the sweep.
-            varying: The keys of the settings that are not the same in all runs.
-        """
-        return replace(self, view={"sweep": sweep, "varying": list(varying)}, is_run=False)
 
 
 @dataclass(frozen=True)
@@ -236,9 +189,8 @@ def header_of(folder: Path) -> tuple[Header, int]:
     first = next(_raw_lines(folder, 0), None)
     if first is None or first.kind != "header" or first.content.get("format") != FORMAT:
         raise JournalError(f"{folder / JOURNAL} is not a journal of this version of polyexp.")
-    known: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
     try:
-        return _checked(Header(**{**known, "process": Process(**known["process"])})), first.end
+        return Header.read(first.content), first.end
     except (AttributeError, TypeError, ValueError) as error:
         raise JournalError(f"The header of {folder / JOURNAL} is damaged.") from error
 
@@ -294,20 +246,3 @@ def _raw_lines(folder: Path, position: int) -> Iterator[Line]:
             yield Line(str(kind), content, position)
         if len(text) == MAX_LINE_BYTES:
             raise JournalError(f"A line of {folder / JOURNAL} is too long.")
-
-
-def _checked(header: Header) -> Header:
-    """The header itself, if its values are of the right kinds."""
-    texts = [header.id, header.name, header.experiment, header.process.started, header.process.host]
-    texts += [*header.param_names, *header.params, *header.params.values(), *header.tags, *header.tags.values()]
-    texts += [header.store] if header.store is not None else []
-    whole = [header.planned, header.started, header.process.pid]
-    if not all(isinstance(one, str) for one in texts) or not all(type(one) is int and one >= 0 for one in whole):
-        raise ValueError("a value is of another kind")
-    if (
-        len(header.id) != 32
-        or not set(header.id) <= set("0123456789abcdef")
-        or not isinstance(header.view, dict | None)
-    ):
-        raise ValueError("the id is not one of a journal")
-    return header

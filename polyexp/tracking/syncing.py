@@ -8,7 +8,8 @@ from pathlib import Path
 from polyexp.base import InputError, printable
 from polyexp.tracking.delivery import Delivery, deliver, is_delivered
 from polyexp.tracking.destination import Destination, open_writer
-from polyexp.tracking.journal import JOURNAL, Header, JournalError, has_ended, header_of, is_gone
+from polyexp.tracking.header import Header
+from polyexp.tracking.journal import JOURNAL, JournalError, has_ended, header_of, is_gone
 
 __all__ = ["Found", "State", "by_destination", "found_in", "synchronized"]
 
