@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from polyexp.action.action import Action
 from polyexp.base import require, whole
-from polyexp.comparison import Comparison, best_first, compared, tables, write
+from polyexp.comparison import Comparison, best_first, compared, parts, write
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.tracking import KIND_COMPARISON, Journal, RecordedRun, RunInfo, Selection
@@ -54,7 +54,8 @@ class Compare(Action, name="compare"):
         """Print the tables, write the page and the picture into the folder of the job, and record these."""
         comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            terminal.print_for_width(lambda width: tables(comparison, width))
+            for part in parts(comparison):
+                terminal.print(part) if isinstance(part, str) else terminal.print_table(part)
             about = RunInfo(comparison.title, {}, (), {"polyexp.kind": KIND_COMPARISON, **comparison.tags(job.folder)})
             with Journal(job.folder, experiment.tracking.header(about).of_comparison()) as journal:
                 journal.files([file.name for file in write(job.folder, comparison)])

@@ -10,6 +10,7 @@ from polyexp.base import NotDeliveredError, counted, require
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
+from polyexp.report.tables import columns_of
 from polyexp.tracking import Destination, Found, State, by_destination, describe, found_in, synchronized
 
 __all__ = ["Sync"]
@@ -71,7 +72,7 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
         due = [one for one in found if one.is_due]
         if due:
             rows = [(one.state, one.name, str(one.folder)) for one in due[:MAX_LISTED]]
-            terminal.print_table(HEADS, rows, keys=2)
+            terminal.print_table(columns_of(HEADS, rows), keys=2)
         if len(due) > MAX_LISTED:
             terminal.print(f"... and {counted(len(due) - MAX_LISTED, 'more run')}")
 

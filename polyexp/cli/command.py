@@ -26,9 +26,21 @@ from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
 from polyexp.cli.sweep import Sweep
 from polyexp.experiment import Experiment
 
-__all__ = ["Task", "carry_out"]
+__all__ = ["RunError", "Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
+
+
+class RunError(Exception):
+    """The failure of a job, which has been printed to stderr.
+
+    Args:
+        code: The exit code of the process: 2 where the input of the user is wrong, else 1.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Task(Protocol):
@@ -164,21 +176,22 @@ def _discarded_if_refused(folder: Path) -> Iterator[None]:
     """Remove the folder of a run or sweep that is refused once Hydra has made it, and the folders that were made for it.
 
     That is where an action refuses what only it can check, or a sweeper that is not Hydra's chooses a job that is refused.
-    A folder that existed, or in which anything but Hydra's description of the run has been written, is left.
+    A folder that existed, or in which anything but Hydra's descriptions of runs has been written, is left.
     """
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         yield
-    except (InputError, SystemExit) as stop:
+    except (InputError, RunError, SystemExit) as stop:
         refused = isinstance(stop, InputError) or stop.code == 2
-        if (
-            refused
-            and made
-            and folder.exists()
-            and {one.name for one in folder.iterdir()} <= {".hydra", "multirun.yaml"}
-        ):
+        if refused and made and folder.exists() and _holds_descriptions_alone(folder):
             shutil.rmtree(folder)
             with suppress(OSError):  # of the first one that is not empty
                 for above in made[1:]:
                     above.rmdir()
         raise
+
+
+def _holds_descriptions_alone(folder: Path) -> bool:
+    """Whether a folder holds nothing but what Hydra writes of a run or a sweep, and of the jobs of the latter."""
+    files = (one for one in folder.rglob("*") if not one.is_dir())
+    return all(one.name == "multirun.yaml" or one.parent.name == ".hydra" for one in files)

@@ -160,9 +160,7 @@ class CheckedLoader(ConfigLoaderImpl):
         """Refuse a search path; Hydra would import the packages that it names."""
         loaded = repo.load_config(config_name) if config_name is not None else None
         primary = loaded.config if loaded is not None else OmegaConf.create()
-        if not isinstance(primary, DictConfig):
-            raise InputError(f"The config file {config_name}.yaml must hold keys with values.")
-        node = primary.get("hydra")
+        node = primary.get("hydra") if isinstance(primary, DictConfig) else None  # no other has been loaded
         in_file = isinstance(node, DictConfig) and "searchpath" in node
         if in_file or any(one.get_key_element().lstrip("+~") == "hydra.searchpath" for one in parsed_overrides):
             raise InputError(

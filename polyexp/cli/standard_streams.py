@@ -34,7 +34,7 @@ def secure() -> None:
 def restart_in_utf8_mode() -> None:
     """Start the program anew where Python takes the names of files for ASCII (LC_ALL=C with PYTHONUTF8=0).
 
-    Other letters in the path of a folder would be halves of characters, which neither MLflow nor SQLite accepts.
+    Other characters in the path of a folder would become surrogates, which neither MLflow nor SQLite accepts.
     """
     if sys.getfilesystemencoding() == "ascii":
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])

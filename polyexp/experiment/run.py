@@ -82,7 +82,7 @@ def compute(
         one.problem,
         one.model,
         loop=one.loop,
-        optimizer=batch.optimizer if batch else one.optimizer,
+        optimizer=batch.optimizer if batch else one.tuned_optimizer,
         backend=one.backend,
         device=one.device,
         seed=one.seed,

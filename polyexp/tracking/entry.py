@@ -190,5 +190,8 @@ class Writer(Protocol):
     def set_experiment_tag(self, experiment_id: str, name: str, value: str | None) -> None:
         """Set a tag of an MLflow experiment, or delete it where the value is None."""
 
+    def running(self) -> list[str]:
+        """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
+
     def close(self) -> None:
         """Close what was opened."""

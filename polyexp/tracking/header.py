@@ -1,5 +1,6 @@
 """The header of a journal: what is known of a run before it starts. One that is read may have been written by anybody."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
@@ -26,6 +27,7 @@ class Header:
         experiment: The name of the MLflow experiment.
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
         is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Header:
     experiment: str
     view: Mapping[str, Any] | None = field(default_factory=dict)
     is_run: bool = True
+    lower_bound: float = math.nan
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Self:
@@ -52,7 +55,8 @@ class Header:
             ValueError, TypeError, AttributeError: It is none.
         """
         values: dict[str, Any] = {one.name: content.get(one.name) for one in fields(cls)}
-        header = cls(**{**values, "process": Process(**values["process"])})
+        values |= {"process": Process(**values["process"]), "lower_bound": float(values["lower_bound"])}
+        header = cls(**values)
         header._require_kinds()
         return header
 

@@ -98,11 +98,11 @@ class MLflow(Tracker, name="mlflow"):
         destination, note, (header, _) = self._destination, note_of(folder), header_of(folder)
         assert note
         experiment = str(note.experiment_id)
-        page = link(destination.ui, experiment, view_of(header.view or {}))
-        if note.run_id is None:
-            return [page]
+        page = [] if header.view is None else [link(destination.ui, experiment, view_of(header.view))]
+        if not note.run_id:
+            return page
         recorded = f"Recorded in {destination.shown} as {header.name} ({note.run_id})"
-        return [recorded, *destination.pages(experiment, note.run_id), page]
+        return [recorded, *destination.pages(experiment, note.run_id), *page]
 
 
 def _origin() -> dict[str, str]:

@@ -12,13 +12,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from polyexp.tracking.delivery import Delivery, deliver
 from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.failures import describe
-from polyexp.tracking.journal import JOURNAL, header_of
+from polyexp.tracking.journal import JOURNAL, JournalError, header_of, is_gone
 
 __all__ = ["main"]
 
@@ -126,13 +127,24 @@ class _Deliveries:
         """
         # A store that was there once and is not any more is not made anew: it may be put back.
         with open_writer(self._destination, make=not self._opened) as writer:
-            self._opened = True
             done = deliver(self.folders, writer, self._destination.artifact_root)
+            if not self._opened:
+                self._opened = True
+                self._take_over(writer.running())
         self.folders |= {folder: one for folder, one in done.items() if isinstance(one, Delivery)}
         self.folders = {folder: one for folder, one in self.folders.items() if not (one and one.is_complete)}
         for one in done.values():
             if isinstance(one, Exception):
                 raise one
+
+    def _take_over(self, folders: Sequence[str]) -> None:
+        """Deliver also the rest of runs whose process has ended together with its recorder, as where a container is stopped."""
+        for folder in map(Path, folders):
+            with suppress(OSError, JournalError):
+                header, _ = header_of(folder)
+                if header.store == self._destination.shown and is_gone(folder, header):
+                    self.folders.setdefault(folder, None)
+                    self._due = 0.0
 
     def _print(self, error: Exception) -> None:
         """Write a failure into the log, once."""

@@ -147,6 +147,10 @@ class SqliteWriter(Writer):
             else:
                 self._execute(sql.SET_EXPERIMENT_TAG, int(experiment_id), name, value)
 
+    def running(self) -> list[str]:
+        """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
+        return [folder for (folder,) in self._rows(sql.RUNNING)]
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -242,10 +246,8 @@ class SqliteWriter(Writer):
 
     def _experiment(self, name: str, artifact_root: str | None) -> tuple[int, str]:
         """The id and the location of the artifacts of an MLflow experiment, which is created if need be."""
-        what = (
-            "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments WHERE workspace = ? AND name = ?"
-        )
-        for experiment_id, location, stage in self._rows(what, sql.WORKSPACE, name):
+        what = "experiment_id, artifact_location, lifecycle_stage FROM experiments WHERE workspace = ? AND name = ?"
+        for experiment_id, location, stage in self._rows(f"SELECT {what}", sql.WORKSPACE, name):
             if stage == "deleted":
                 raise deleted_experiment_error(name, str(experiment_id))
             return experiment_id, location or ""

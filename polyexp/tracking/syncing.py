@@ -53,7 +53,9 @@ class Found:
 
     @property
     def bytes(self) -> int:
-        """The size of the files of the folder."""
+        """The size of the files of the folder; that of a sweep holds the folders of its jobs."""
+        if self.header and not self.header.is_run:
+            return 0
         return sum(one.stat().st_size for one in self.folder.rglob("*") if one.is_file() and not one.is_symlink())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import counted
 from polyexp.problem.files.arrow import open_binary, to_float64
 from polyexp.problem.files.blocks import Body, blocks_of, body, head_of
 from polyexp.problem.files.dates import from_text
@@ -141,7 +142,7 @@ class CSV(Format):
             row, wanted, got = map(int, found.groups()[:3])
             of = "the header" if self._dialect.has_header else "the first row"
             hint = _comment_hint(found[4]) or _blank_hint(got, found[4])
-            return ValueError(f"row {row} has {_values(got)} and {of} {wanted}{'; ' if hint else ''}{hint}")
+            return ValueError(f"row {row} has {counted(got, 'value')} and {of} {wanted}{'; ' if hint else ''}{hint}")
         if "straddling" in message:
             return ValueError(f"a row is longer than {BYTES_PER_BLOCK} bytes, or a quote is not closed")
         return ValueError(message)
@@ -176,7 +177,3 @@ def _comment_hint(text: str | None) -> str:
 def _blank_hint(got: int, text: str | None) -> str:
     blanks = got == 1 and len((text or "").split()) > 1
     return "`problem.delimiter=blank` reads columns between blanks" if blanks else ""
-
-
-def _values(count: int) -> str:
-    return "1 value" if count == 1 else f"{count} values"
