@@ -5,7 +5,7 @@ from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.failures import describe
 from polyexp.tracking.history_file import LossCurve
-from polyexp.tracking.journal import JOURNAL, Journal
+from polyexp.tracking.journal import JOURNAL, Journal, require_no_run
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
@@ -39,6 +39,7 @@ __all__ = [
     "final_metrics",
     "found_in",
     "require_no_credentials",
+    "require_no_run",
     "require_no_typed_credentials",
     "synchronized",
 ]

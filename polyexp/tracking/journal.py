@@ -31,9 +31,11 @@ __all__ = [
     "is_gone",
     "lines_of",
     "now",
+    "require_no_run",
 ]
 
 JOURNAL = "journal.jsonl"
+RESULT = "result.json"  # which runs have whose journals are missing
 FORMAT = 1  # of the lines; it is raised when they change
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
 HEARTBEAT_LIMIT_SECONDS = 60  # without one, after which a run on another machine is taken for gone
@@ -82,10 +84,7 @@ class Journal(AbstractContextManager["Journal"]):
             # Another process, too, may try to make it at the same time.
             self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            raise InputError(
-                f"`hydra.run.dir` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each "
-                "run has its own."
-            ) from None
+            raise _taken("hydra.run.dir", folder) from None
         self._write("header", format=FORMAT, **asdict(header))
         os.fsync(self._file)
         self._ended = threading.Event()
@@ -174,6 +173,26 @@ def _with_texts(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _with_texts(one) for name, one in value.items()}
     return [_with_texts(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def require_no_run(key: str, folder: Path) -> None:
+    """Require that a folder, which need not exist, belongs to no run.
+
+    Args:
+        key: The setting that names it.
+        folder: The folder.
+
+    Raises:
+        InputError: It has the journal or the result of a run.
+    """
+    if (folder / JOURNAL).exists() or (folder / RESULT).exists():
+        raise _taken(key, folder)
+
+
+def _taken(key: str, folder: Path) -> InputError:
+    return InputError(
+        f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each run has its own."
+    )
 
 
 def header_of(folder: Path) -> tuple[Header, int]:

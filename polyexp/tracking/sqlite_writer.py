@@ -136,14 +136,11 @@ class SqliteWriter(Writer):
             ValueError: The value has more than 20 000 characters.
         """
         if value is not None and len(value) > sql.MAX_EXPERIMENT_TAG:
-            raise ValueError(
-                f"the tag {name!r} has {len(value)} characters, of {sql.MAX_EXPERIMENT_TAG} that MLflow allows"
-            )
+            raise ValueError(f"the tag {name!r} is longer than the {sql.MAX_EXPERIMENT_TAG} characters of MLflow")
         with self._transaction():
             if value is None:
-                self._execute(
-                    "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?", int(experiment_id), name
-                )
+                deleted = "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?"
+                self._execute(deleted, int(experiment_id), name)
             else:
                 self._execute(sql.SET_EXPERIMENT_TAG, int(experiment_id), name, value)
 
