@@ -11,7 +11,7 @@ from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
 from polyexp.report.tables import columns_of
-from polyexp.tracking import Destination, Found, State, by_destination, describe, found_in, synchronized
+from polyexp.tracking import DeliveryState, Destination, Found, by_destination, describe, found_in, synchronized
 
 __all__ = ["Sync"]
 
@@ -64,7 +64,7 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
     """Print how many runs there are in each state and how large their folders are, and list those that are due."""
     for destination, found in stores.items():
         states = Counter(one.state for one in found)
-        counts = ", ".join(f"{states[state]} {state}" for state in State if states[state])
+        counts = ", ".join(f"{states[state]} {state}" for state in DeliveryState if states[state])
         size = sum(one.bytes for one in found) / MEGABYTE
         terminal.print(
             f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB"
@@ -95,7 +95,7 @@ def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found
                 failures.append(describe(done, destination.uri))
             else:
                 complete += done.is_complete
-                closed += done.is_complete and one.state is State.STALE
+                closed += done.is_complete and one.state is DeliveryState.STALE
             progress(number / len(due))
     if due:
         terminal.print(

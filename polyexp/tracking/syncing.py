@@ -11,12 +11,12 @@ from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.header import Header
 from polyexp.tracking.journal import JOURNAL, JournalError, has_ended, header_of, is_gone
 
-__all__ = ["Found", "State", "by_destination", "found_in", "synchronized"]
+__all__ = ["DeliveryState", "Found", "by_destination", "found_in", "synchronized"]
 
 RUNS_AT_ONCE = 100  # that share a transaction
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """How far a run is delivered."""
 
     RUNNING = "running"
@@ -39,7 +39,7 @@ class Found:
 
     folder: Path
     header: Header | None
-    state: State
+    state: DeliveryState
 
     @property
     def name(self) -> str:
@@ -49,7 +49,7 @@ class Found:
     @property
     def is_due(self) -> bool:
         """Whether a delivery would change something."""
-        return self.state in (State.RUNNING, State.STALE, State.UNDELIVERED)
+        return self.state in (DeliveryState.RUNNING, DeliveryState.STALE, DeliveryState.UNDELIVERED)
 
     @property
     def bytes(self) -> int:
@@ -70,17 +70,17 @@ def found_in(folder: Path) -> Iterator[Found]:
             header, _ = header_of(path.parent)
             yield Found(path.parent, header, _state(path.parent, header))
         except (OSError, JournalError):
-            yield Found(path.parent, None, State.DAMAGED)
+            yield Found(path.parent, None, DeliveryState.DAMAGED)
 
 
-def _state(folder: Path, header: Header) -> State:
+def _state(folder: Path, header: Header) -> DeliveryState:
     if header.store is None:
-        return State.LOCAL
+        return DeliveryState.LOCAL
     if is_delivered(folder):
-        return State.DELIVERED
+        return DeliveryState.DELIVERED
     if has_ended(folder):
-        return State.UNDELIVERED
-    return State.STALE if is_gone(folder, header) else State.RUNNING
+        return DeliveryState.UNDELIVERED
+    return DeliveryState.STALE if is_gone(folder, header) else DeliveryState.RUNNING
 
 
 def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destination | None, list[Found]]:
@@ -99,8 +99,8 @@ def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destinatio
         elif typed is None:
             stores.setdefault(Destination.of(address), []).append(one)
         else:
-            again = one.state is State.DELIVERED and address != Destination.of(typed).shown
-            stores.setdefault(Destination.of(typed), []).append(replace(one, state=State.UNDELIVERED) if again else one)
+            again = one.state is DeliveryState.DELIVERED and address != Destination.of(typed).shown
+            stores.setdefault(Destination.of(typed), []).append(replace(one, state=DeliveryState.UNDELIVERED) if again else one)
     return stores
 
 
