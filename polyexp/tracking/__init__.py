@@ -5,9 +5,10 @@ from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.failures import describe
 from polyexp.tracking.history_file import LossCurve
-from polyexp.tracking.journal import JOURNAL, Journal, require_no_run
+from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
+from polyexp.tracking.ownership import require_no_run
 from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result

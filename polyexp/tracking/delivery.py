@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
-from polyexp.tracking.header import Header
-from polyexp.tracking.journal import JOURNAL, JournalError, now
+from polyexp.tracking.journal import JOURNAL, Header, JournalError, now
 from polyexp.tracking.note import NOTE, Note, note_of, write_note
 from polyexp.tracking.undelivered import Undelivered, undelivered
 from polyexp.tracking.view import save, view_of

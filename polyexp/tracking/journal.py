@@ -12,17 +12,19 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyexp.base import InputError, cut, shown
+from polyexp.base import InputError, cut
 from polyexp.tracking.entry import Dataset, Status
-from polyexp.tracking.header import Header
+from polyexp.tracking.ownership import JOURNAL, taken
+from polyexp.tracking.process import Process
 
 __all__ = [
     "JOURNAL",
+    "Header",
     "Journal",
     "JournalError",
     "Line",
@@ -31,11 +33,8 @@ __all__ = [
     "is_gone",
     "lines_of",
     "now",
-    "require_no_run",
 ]
 
-JOURNAL = "journal.jsonl"
-RESULT = "result.json"  # which runs have whose journals are missing
 FORMAT = 1  # of the lines; it is raised when they change
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
 HEARTBEAT_LIMIT_SECONDS = 60  # without one, after which a run on another machine is taken for gone
@@ -50,6 +49,54 @@ def now() -> int:
 
 class JournalError(InputError):
     """A journal that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a run before it starts.
+
+    Args:
+        id: The id of the journal, 32 hexadecimal digits.
+        name: The name of the run.
+        params: The settings by their keys.
+        tags: The tags of the run.
+        param_names: The names of the parameters of the model.
+        planned: The number of regular snapshots that the run will have unless it ends early.
+        started: The time of its start, in milliseconds since 1970.
+        process: The process that computes it.
+        store: The address of the store without credentials; None for a run that is not to be delivered.
+        experiment: The name of the MLflow experiment.
+        view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
+        is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
+    """
+
+    id: str
+    name: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    param_names: Sequence[str]
+    planned: int
+    started: int
+    process: Process
+    store: str | None
+    experiment: str
+    view: Mapping[str, Any] | None = field(default_factory=dict)
+    is_run: bool = True
+    lower_bound: float = math.nan
+
+    def of_comparison(self) -> "Header":
+        """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
+        return replace(self, experiment=f"{self.experiment} comparisons", view=None)
+
+    def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
+        """This header for a sweep, of which MLflow gets a saved view.
+
+        Args:
+            sweep: The name of the sweep.
+            varying: The keys of the settings that are not the same in all runs.
+        """
+        return replace(self, view={"sweep": sweep, "varying": list(varying)}, is_run=False)
 
 
 @dataclass(frozen=True)
@@ -84,7 +131,7 @@ class Journal(AbstractContextManager["Journal"]):
             # Another process, too, may try to make it at the same time.
             self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            raise _taken("hydra.run.dir", folder) from None
+            raise taken("hydra.run.dir", folder) from None
         self._write("header", format=FORMAT, **asdict(header))
         os.fsync(self._file)
         self._ended = threading.Event()
@@ -175,26 +222,6 @@ def _with_texts(value: Any) -> Any:
     return [_with_texts(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def require_no_run(key: str, folder: Path) -> None:
-    """Require that a folder, which need not exist, belongs to no run.
-
-    Args:
-        key: The setting that names it.
-        folder: The folder.
-
-    Raises:
-        InputError: It has the journal or the result of a run.
-    """
-    if (folder / JOURNAL).exists() or (folder / RESULT).exists():
-        raise _taken(key, folder)
-
-
-def _taken(key: str, folder: Path) -> InputError:
-    return InputError(
-        f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each run has its own."
-    )
-
-
 def header_of(folder: Path) -> tuple[Header, int]:
     """The header of the journal of a run, and the position behind it.
 
@@ -208,8 +235,10 @@ def header_of(folder: Path) -> tuple[Header, int]:
     first = next(_raw_lines(folder, 0), None)
     if first is None or first.kind != "header" or first.content.get("format") != FORMAT:
         raise JournalError(f"{folder / JOURNAL} is not a journal of this version of polyexp.")
+    known: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
     try:
-        return Header.read(first.content), first.end
+        known |= {"process": Process(**known["process"]), "lower_bound": float(known["lower_bound"])}
+        return _checked(Header(**known)), first.end
     except (AttributeError, TypeError, ValueError) as error:
         raise JournalError(f"The header of {folder / JOURNAL} is damaged.") from error
 
@@ -265,3 +294,20 @@ def _raw_lines(folder: Path, position: int) -> Iterator[Line]:
             yield Line(str(kind), content, position)
         if len(text) == MAX_LINE_BYTES:
             raise JournalError(f"A line of {folder / JOURNAL} is too long.")
+
+
+def _checked(header: Header) -> Header:
+    """The header itself, if its values are of the right kinds."""
+    texts = [header.id, header.name, header.experiment, header.process.started, header.process.host]
+    texts += [*header.param_names, *header.params, *header.params.values(), *header.tags, *header.tags.values()]
+    texts += [header.store] if header.store is not None else []
+    whole = [header.planned, header.started, header.process.pid]
+    if not all(isinstance(one, str) for one in texts) or not all(type(one) is int and one >= 0 for one in whole):
+        raise ValueError("a value is of another kind")
+    if (
+        len(header.id) != 32
+        or not set(header.id) <= set("0123456789abcdef")
+        or not isinstance(header.view, dict | None)
+    ):
+        raise ValueError("the id is not one of a journal")
+    return header

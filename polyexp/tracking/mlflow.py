@@ -9,12 +9,11 @@ from pathlib import Path
 from polyexp.base import NotDeliveredError, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.header import Header
-from polyexp.tracking.journal import header_of
+from polyexp.tracking.journal import Header, header_of
 from polyexp.tracking.note import note_of
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.recording import recorder
-from polyexp.tracking.store import open_store
+from polyexp.tracking.store import open_recorded
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker
 from polyexp.tracking.view import link, view_of
 
@@ -87,7 +86,7 @@ class MLflow(Tracker, name="mlflow"):
 
     def recorded(self) -> RecordedRuns:
         """The runs of the MLflow experiment."""
-        return RecordedRuns(open_store(self._destination.uri), self.experiment_name)
+        return RecordedRuns(open_recorded(self._destination), self.experiment_name)
 
     @property
     def _destination(self) -> Destination:

@@ -1,7 +1,7 @@
 """The recorder: a process of its own that delivers the journals of the runs of one process, while they grow and afterwards.
 
 It is told the folders of the runs through its standard input, one in a line, and holds no other stream of the process that
-starts it (`recording.py`); its messages go to `recorder.log` in the folder of the first run. The end of its input is
+starts it (`recording.py`); what it has to say goes to `recorder.log` in the folder of the first run. The end of its input is
 only a hint, since a process that was forked may hold it open: a run lives as long as its process does.
 """
 
@@ -23,7 +23,7 @@ from polyexp.tracking.journal import JOURNAL, JournalError, header_of, is_gone
 
 __all__ = ["main"]
 
-POLL_SECONDS = 0.1  # between two readings of the journals
+POLL_SECONDS = 0.1  # between two looks at the journals
 DELIVERY_SECONDS = 2.0  # between two deliveries of runs that go on
 RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 10.0  # after a delivery that failed; the time doubles, give or take a half
 GIVING_UP_SECONDS = 30.0  # after the last run has ended or gone
@@ -113,7 +113,7 @@ class _Deliveries:
         try:
             self._deliver()
         except Exception as error:
-            self._print(error)
+            self._say(error)
             self._pause = min(2 * self._pause, MAX_RETRY_SECONDS)
             self._due = time.monotonic() + self._pause * random.uniform(0.5, 1.5)
         else:
@@ -146,7 +146,7 @@ class _Deliveries:
                     self.folders.setdefault(folder, None)
                     self._due = 0.0
 
-    def _print(self, error: Exception) -> None:
+    def _say(self, error: Exception) -> None:
         """Write a failure into the log, once."""
         sentence = describe(error, self._destination.uri)
         if sentence != self._said:

@@ -50,11 +50,11 @@ def recorder(folder: Path) -> Recorder:
     Args:
         folder: The folder of the run that needs it, which gets the log of a recorder that is started.
     """
-    running = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
-    if running is None or not running.is_running:
-        running = _recorders[os.getpid()] = Separate(folder) if HAS_SESSIONS else InProcess()
-        atexit.register(running.leave)
-    return running
+    known = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
+    if known is None or not known.is_running:
+        known = _recorders[os.getpid()] = Separate(folder) if HAS_SESSIONS else InProcess()
+        atexit.register(known.leave)
+    return known
 
 
 class InProcess:
@@ -84,8 +84,7 @@ class InProcess:
 
     def leave(self) -> None:
         """Deliver the journals of the runs that have not been waited for."""
-        for folder in [one for one in self._folders if (one / JOURNAL).exists()]:
-            self.wait([folder], 0)
+        self.wait([one for one in self._folders if (one / JOURNAL).exists()], 0)
         self._folders.clear()
 
 

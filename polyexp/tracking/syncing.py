@@ -8,8 +8,7 @@ from pathlib import Path
 from polyexp.base import InputError, printable
 from polyexp.tracking.delivery import Delivery, deliver, is_delivered
 from polyexp.tracking.destination import Destination, open_writer
-from polyexp.tracking.header import Header
-from polyexp.tracking.journal import JOURNAL, JournalError, has_ended, header_of, is_gone
+from polyexp.tracking.journal import JOURNAL, Header, JournalError, has_ended, header_of, is_gone
 
 __all__ = ["DeliveryState", "Found", "by_destination", "found_in", "synchronized"]
 
@@ -100,7 +99,9 @@ def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destinatio
             stores.setdefault(Destination.of(address), []).append(one)
         else:
             again = one.state is DeliveryState.DELIVERED and address != Destination.of(typed).shown
-            stores.setdefault(Destination.of(typed), []).append(replace(one, state=DeliveryState.UNDELIVERED) if again else one)
+            stores.setdefault(Destination.of(typed), []).append(
+                replace(one, state=DeliveryState.UNDELIVERED) if again else one
+            )
     return stores
 
 

@@ -12,8 +12,7 @@ import numpy as np
 from polyexp.base import Component, InputError
 from polyexp.exact import Forecast
 from polyexp.fitting import Result
-from polyexp.tracking.header import Header
-from polyexp.tracking.journal import now
+from polyexp.tracking.journal import Header, now
 from polyexp.tracking.process import Process
 from polyexp.tracking.recorded import RecordedRuns
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polyexp.tracking.entry import Dataset, Entry, File, Point, Status
-from polyexp.tracking.header import Header
-from polyexp.tracking.journal import JOURNAL, JournalError, Line, header_of, is_gone, lines_of
+from polyexp.tracking.journal import JOURNAL, Header, JournalError, Line, header_of, is_gone, lines_of
 from polyexp.tracking.note import Note
 
 __all__ = ["JOURNAL_TAG", "Undelivered", "undelivered"]
