@@ -42,17 +42,16 @@ class Compare(Action, name="compare"):
             whole(self.key("last"), self.last, 2)
 
     def check(self, experiment: Experiment) -> None:
-        """Check the runs that are given by their ids.
+        """Check the runs that are compared.
 
         Raises:
             InputError: Where a run does not exist or has no result, or there are fewer than two runs.
         """
-        if self.runs is not None:
-            self._named(experiment)
+        self._chosen(experiment)
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
         """Print the tables, write the page and the picture into the folder of the job, and record these."""
-        comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
+        comparison = Comparison.of(self._chosen(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             for part in parts(comparison):
                 terminal.print(part) if isinstance(part, str) else terminal.print_table(part)
@@ -61,6 +60,9 @@ class Compare(Action, name="compare"):
                 journal.files([file.name for file in write(job.folder, comparison)])
             delivered = experiment.tracking.delivered([job.folder])
             terminal.end(job.folder, delivered.lines, delivered.warning)
+
+    def _chosen(self, experiment: Experiment) -> list[RecordedRun]:
+        return self._selected(experiment) if self.runs is None else self._named(experiment)
 
     def _named(self, experiment: Experiment) -> list[RecordedRun]:
         recorded = experiment.tracking.recorded()

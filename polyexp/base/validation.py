@@ -149,6 +149,8 @@ def finite_array(key: str, value: Any) -> np.ndarray:
 
 def as_numbers(value: Any) -> np.ndarray | None:
     """`value` as an array of real numbers, or None where it is none: booleans and text are not numbers."""
+    if isinstance(value, (list, tuple)) and any(isinstance(one, (bool, np.bool_)) for one in value):
+        return None  # among numbers NumPy takes true for 1
     try:
         array = np.asarray(value)
     except ValueError:  # NumPy refuses ragged lists

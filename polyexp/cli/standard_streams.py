@@ -9,7 +9,7 @@ import sys
 import warnings
 from typing import Any
 
-__all__ = ["ignore_foreign_warnings", "restart_in_utf8_mode", "secure"]
+__all__ = ["ignore_foreign_warnings", "restart_in_utf8_mode", "secure", "unwritten"]
 
 NAMES = ("stdin", "stdout", "stderr")  # by the numbers of their file descriptors
 
@@ -29,6 +29,14 @@ def secure() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
     for name in NAMES[1:]:
         setattr(sys, name, _secured(getattr(sys, name), getattr(sys, f"__{name}__")))
+
+
+def unwritten() -> bool:
+    """Whether standard output could not be written; a reader that has closed its pipe has read what it wanted."""
+    sys.stdout.flush()
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # an unbuffered stream has no buffer
+    return isinstance(raw, _Discarding) and raw.failed
 
 
 def restart_in_utf8_mode() -> None:
@@ -64,11 +72,14 @@ def _secured(stream: Any, original: Any) -> Any:
 class _Discarding(io.FileIO):
     """A standard stream that is discarded from its first error on."""
 
+    failed = False
+
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data) or 0
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
-            if not isinstance(error, BrokenPipeError) and self.fileno() == 1:
+            self.failed = not isinstance(error, BrokenPipeError)
+            if self.failed and self.fileno() == 1:
                 print(f"polyexp: standard output cannot be written ({error.strerror}).", file=sys.stderr)
             return memoryview(data).nbytes

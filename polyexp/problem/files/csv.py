@@ -101,8 +101,15 @@ class CSV(Format):
                     use_threads=False,
                     column_names=[str(index) for index in range(len(dialect.names))],
                 ),
-                arrow.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
-                arrow.ConvertOptions(include_columns=list(kinds), column_types=kinds, decimal_point=options.decimal),
+                arrow.ParseOptions(
+                    delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=_skipped_if_blank
+                ),
+                arrow.ConvertOptions(
+                    include_columns=list(kinds),
+                    column_types=kinds,
+                    decimal_point=options.decimal,
+                    null_values=[*arrow.ConvertOptions().null_values, *MISSING],
+                ),
             ) as reader:
                 for batch in reader:
                     yield batch, raw.tell()
@@ -153,7 +160,7 @@ class CSV(Format):
             return "`problem.decimal=comma` reads decimal commas"
         if DATE.fullmatch(value) and column == self.options.x and not self.options.unit:
             return "`problem.dates=days` or `=seconds` reads dates"
-        return _comment_hint(value)
+        return _comment_hint(value) if column == self._dialect.names[0] else ""
 
 
 # pyarrow's errors for a cell that holds text and for a row with too few or too many cells.
@@ -161,6 +168,16 @@ TEXT_CELL = re.compile(r"CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'",
 RAGGED_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)(?:: (.*))?", re.DOTALL)
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 COMMENT = re.compile(r"\s*(#|%|//|!)")
+
+
+# Cells without a number besides those that pyarrow knows, such as NA, NULL and nan: as pandas and Python write them, and
+# blanks, of which there may be many where columns are aligned.
+MISSING = ("<NA>", "None", *(" " * width for width in range(1, 41)))
+
+
+def _skipped_if_blank(row: Any) -> str:
+    """What pyarrow does with a row that has too few or too many cells."""
+    return "error" if row.text.strip() else "skip"
 
 
 def _taken(texts: Any, indices: np.ndarray) -> list[str]:
