@@ -21,6 +21,7 @@ from polyexp.cli.config_loader import in_one_sentence, parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment
 from polyexp.report.progress_bar import JobCounter
+from polyexp.tracking import require_no_run
 
 __all__ = ["CheckedLauncher", "Sweep"]
 
@@ -126,6 +127,7 @@ class Sweep:
                 "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
                 f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
             )
+        require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
         return cfg
 

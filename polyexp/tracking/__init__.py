@@ -8,6 +8,7 @@ from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
+from polyexp.tracking.ownership import require_no_run
 from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
@@ -41,6 +42,7 @@ __all__ = [
     "found_in",
     "record",
     "require_no_credentials",
+    "require_no_run",
     "require_no_typed_credentials",
     "synchronized",
     "write_result",

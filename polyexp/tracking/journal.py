@@ -17,14 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyexp.base import InputError, cut, shown
+from polyexp.base import cut
 from polyexp.tracking.entry import Dataset, Status
 from polyexp.tracking.note import NOTE
+from polyexp.tracking.ownership import JOURNAL, taken
 from polyexp.tracking.process import Process
 
 __all__ = ["FORMAT", "JOURNAL", "Header", "Journal", "now"]
 
-JOURNAL = "journal.jsonl"
 FORMAT = 1  # of the lines; it is raised when they change
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
 
@@ -100,10 +100,7 @@ class Journal(AbstractContextManager["Journal"]):
             # Another process, too, may try to make it at the same time.
             self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            raise InputError(
-                f"`hydra.run.dir` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each "
-                "run has its own."
-            ) from None
+            raise taken("hydra.run.dir", folder) from None
         self._begin = self._end = 0  # of the last line
         try:
             (folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
