@@ -166,7 +166,7 @@ def _locked(folder: Path, until: float) -> Iterator[None]:
     with (folder / JOURNAL).open("rb") as file:
         while not _is_locked(file):
             if time.monotonic() > until:
-                raise TimeoutError(f"another process is delivering {folder}")
+                raise JournalError(f"Another process is delivering {folder}.")
             time.sleep(POLL_SECONDS)
         yield
 

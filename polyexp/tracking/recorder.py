@@ -55,7 +55,7 @@ def main(parent: int, log: str, giving_up: float = GIVING_UP_SECONDS) -> None:
         stores.deliver()
         idle = time.monotonic() - needed
         is_told = told.ended or idle > READING_SECONDS
-        if idle > giving_up or (idle and is_told and not stores.has_work):
+        if idle > giving_up or (is_told and not stores.has_work):
             break
     _remove_if_empty(Path(log))
 
