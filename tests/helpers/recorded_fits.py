@@ -21,8 +21,8 @@ SOME_SECONDS = (  # about 200 snapshots
     "problem.num_samples=20",
     "model.degree=3",
     "optimizer.learning_rate=1e-5",
-    "loop.steps=200000",
-    "loop.log_every=1000",
+    "loop.steps=120000",
+    "loop.log_every=600",
     "report.pictures=none",
 )
 FILES = {"config.yaml", "history.csv", "result.json"}
