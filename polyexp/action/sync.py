@@ -49,7 +49,7 @@ class Sync(Action, name="sync"):
             NotDeliveredError: Where something could not be delivered.
         """
         stores = by_destination(found_in(Path(self.folder).resolve()), getattr(experiment.tracking, "uri", None))
-        failures: list[str] = []
+        failures = [one.damage for found in stores.values() for one in found if one.damage and not self.dry_run]
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             _print_found(terminal, stores)
             for destination, found in stores.items() if not self.dry_run else ():
@@ -69,7 +69,7 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
         terminal.print(
             f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB"
         )
-        due = [one for one in found if one.is_due]
+        due = [one for one in found if one.is_due or one.damage]
         if due:
             rows = [(one.state, one.name, str(one.folder)) for one in due[:MAX_LISTED]]
             terminal.print_table(columns_of(HEADS, rows), keys=2)

@@ -9,7 +9,8 @@ from pathlib import Path
 from polyexp.base import NotDeliveredError, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.journal import Header, header_of
+from polyexp.tracking.journal import Header
+from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.recording import recorder
