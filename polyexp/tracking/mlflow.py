@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polyexp.base import NotDeliveredError, finite, require, version
+from polyexp.base import NotDeliveredError, counted, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import Header
@@ -79,7 +79,12 @@ class MLflow(Tracker, name="mlflow"):
         reason = recorder(folders[0]).wait(folders, self.wait)
         if reason is None:
             return Delivered(self._where(folders[0]))
-        runs = "This run is" if len(folders) == 1 else f"{len(folders)} runs are"
+        count = sum(header_of(folder)[0].is_run for folder in folders)
+        runs = (
+            "This run is"
+            if len(folders) == 1
+            else f"{counted(count, 'run')} of this sweep {'is' if count == 1 else 'are'}"
+        )
         sentence = f"{runs} not in {self._destination.shown} yet: {reason.removesuffix('.')}. `{SYNC}` delivers later."
         if self.required:
             raise NotDeliveredError(sentence)
