@@ -178,7 +178,9 @@ ACTIVE = (
     "SELECT run_uuid, status FROM runs JOIN tags USING (run_uuid) WHERE lifecycle_stage = 'active' "
     "AND key = 'polyexp.journal' AND value = ?"
 )
-ABOUT = "SELECT r.name, status, start_time, e.name FROM runs r JOIN experiments e USING (experiment_id) WHERE run_uuid = ?"
+ABOUT = (
+    "SELECT r.name, status, start_time, e.name FROM runs r JOIN experiments e USING (experiment_id) WHERE run_uuid = ?"
+)
 DATASETS = "SELECT d.name, digest FROM datasets d JOIN inputs ON source_id = dataset_uuid WHERE destination_id = ?"
 
 
@@ -214,7 +216,9 @@ def _points(lines: list[dict[str, Any]]) -> Iterator[tuple[str, float, int, int]
     for line in lines:
         if line["kind"] == "snapshot":
             values = {metric: line[name] for name, metric in CURVES.items()}
-            values |= {f"weight/{name}": value for name, value in zip(lines[0]["param_names"], line["params"], strict=True)}
+            values |= {
+                f"weight/{name}": value for name, value in zip(lines[0]["param_names"], line["params"], strict=True)
+            }
         elif line["kind"] == "result":
             values = line["metrics"]
         else:

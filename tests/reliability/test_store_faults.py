@@ -27,15 +27,19 @@ def mounts(tmp_path_factory):
         pytest.skip("only an administrator can mount disks")
 
 
+def recorded_fit(folder):
+    """A fit that is recorded in a SQLite store."""
+    return fitting(folder, f"tracking.uri=sqlite:///{folder / 'store' / 'mlflow.db'}", WAIT)
+
+
 @contextlib.contextmanager
-def halted_fit(folder, when, *words):
-    """A fit that stands still after its first line, or after its first delivery."""
-    with fitting(folder, f"tracking.uri=sqlite:///{folder / 'store' / 'mlflow.db'}", WAIT, *words) as fit:
-        fit.wait_for(20 if when == "points" else 0)
-        with fit.halted():
-            if when == "points":
-                fit.wait_for_delivery()
-            yield fit
+def halted(fit, when):
+    """While a fit stands still, after the first line of its journal or after its first delivery."""
+    fit.wait_for(20 if when == "points" else 0)
+    with fit.halted():
+        if when == "points":
+            fit.wait_for_delivery()
+        yield
 
 
 @contextlib.contextmanager
@@ -63,20 +67,22 @@ def finish(facts, fit, folder, fault, when, mend=lambda: None):
 def test_a_store_that_is_locked_for_some_time(seconds, when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
     with contextlib.ExitStack() as lock:
-        with halted_fit(tmp_path, when) as fit:
-            lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
-        timer = threading.Timer(seconds, lock.close)
-        timer.start()
-        finish(facts, fit, tmp_path, f"store locked for {seconds} s", when, timer.join)
+        with recorded_fit(tmp_path) as fit:
+            with halted(fit, when):
+                lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
+            timer = threading.Timer(seconds, lock.close)
+            timer.start()
+            finish(facts, fit, tmp_path, f"store locked for {seconds} s", when, timer.join)
 
 
 @whenever
 def test_a_store_that_is_locked_until_it_is_freed(when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
     with contextlib.ExitStack() as lock:
-        with halted_fit(tmp_path, when) as fit:
-            lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
-        finish(facts, fit, tmp_path, "store locked until it is freed", when, lock.close)
+        with recorded_fit(tmp_path) as fit:
+            with halted(fit, when):
+                lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
+            finish(facts, fit, tmp_path, "store locked until it is freed", when, lock.close)
 
 
 @whenever
@@ -90,11 +96,12 @@ def test_a_store_that_is_deleted(mended, when, tmp_path, new_store, facts):
         for path in aside.iterdir() if mended == "put back" else ():
             path.replace(store / path.name)
 
-    with halted_fit(tmp_path, when) as fit, locked(store / "mlflow.db"):
-        for suffix in SUFFIXES:
-            with contextlib.suppress(FileNotFoundError):
-                (store / f"mlflow.db{suffix}").replace(aside / f"mlflow.db{suffix}")
-    finish(facts, fit, tmp_path, f"store deleted, {mended}", when, mend)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when), locked(store / "mlflow.db"):
+            for suffix in SUFFIXES:
+                with contextlib.suppress(FileNotFoundError):
+                    (store / f"mlflow.db{suffix}").replace(aside / f"mlflow.db{suffix}")
+        finish(facts, fit, tmp_path, f"store deleted, {mended}", when, mend)
 
 
 @whenever
@@ -110,14 +117,15 @@ def test_a_store_that_is_damaged(part, mended, when, tmp_path, new_store, facts)
         if mended == "put back":
             shutil.copy(copy, path)
 
-    with halted_fit(tmp_path, when) as fit, locked(path):
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-        damage(path, *((0, 4096) if part == "the first page" else (4096,)))
-    done = finish(facts, fit, tmp_path, f"store damaged, {mended}", when, mend)
-    assert done.err.count("polyexp") <= 2
-    assert f"not in sqlite:///{path} yet:" in done.err
-    assert "database" in done.err
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when), locked(path):
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            damage(path, *((0, 4096) if part == "the first page" else (4096,)))
+        done = finish(facts, fit, tmp_path, f"store damaged, {mended}", when, mend)
+        assert done.err.count("polyexp") <= 2
+        assert f"not in sqlite:///{path} yet:" in done.err
+        assert "database" in done.err
 
 
 @whenever
@@ -127,10 +135,11 @@ def test_a_disk_with_the_store_or_the_artifacts_that_fails(fault, what, when, tm
     at = {"store": tmp_path / "store", "artifacts": tmp_path / "store" / "artifacts"}[what]
     with disk(at) as small:
         new_store(tmp_path / "store" / "mlflow.db")
-        with halted_fit(tmp_path, when) as fit:
-            small.fill() if fault == "full" else small.set_read_only(True)
-        mend = small.free if fault == "full" else lambda: small.set_read_only(False)
-        finish(facts, fit, tmp_path, f"{what}: disk {fault}", when, mend)
+        with recorded_fit(tmp_path) as fit:
+            with halted(fit, when):
+                small.fill() if fault == "full" else small.set_read_only(True)
+            mend = small.free if fault == "full" else lambda: small.set_read_only(False)
+            finish(facts, fit, tmp_path, f"{what}: disk {fault}", when, mend)
 
 
 @whenever
@@ -143,12 +152,13 @@ def test_artifacts_whose_folder_is_lost(fault, when, tmp_path, new_store, facts)
         if artifacts.is_file():
             artifacts.unlink()
 
-    with halted_fit(tmp_path, when) as fit:
-        wait_until(artifacts.exists)
-        shutil.rmtree(artifacts)
-        if fault != "deleted":
-            artifacts.write_text("")
-    finish(facts, fit, tmp_path, f"artifacts: {fault}", when, mend)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            wait_until(artifacts.exists)
+            shutil.rmtree(artifacts)
+            if fault != "deleted":
+                artifacts.write_text("")
+        finish(facts, fit, tmp_path, f"artifacts: {fault}", when, mend)
 
 
 # The folder of the run itself
@@ -169,23 +179,24 @@ def note(facts, done, fault, when, found):
 @whenever
 def test_the_folder_of_the_run_is_deleted(when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with halted_fit(tmp_path, when) as fit:
-        fit.wait_for_delivery()
-        kept = tmp_path / "kept"
-        shutil.copytree(fit.folder, kept)
-        shutil.rmtree(fit.folder)
-    done = fit.finish()
-    fit.wait_for_recorder()
-    lines = (kept / "journal.jsonl").read_text().splitlines(keepends=True)
-    with closing(sqlite3.connect(tmp_path / "store" / "mlflow.db")) as database:
-        (steps,) = database.execute("SELECT count(*) FROM metrics WHERE key = 'loss/train'").fetchone()
-        runs = database.execute("SELECT status, end_time IS NOT NULL FROM runs").fetchall()
-    facts(fault="folder deleted", when=WHEN[when], exit=done.code, lines=len(done.err.splitlines()))
-    facts(lost=int(not runs), doubled=max(0, len(runs) - 1), wrong=int(steps > len(lines) - 1))
-    require_said(done)
-    assert runs == [("KILLED", 1)]
-    assert steps <= len(lines) - 1
-    assert steps >= (len(lines) - 20 if when == "points" else 0)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            fit.wait_for_delivery()
+            kept = tmp_path / "kept"
+            shutil.copytree(fit.folder, kept)
+            shutil.rmtree(fit.folder)
+        done = fit.finish()
+        fit.wait_for_recorder()
+        lines = (kept / "journal.jsonl").read_text().splitlines(keepends=True)
+        with closing(sqlite3.connect(tmp_path / "store" / "mlflow.db")) as database:
+            (steps,) = database.execute("SELECT count(*) FROM metrics WHERE key = 'loss/train'").fetchone()
+            runs = database.execute("SELECT status, end_time IS NOT NULL FROM runs").fetchall()
+        facts(fault="folder deleted", when=WHEN[when], exit=done.code, lines=len(done.err.splitlines()))
+        facts(lost=int(not runs), doubled=max(0, len(runs) - 1), wrong=int(steps > len(lines) - 1))
+        require_said(done)
+        assert runs == [("KILLED", 1)]
+        assert steps <= len(lines) - 1
+        assert steps >= (len(lines) - 20 if when == "points" else 0)
 
 
 @whenever
@@ -193,36 +204,38 @@ def test_the_folder_of_the_run_is_deleted(when, tmp_path, new_store, facts):
 def test_the_disk_with_the_folder_of_the_run_fails(fault, when, tmp_path, new_store, facts, mounts):
     new_store(tmp_path / "store" / "mlflow.db")
     with disk(tmp_path / "runs", megabytes=1) as small, contextlib.ExitStack() as view:
-        with halted_fit(tmp_path, when) as fit:
-            if fault == "full":
-                small.fill()
-            else:
-                view.enter_context(read_only_view(fit.folder))
-        done = fit.finish()
-        small.free() if fault == "full" else view.close()
-        synced = run("action=sync", "action.folder=runs", cwd=tmp_path)
-        fit.wait_for_recorder()
-        status = fit.lines()[-1].get("status", "KILLED")
-        found = verdict(tmp_path / "store" / "mlflow.db", fit.folder, status)
-        note(facts, done, f"folder: disk {fault}", when, found)
-        assert (synced.code, synced.err) == (0, "")
-        require_said(done)
-        assert found.is_right, found
-        assert status == "FAILED" or fault == "full"
+        with recorded_fit(tmp_path) as fit:
+            with halted(fit, when):
+                if fault == "full":
+                    small.fill()
+                else:
+                    view.enter_context(read_only_view(fit.folder))
+            done = fit.finish()
+            small.free() if fault == "full" else view.close()
+            synced = run("action=sync", "action.folder=runs", cwd=tmp_path)
+            fit.wait_for_recorder()
+            status = fit.lines()[-1].get("status", "KILLED")
+            found = verdict(tmp_path / "store" / "mlflow.db", fit.folder, status)
+            note(facts, done, f"folder: disk {fault}", when, found)
+            assert (synced.code, synced.err) == (0, "")
+            require_said(done)
+            assert found.is_right, found
+            assert status == "FAILED" or fault == "full"
 
 
 @whenever
 def test_the_journal_is_damaged(when, tmp_path, new_store, facts):
     """What comes before the damage is delivered, and the rest once it is put back."""
     new_store(tmp_path / "store" / "mlflow.db")
-    with halted_fit(tmp_path, when) as fit:
-        path = fit.folder / "journal.jsonl"
-        whole = path.read_bytes()
-        damage(path, len(whole) - 40)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            path = fit.folder / "journal.jsonl"
+            whole = path.read_bytes()
+            damage(path, len(whole) - 40)
 
-    def mend():
-        with path.open("r+b") as file:
-            file.write(whole)
+        def mend():
+            with path.open("r+b") as file:
+                file.write(whole)
 
-    done = finish(facts, fit, tmp_path, "journal damaged, put back", when, mend)
-    assert f"{path} is damaged" in done.err
+        done = finish(facts, fit, tmp_path, "journal damaged, put back", when, mend)
+        assert f"{path} is damaged" in done.err
