@@ -10,7 +10,8 @@ from polyexp.base import NotDeliveredError, counted, require
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Destination, Found, State, by_destination, describe, found_in, synchronized
+from polyexp.report.tables import columns_of
+from polyexp.tracking import DeliveryState, Destination, Found, by_destination, describe, found_in, synchronized
 
 __all__ = ["Sync"]
 
@@ -48,7 +49,7 @@ class Sync(Action, name="sync"):
             NotDeliveredError: Where something could not be delivered.
         """
         stores = by_destination(found_in(Path(self.folder).resolve()), getattr(experiment.tracking, "uri", None))
-        failures: list[str] = []
+        failures = [one.damage for found in stores.values() for one in found if one.damage and not self.dry_run]
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             _print_found(terminal, stores)
             for destination, found in stores.items() if not self.dry_run else ():
@@ -63,15 +64,15 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
     """Print how many runs there are in each state and how large their folders are, and list those that are due."""
     for destination, found in stores.items():
         states = Counter(one.state for one in found)
-        counts = ", ".join(f"{states[state]} {state}" for state in State if states[state])
+        counts = ", ".join(f"{states[state]} {state}" for state in DeliveryState if states[state])
         size = sum(one.bytes for one in found) / MEGABYTE
         terminal.print(
             f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB"
         )
-        due = [one for one in found if one.is_due]
+        due = [one for one in found if one.is_due or one.damage]
         if due:
             rows = [(one.state, one.name, str(one.folder)) for one in due[:MAX_LISTED]]
-            terminal.print_table(HEADS, rows, keys=2)
+            terminal.print_table(columns_of(HEADS, rows), keys=2)
         if len(due) > MAX_LISTED:
             terminal.print(f"... and {counted(len(due) - MAX_LISTED, 'more run')}")
 
@@ -94,7 +95,7 @@ def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found
                 failures.append(describe(done, destination.uri))
             else:
                 complete += done.is_complete
-                closed += done.is_complete and one.state is State.STALE
+                closed += done.is_complete and one.state is DeliveryState.STALE
             progress(number / len(due))
     if due:
         terminal.print(

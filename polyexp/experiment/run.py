@@ -8,9 +8,9 @@ from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
 from polyexp.fitting import Checkpoint, Result, Snapshot, fit
 from polyexp.problem import OnProgress
-from polyexp.report import Terminal, description, write
+from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Delivered, Journal, dataset_of, derived_params, final_metrics
+from polyexp.tracking import Delivered, Journal, write_result
 
 __all__ = ["compute", "publish", "run"]
 
@@ -82,7 +82,7 @@ def compute(
         one.problem,
         one.model,
         loop=one.loop,
-        optimizer=batch.optimizer if batch else one.optimizer,
+        optimizer=batch.optimizer if batch else one.tuned_optimizer,
         backend=one.backend,
         device=one.device,
         seed=one.seed,
@@ -114,11 +114,4 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
-    samples = result.samples
-    journal.result(
-        final_metrics(result, forecast),
-        derived_params(result, forecast),
-        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, forecast)},
-        dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
-    )
-    journal.files([file.name for file in files])
+    write_result(journal, result, forecast, files)

@@ -1,17 +1,23 @@
 """The delivery of journals to a store: idempotent, and resumable at any point by any process."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
-from polyexp.tracking.journal import JOURNAL, Header, JournalError, now
-from polyexp.tracking.note import NOTE, Note, note_of, write_note
+from polyexp.tracking.journal import JOURNAL, Header, now
+from polyexp.tracking.journal_lines import JournalError, lines_of
+from polyexp.tracking.note import Note, note_of, write_note
 from polyexp.tracking.undelivered import Undelivered, undelivered
 from polyexp.tracking.view import save, view_of
 
-__all__ = ["Delivery", "deliver", "is_delivered"]
+__all__ = ["RUNS_AT_ONCE", "Delivery", "deliver", "is_delivered"]
+
+RUNS_AT_ONCE = 100  # that share a transaction, and whose journals are open
+LOCK_SECONDS, POLL_SECONDS = 20.0, 0.05  # for which another process that delivers the same journals is waited for
 
 
 @dataclass(frozen=True)
@@ -47,21 +53,14 @@ def deliver(
         artifact_root: The folder for the artifacts of new MLflow experiments; None leaves it to the server.
     """
     done: dict[Path, Delivery | Exception] = {}
-    new: list[Undelivered] = []
-    store = writer.identity
-    with contextlib.ExitStack() as locks:
-        for folder, last in runs.items():
-            try:
-                locks.enter_context(_locked(folder))
-                new.append(undelivered(folder, store, note_of(folder, store), artifact_root))
-            except FileNotFoundError as error:
-                if last is None:
-                    done[folder] = error
-                else:
-                    new.append(_lost(folder, last))
-            except (OSError, JournalError) as error:
-                done[folder] = error
-        return done | _written(new, writer)
+    folders = sorted(runs)  # two processes lock the same journals in the same order
+    for start in range(0, len(folders), RUNS_AT_ONCE):
+        part = {folder: runs[folder] for folder in folders[start : start + RUNS_AT_ONCE]}
+        try:
+            done |= _delivered(part, writer, artifact_root)
+        except Exception as error:  # the store fails, and would again for the others
+            return done | dict.fromkeys(folders[start:], error)
+    return done
 
 
 def is_delivered(folder: Path) -> bool:
@@ -71,49 +70,85 @@ def is_delivered(folder: Path) -> bool:
         folder: The folder of the run.
 
     Raises:
+        JournalError: The journal is damaged.
         OSError: The journal cannot be found.
     """
     note = note_of(folder)
-    return note is not None and note.status is not Status.RUNNING and note.position >= (folder / JOURNAL).stat().st_size
+    if note is None or note.status is Status.RUNNING:
+        return False
+    return next(lines_of(folder, note.position), None) is None
 
 
-def _written(new: list[Undelivered], writer: Writer) -> dict[Path, Delivery | Exception]:
-    """The deliveries of what is new, or what prevented it."""
-    done: dict[Path, Delivery | Exception] = {one.folder: Delivery(one.header, one.entry, one.note) for one in new}
+def _delivered(
+    runs: Mapping[Path, Delivery | None], writer: Writer, artifact_root: str | None
+) -> dict[Path, Delivery | Exception]:
+    store, until = writer.identity, time.monotonic() + LOCK_SECONDS
+    with contextlib.ExitStack() as locks:
+
+        def read(folder: Path, *, anew: bool = False) -> Undelivered | Exception:
+            last = runs[folder]
+            try:
+                if not anew:
+                    locks.enter_context(_locked(folder, until))
+                return undelivered(folder, store, None if anew else note_of(folder, store), artifact_root)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                return _lost(folder, last) if last and not anew else error
+            except (OSError, JournalError) as error:
+                return error
+
+        done = _written({folder: read(folder) for folder in runs}, writer)
+        lost = [folder for folder, one in done.items() if isinstance(one, LostRunError)]
+        return done | _written({folder: read(folder, anew=True) for folder in lost}, writer)
+
+
+def _written(read: Mapping[Path, Undelivered | Exception], writer: Writer) -> dict[Path, Delivery | Exception]:
+    """The deliveries of what has been read, or what prevented them."""
+    new = [one for one in read.values() if isinstance(one, Undelivered)]
     runs = [one for one in new if not one.is_empty]
     written = writer.write([one.entry for one in runs]) if runs else []
-    for one, where in zip(runs, written, strict=True):
-        done[one.folder] = where if isinstance(where, Exception) else _noted(one, where)
-        if isinstance(where, LostRunError):  # the store has been made anew, and gets all of it with the next delivery
-            (one.folder / NOTE).unlink(missing_ok=True)
-    saved: dict[str, str] = {}
+    where = {one.folder: what for one, what in zip(runs, written, strict=True)}
+    where |= _views_saved([one for one in new if not isinstance(where.get(one.folder), Exception)], writer)
+    failed = {folder: one for folder, one in read.items() if isinstance(one, Exception)}
+    return failed | {one.folder: _noted(one, where.get(one.folder)) for one in new}
+
+
+def _views_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Written | Exception]:
+    """The places of what is not a run, once the views of all that has ended are saved, each of which many runs may have."""
+    where: dict[Path, Written | Exception] = {}
+    saved: dict[str, Written | Exception] = {}
     for one in new:
         if one.entry.ended is not None and one.header.view is not None:
-            experiment_id = _view_saved(one, writer, saved)
+            key = repr((one.entry.experiment, one.header.view))
+            if key not in saved:
+                saved[key] = _view_saved(one, writer)
             if not one.header.is_run:
-                done[one.folder] = _noted(one, Written("", experiment_id))
-    return done
+                where[one.folder] = saved[key]
+    return where
 
 
-def _view_saved(one: Undelivered, writer: Writer, saved: dict[str, str]) -> str:
-    """The id of the MLflow experiment of a run, in which its view has been saved, once for all runs that have the same."""
-    key = repr((one.entry.experiment, one.header.view))
-    if key not in saved:
-        experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
-        with contextlib.suppress(Exception):  # nothing depends on a saved view
-            save(writer, experiment, view_of(one.header.view or {}))
-        saved[key] = experiment.id
-    return saved[key]
-
-
-def _noted(one: Undelivered, written: Written) -> Delivery | Exception:
-    """The delivery of what has been written, whose note is kept in the folder of the run."""
-    note = replace(one.note, run_id=written.run_id, experiment_id=written.experiment_id)
+def _view_saved(one: Undelivered, writer: Writer) -> Written | Exception:
+    """The MLflow experiment in which a view has been saved; no run depends on it."""
     try:
-        if one.folder.is_dir():
-            write_note(one.folder, note)
-    except OSError as error:
+        experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
+        with contextlib.suppress(Exception):
+            save(writer, experiment, view_of(one.header.view or {}))
+    except Exception as error:
         return error
+    return Written("", experiment.id)
+
+
+def _noted(one: Undelivered, where: Written | Exception | None) -> Delivery | Exception:
+    """The delivery of what has been written, if anything was, whose note is kept in the folder of the run."""
+    if isinstance(where, Exception):
+        return where
+    note = one.note
+    if where:
+        note = replace(note, run_id=where.run_id or None, experiment_id=where.experiment_id)
+        try:
+            if one.folder.is_dir():
+                write_note(one.folder, note)
+        except OSError as error:
+            return error
     return Delivery(one.header, one.entry, note)
 
 
@@ -126,10 +161,24 @@ def _lost(folder: Path, last: Delivery) -> Undelivered:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, until: float) -> Iterator[None]:
     """A context in which no other process delivers the journal of a run."""
-    import fcntl
-
     with (folder / JOURNAL).open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while not _is_locked(file):
+            if time.monotonic() > until:
+                raise JournalError(f"Another process is delivering {folder}.")
+            time.sleep(POLL_SECONDS)
         yield
+
+
+def _is_locked(file: BinaryIO) -> bool:
+    """Whether a file has been locked, or needs no lock: without one, too, nothing is lost or doubled, but done in vain."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # Windows, and network file systems that know no locks
+        return True
+    return True

@@ -2,7 +2,7 @@
 
 The first line is the header; lines of snapshots, warnings, results and files follow, and a line that says how the run ended. A
 line is complete once it ends with a line feed; what a process that was killed has begun to write is ignored. Numbers that are
-not finite are texts ("nan", "inf", "-inf"), as JSON has none. A journal that is read is data that anybody may have written.
+not finite are texts ("nan", "inf", "-inf"), as JSON has none. `journal_lines` reads it.
 """
 
 import json
@@ -10,45 +10,28 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyexp.base import InputError, cut, shown
+from polyexp.base import cut
 from polyexp.tracking.entry import Dataset, Status
+from polyexp.tracking.note import NOTE
+from polyexp.tracking.ownership import JOURNAL, taken
 from polyexp.tracking.process import Process
 
-__all__ = [
-    "JOURNAL",
-    "Header",
-    "Journal",
-    "JournalError",
-    "Line",
-    "has_ended",
-    "header_of",
-    "is_gone",
-    "lines_of",
-    "now",
-]
+__all__ = ["FORMAT", "JOURNAL", "Header", "Journal", "now"]
 
-JOURNAL = "journal.jsonl"
 FORMAT = 1  # of the lines; it is raised when they change
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
-HEARTBEAT_LIMIT_SECONDS = 60  # without one, after which a run on another machine is taken for gone
-MAX_END_BYTES = 2**14  # of the last line, which may quote an error
-MAX_LINE_BYTES = 2**22  # of a model with 1001 parameters a snapshot has 25 000
 
 
 def now() -> int:
     """The time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
-
-
-class JournalError(InputError):
-    """A journal that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +51,7 @@ class Header:
         experiment: The name of the MLflow experiment.
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
         is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
     id: str
@@ -82,6 +66,7 @@ class Header:
     experiment: str
     view: Mapping[str, Any] | None = field(default_factory=dict)
     is_run: bool = True
+    lower_bound: float = math.nan
 
     def of_comparison(self) -> "Header":
         """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
@@ -97,21 +82,6 @@ class Header:
         return replace(self, view={"sweep": sweep, "varying": list(varying)}, is_run=False)
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a journal after its header.
-
-    Args:
-        kind: "snapshot", "warning", "result", "files" or "end".
-        content: What it says, by names.
-        end: The position in the file behind it, in bytes.
-    """
-
-    kind: str
-    content: Mapping[str, Any]
-    end: int
-
-
 class Journal(AbstractContextManager["Journal"]):
     """The journal of a run of this process, a context manager that writes how the run ended.
 
@@ -121,6 +91,7 @@ class Journal(AbstractContextManager["Journal"]):
 
     Raises:
         InputError: The folder belongs to another run.
+        OSError: The journal cannot be written; as from each of its methods, which then have written nothing.
     """
 
     def __init__(self, folder: Path, header: Header) -> None:
@@ -129,12 +100,16 @@ class Journal(AbstractContextManager["Journal"]):
             # Another process, too, may try to make it at the same time.
             self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            raise InputError(
-                f"`hydra.run.dir` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each "
-                "run has its own."
-            ) from None
-        self._write("header", format=FORMAT, **asdict(header))
-        os.fsync(self._file)
+            raise taken("hydra.run.dir", folder) from None
+        self._begin = self._end = 0  # of the last line
+        try:
+            (folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
+            self._write("header", format=FORMAT, **asdict(header))
+            os.fsync(self._file)
+        except BaseException:
+            os.close(self._file)
+            (folder / JOURNAL).unlink()
+            raise
         self._ended = threading.Event()
         threading.Thread(target=self._live, name="heartbeat", daemon=True).start()
 
@@ -199,12 +174,11 @@ class Journal(AbstractContextManager["Journal"]):
         self._write("files", names=list(names))
 
     def _write(self, kind: str, **content: Any) -> None:
-        line = {"kind": kind, "time": now(), **content}
-        try:
-            text = json.dumps(line, allow_nan=False)
-        except ValueError:
-            text = json.dumps(_with_texts(line), allow_nan=False)
-        rest = memoryview(f"{text}\n".encode())
+        rest = memoryview(_encoded({"kind": kind, "time": now(), **content}))
+        size = os.fstat(self._file).st_size
+        if size < self._end:  # the last line was interrupted, or the disk was full
+            os.ftruncate(self._file, size := self._begin)
+        self._begin, self._end = size, size + len(rest)
         while rest:  # a disk that is almost full takes a part
             rest = rest[os.write(self._file, rest) :]
 
@@ -214,6 +188,15 @@ class Journal(AbstractContextManager["Journal"]):
                 os.utime(self.folder / JOURNAL)
 
 
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    """A line as bytes; what UTF-8 cannot hold, as in a path of other bytes, becomes question marks."""
+    try:
+        text = json.dumps(line, allow_nan=False, ensure_ascii=False)
+    except ValueError:
+        text = json.dumps(_with_texts(line), allow_nan=False, ensure_ascii=False)
+    return f"{text}\n".encode("utf-8", "replace")
+
+
 def _with_texts(value: Any) -> Any:
     """A value of JSON with texts in place of the numbers that are not finite."""
     if isinstance(value, float):
@@ -221,93 +204,3 @@ def _with_texts(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _with_texts(one) for name, one in value.items()}
     return [_with_texts(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
-def header_of(folder: Path) -> tuple[Header, int]:
-    """The header of the journal of a run, and the position behind it.
-
-    Args:
-        folder: The folder of the run.
-
-    Raises:
-        JournalError: There is no header, or it is damaged.
-        OSError: The file cannot be read.
-    """
-    first = next(_raw_lines(folder, 0), None)
-    if first is None or first.kind != "header" or first.content.get("format") != FORMAT:
-        raise JournalError(f"{folder / JOURNAL} is not a journal of this version of polyexp.")
-    known: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
-    try:
-        return _checked(Header(**{**known, "process": Process(**known["process"])})), first.end
-    except (AttributeError, TypeError, ValueError) as error:
-        raise JournalError(f"The header of {folder / JOURNAL} is damaged.") from error
-
-
-def lines_of(folder: Path, position: int) -> Iterator[Line]:
-    """The complete lines of a journal from a position on.
-
-    Args:
-        folder: The folder of the run.
-        position: The position of the first line in the file, in bytes.
-
-    Raises:
-        JournalError: A line is damaged.
-        OSError: The file cannot be read.
-    """
-    return _raw_lines(folder, position)
-
-
-def has_ended(folder: Path) -> bool:
-    """Whether the last line of a journal says how the run ended.
-
-    Args:
-        folder: The folder of the run.
-    """
-    with (folder / JOURNAL).open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_END_BYTES))
-        lines = file.read().split(b"\n")
-    return len(lines) > 1 and not lines[-1] and lines[-2].startswith(b'{"kind": "end"')
-
-
-def is_gone(folder: Path, header: Header) -> bool:
-    """Whether the process of a run has ended: on another machine, whether it has given no sign of life for a minute.
-
-    Args:
-        folder: The folder of the run.
-        header: The header of its journal.
-    """
-    if header.process.is_here:
-        return not header.process.is_alive
-    return time.time() - (folder / JOURNAL).stat().st_mtime > HEARTBEAT_LIMIT_SECONDS
-
-
-def _raw_lines(folder: Path, position: int) -> Iterator[Line]:
-    with (folder / JOURNAL).open("rb") as file:
-        file.seek(position)
-        while (text := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
-            position += len(text)
-            try:
-                content = json.loads(text)
-                kind = content.pop("kind")
-            except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
-                raise JournalError(f"A line of {folder / JOURNAL} is damaged.") from error
-            yield Line(str(kind), content, position)
-        if len(text) == MAX_LINE_BYTES:
-            raise JournalError(f"A line of {folder / JOURNAL} is too long.")
-
-
-def _checked(header: Header) -> Header:
-    """The header itself, if its values are of the right kinds."""
-    texts = [header.id, header.name, header.experiment, header.process.started, header.process.host]
-    texts += [*header.param_names, *header.params, *header.params.values(), *header.tags, *header.tags.values()]
-    texts += [header.store] if header.store is not None else []
-    whole = [header.planned, header.started, header.process.pid]
-    if not all(isinstance(one, str) for one in texts) or not all(type(one) is int and one >= 0 for one in whole):
-        raise ValueError("a value is of another kind")
-    if (
-        len(header.id) != 32
-        or not set(header.id) <= set("0123456789abcdef")
-        or not isinstance(header.view, dict | None)
-    ):
-        raise ValueError("the id is not one of a journal")
-    return header

@@ -9,11 +9,12 @@ from pathlib import Path
 from polyexp.base import NotDeliveredError, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.journal import Header, header_of
+from polyexp.tracking.journal import Header
+from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.recording import recorder
-from polyexp.tracking.store import open_store
+from polyexp.tracking.store import open_recorded
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker
 from polyexp.tracking.view import link, view_of
 
@@ -86,7 +87,7 @@ class MLflow(Tracker, name="mlflow"):
 
     def recorded(self) -> RecordedRuns:
         """The runs of the MLflow experiment."""
-        return RecordedRuns(open_store(self._destination.uri), self.experiment_name)
+        return RecordedRuns(open_recorded(self._destination), self.experiment_name)
 
     @property
     def _destination(self) -> Destination:
@@ -97,11 +98,11 @@ class MLflow(Tracker, name="mlflow"):
         destination, note, (header, _) = self._destination, note_of(folder), header_of(folder)
         assert note
         experiment = str(note.experiment_id)
-        page = link(destination.ui, experiment, view_of(header.view or {}))
-        if note.run_id is None:
-            return [page]
+        page = [] if header.view is None else [link(destination.ui, experiment, view_of(header.view))]
+        if not note.run_id:
+            return page
         recorded = f"Recorded in {destination.shown} as {header.name} ({note.run_id})"
-        return [recorded, *destination.pages(experiment, note.run_id), page]
+        return [recorded, *destination.pages(experiment, note.run_id), *page]
 
 
 def _origin() -> dict[str, str]:

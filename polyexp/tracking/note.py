@@ -64,15 +64,12 @@ def write_note(folder: Path, note: Note) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    unfinished = folder / f".{NOTE}.{os.getpid()}"
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            json.dump(asdict(note), file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / NOTE)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    unfinished = folder / f".{NOTE}.unfinished"
+    with unfinished.open("w", encoding="utf-8") as file:
+        json.dump(asdict(note), file)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(folder / NOTE)
 
 
 def _is_valid(note: Note) -> bool:

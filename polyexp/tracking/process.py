@@ -41,8 +41,8 @@ class Process:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is a process of this machine, since this was started, and of this container."""
-        return self.host == _host()
+        """Whether it is a process of this machine, since this was started, and of this container, and its start is known."""
+        return self.host == _host() and bool(self.started)
 
     @property
     def is_alive(self) -> bool:

@@ -1,10 +1,11 @@
 """The recorder: a process of its own that delivers the journals of the runs of one process, while they grow and afterwards.
 
-It is told the folders of the runs through its standard input, one in a line, and holds no other stream of the process that
-starts it (`recording.py`); what it has to say goes to `recorder.log` in the folder of the first run. The end of its input is
-only a hint, since a process that was forked may hold it open: a run lives as long as its process does.
+It is told the folders of the runs through its standard input, one in a line of JSON, and holds no other stream of the process
+that starts it (`recording.py`); what it has to say goes to `recorder.log` in the folder of the first run. The end of its input
+is only a hint, since a process that was forked may hold it open: a run lives as long as its process does.
 """
 
+import json
 import os
 import queue
 import random
@@ -13,51 +14,50 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from polyexp.base import InputError
 from polyexp.tracking.delivery import Delivery, deliver
 from polyexp.tracking.destination import Destination, open_writer
+from polyexp.tracking.entry import Writer
 from polyexp.tracking.failures import describe
-from polyexp.tracking.journal import JOURNAL, header_of
+from polyexp.tracking.journal_lines import header_of, is_gone
 
 __all__ = ["main"]
 
 POLL_SECONDS = 0.1  # between two looks at the journals
 DELIVERY_SECONDS = 2.0  # between two deliveries of runs that go on
 RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 10.0  # after a delivery that failed; the time doubles, give or take a half
-GIVING_UP_SECONDS = 30.0  # after the last run has ended or gone
+READING_SECONDS = 2.0  # after the process has ended, for what it has told last
+GIVING_UP_SECONDS = 30.0  # after the process has ended
 
 
-def main() -> None:
-    """Deliver the journals of the folders that the standard input names, until the process that names them is done."""
+def main(parent: int, log: str, giving_up: float = GIVING_UP_SECONDS) -> None:
+    """Deliver the journals of the folders that the standard input names, until the process that names them is done.
+
+    Args:
+        parent: The number of this process, which has started this one.
+        log: The file to which the standard output leads, which is removed at the end if it is empty.
+        giving_up: How long to go on after the process has ended, in seconds.
+    """
     for one in (signal.SIGINT, signal.SIGHUP):  # what the terminal sends is meant for the run
         signal.signal(one, signal.SIG_IGN)
-    told, parent = _Told(), os.getppid()
-    stores: dict[str, _Deliveries] = {}
-    last_needed = time.monotonic()
+    told, stores = _Told(), _Stores()
+    needed = time.monotonic()  # the last time
     while True:
         told.wait(POLL_SECONDS)
-        needed = os.getppid() == parent and not told.ended
-        for folder in [one for one in told.folders if (one / JOURNAL).exists()]:
-            told.folders.remove(folder)
-            _add(stores, folder)
-        for store in stores.values():
-            store.deliver_if_due()
-        if needed:
-            last_needed = time.monotonic()
-        elif not any(store.folders for store in stores.values()) or time.monotonic() - last_needed > GIVING_UP_SECONDS:
-            return
-
-
-def _add(stores: dict[str, "_Deliveries"], folder: Path) -> None:
-    """Add the journal in a folder to the deliveries to its store, which are then due."""
-    try:
-        header, _ = header_of(folder)
-    except Exception as error:
-        print(error, flush=True)
-        return
-    if header.store is not None:
-        stores.setdefault(header.store, _Deliveries(header.store)).add(folder)
+        if os.getppid() == parent and not told.ended:
+            needed = time.monotonic()
+        for folder in list(told.folders):
+            if stores.has_taken(folder):
+                told.folders.remove(folder)
+        stores.deliver()
+        idle = time.monotonic() - needed
+        is_told = told.ended or idle > READING_SECONDS
+        if idle > giving_up or (is_told and not stores.has_work):
+            break
+    _remove_if_empty(Path(log))
 
 
 class _Told:
@@ -80,63 +80,134 @@ class _Told:
     def _take(self, line: str) -> None:
         self.ended = self.ended or not line
         if line:
-            self.folders.add(Path(line.rstrip("\n")))
+            self.folders.add(Path(json.loads(line)))
 
     def _read(self) -> None:
-        while line := sys.stdin.readline():
+        while (line := sys.stdin.readline()).endswith("\n"):
             self._queue.put(line)
         self._queue.put("")
+
+
+class _Stores:
+    """The deliveries to the stores that the journals name."""
+
+    def __init__(self) -> None:
+        self._deliveries: dict[str, _Deliveries] = {}
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something is not delivered yet."""
+        return any(one.runs for one in self._deliveries.values())
+
+    def has_taken(self, folder: Path) -> bool:
+        """Take the journal in a folder, and return whether it was there, with a header."""
+        try:
+            header, _ = header_of(folder)
+            if header.store is not None:
+                new = _Deliveries(Destination.of(header.store))
+                self._deliveries.setdefault(header.store, new).add(folder)
+        except InputError as error:
+            _say(str(error))
+        except OSError:
+            return False
+        return True
+
+    def deliver(self) -> None:
+        """Deliver what is due."""
+        for one in self._deliveries.values():
+            one.deliver()
+
+
+@dataclass
+class _Run:
+    """A run that is not complete in its store.
+
+    Args:
+        last: The last delivery of it.
+        due: When to deliver the next time.
+        pause: The last pause after a failure, in seconds.
+    """
+
+    last: Delivery | None = None
+    due: float = 0.0
+    pause: float = RETRY_SECONDS / 2
 
 
 class _Deliveries:
     """The deliveries to one store.
 
     Args:
-        address: Its address without credentials.
+        destination: The store.
     """
 
-    def __init__(self, address: str) -> None:
-        self.folders: dict[Path, Delivery | None] = {}  # the last delivery of what is not complete yet
-        self._destination, self._opened = Destination.of(address), False
-        self._due, self._pause, self._said = 0.0, RETRY_SECONDS, ""
+    def __init__(self, destination: Destination) -> None:
+        self.runs: dict[Path, _Run] = {}
+        self._destination, self._is_known = destination, False
+        self._said: set[str] = set()
 
     def add(self, folder: Path) -> None:
         """Deliver the journal in a folder, at once."""
-        self.folders.setdefault(folder, None)
-        self._due = 0.0
+        self.runs.setdefault(folder, _Run()).due = 0.0
 
-    def deliver_if_due(self) -> None:
-        """Deliver what is new, if it is time to; after a failure the pauses become longer."""
-        if time.monotonic() < self._due or not self.folders:
+    def deliver(self) -> None:
+        """Deliver what is due; after a failure the pauses become longer."""
+        began = time.monotonic()
+        due = {folder: run.last for folder, run in self.runs.items() if run.due <= began}
+        if not due:
             return
         try:
-            self._deliver()
+            # A store that was there once and is not any more is not made anew: it may be put back.
+            with open_writer(self._destination, make=not self._is_known) as writer:
+                done = deliver(due, writer, self._destination.artifact_root)
+                if not self._is_known:
+                    self._is_known = True
+                    self._take_over(writer)
         except Exception as error:
-            self._say(error)
-            self._pause = min(2 * self._pause, MAX_RETRY_SECONDS)
-            self._due = time.monotonic() + self._pause * random.uniform(0.5, 1.5)
+            done = dict.fromkeys(due, error)
+        ended, jitter = time.monotonic(), random.uniform(0.5, 1.5)
+        for folder, one in done.items():
+            self._take(folder, one, ended, jitter)
+
+    def _take(self, folder: Path, done: Delivery | Exception, now: float, jitter: float) -> None:
+        run = self.runs[folder]
+        if isinstance(done, Exception):
+            self._say(done)
+            run.pause = min(2 * run.pause, MAX_RETRY_SECONDS)
+            run.due = now + run.pause * jitter
+        elif done.is_complete:
+            del self.runs[folder]
         else:
-            self._pause, self._due, self._said = RETRY_SECONDS, time.monotonic() + DELIVERY_SECONDS, ""
+            self.runs[folder] = _Run(done, now + DELIVERY_SECONDS)
 
-    def _deliver(self) -> None:
-        """Deliver what is new of every run.
+    def _take_over(self, writer: Writer) -> None:
+        """Deliver also the rest of runs whose process has ended together with its recorder, as where a container is stopped."""
+        with suppress(Exception):  # the runs of this process do not depend on it
+            for folder in map(Path, writer.running()):
+                if self._is_left(folder):
+                    self.runs.setdefault(folder, _Run())
 
-        Raises:
-            Exception: What prevented it for one of the runs.
-        """
-        # A store that was there once and is not any more is not made anew: it may be put back.
-        with open_writer(self._destination, make=not self._opened) as writer:
-            self._opened = True
-            done = deliver(self.folders, writer, self._destination.artifact_root)
-        self.folders |= {folder: one for folder, one in done.items() if isinstance(one, Delivery)}
-        self.folders = {folder: one for folder, one in self.folders.items() if not (one and one.is_complete)}
-        for one in done.values():
-            if isinstance(one, Exception):
-                raise one
+    def _is_left(self, folder: Path) -> bool:
+        """Whether a folder has the journal of a run of this store whose process has ended."""
+        try:
+            header, _ = header_of(folder)
+            return header.store == self._destination.shown and is_gone(folder, header)
+        except (OSError, InputError):
+            return False
 
     def _say(self, error: Exception) -> None:
         """Write a failure into the log, once."""
         sentence = describe(error, self._destination.uri)
-        if sentence != self._said:
-            print(sentence, flush=True)
-            self._said = sentence
+        if sentence not in self._said:
+            _say(sentence)
+            self._said.add(sentence)
+
+
+def _say(sentence: str) -> None:
+    with suppress(OSError):  # the disk may be full
+        print(sentence, flush=True)
+
+
+def _remove_if_empty(log: Path) -> None:
+    with suppress(OSError):
+        if not log.stat().st_size:
+            log.unlink()

@@ -1,6 +1,7 @@
 """The delivery of the runs of this process, from its side: it starts the recorder, and waits for it at the end."""
 
 import atexit
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from typing import Protocol
 from polyexp.tracking.delivery import deliver, is_delivered
 from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.failures import describe
-from polyexp.tracking.journal import JOURNAL, header_of
+from polyexp.tracking.journal import JOURNAL
+from polyexp.tracking.journal_lines import JournalError, header_of
 
 __all__ = ["InProcess", "Recorder", "Separate", "recorder"]
 
@@ -52,9 +54,16 @@ def recorder(folder: Path) -> Recorder:
     """
     known = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
     if known is None or not known.is_running:
-        known = _recorders[os.getpid()] = Separate(folder) if HAS_SESSIONS else InProcess()
+        known = _recorders[os.getpid()] = _started(folder)
         atexit.register(known.leave)
     return known
+
+
+def _started(folder: Path) -> Recorder:
+    if HAS_SESSIONS:
+        with suppress(OSError):  # no further process, or no memory for one
+            return Separate(folder)
+    return InProcess()
 
 
 class InProcess:
@@ -96,9 +105,10 @@ class Separate:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._log = folder / LOG
-        path = [one or os.getcwd() for one in sys.path]
-        code = f"import sys; sys.path[:] = {path!r}; from polyexp.tracking.recorder import main; main()"
+        self._log = folder.absolute() / LOG
+        path = [os.path.abspath(one) for one in sys.path]
+        main = f"main({os.getpid()}, {str(self._log)!r})"
+        code = f"import sys; sys.path[:] = {path!r}; from polyexp.tracking.recorder import main; {main}"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", code],
@@ -118,7 +128,7 @@ class Separate:
         """Tell the process about a folder."""
         with suppress(OSError):  # of a process that has ended, which is noticed when it is waited for
             assert self._process.stdin
-            self._process.stdin.write(f"{folder}\n".encode())
+            self._process.stdin.write(f"{json.dumps(str(folder.absolute()))}\n".encode())
             self._process.stdin.flush()
 
     def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
@@ -126,7 +136,7 @@ class Separate:
         for folder in folders:
             self.add(folder)
         end = time.monotonic() + seconds
-        while not all(map(is_delivered, folders)):
+        while not all(map(_is_delivered, folders)):
             if not self.is_running or time.monotonic() > end:
                 return self._reason()
             time.sleep(POLL_SECONDS)
@@ -145,6 +155,13 @@ class Separate:
             if lines := self._log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
                 return lines[-1]
         return "it takes longer"
+
+
+def _is_delivered(folder: Path) -> bool:
+    try:
+        return is_delivered(folder)
+    except (JournalError, OSError):  # the folder has been lost, or the journal is damaged
+        return False
 
 
 _recorders: dict[int, Recorder] = {}

@@ -1,21 +1,21 @@
 """The journals below a folder: how far each is delivered, and the delivery of what is not."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from polyexp.base import InputError, printable
-from polyexp.tracking.delivery import Delivery, deliver, is_delivered
+from polyexp.tracking.delivery import RUNS_AT_ONCE, Delivery, deliver, is_delivered
 from polyexp.tracking.destination import Destination, open_writer
-from polyexp.tracking.journal import JOURNAL, Header, JournalError, has_ended, header_of, is_gone
+from polyexp.tracking.journal import JOURNAL, Header
+from polyexp.tracking.journal_lines import has_ended, header_of, is_gone
 
-__all__ = ["Found", "State", "by_destination", "found_in", "synchronized"]
-
-RUNS_AT_ONCE = 100  # that share a transaction
+__all__ = ["DeliveryState", "Found", "by_destination", "found_in", "synchronized"]
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """How far a run is delivered."""
 
     RUNNING = "running"
@@ -34,11 +34,13 @@ class Found:
         folder: The folder of the run.
         header: Its header; None where that is damaged.
         state: How far it is delivered.
+        damage: What is wrong with the journal; empty where nothing is.
     """
 
     folder: Path
     header: Header | None
-    state: State
+    state: DeliveryState
+    damage: str = ""
 
     @property
     def name(self) -> str:
@@ -48,12 +50,12 @@ class Found:
     @property
     def is_due(self) -> bool:
         """Whether a delivery would change something."""
-        return self.state in (State.RUNNING, State.STALE, State.UNDELIVERED)
+        return self.state in (DeliveryState.RUNNING, DeliveryState.STALE, DeliveryState.UNDELIVERED)
 
     @property
     def bytes(self) -> int:
-        """The size of the files of the folder."""
-        return sum(one.stat().st_size for one in self.folder.rglob("*") if one.is_file() and not one.is_symlink())
+        """The size of the files of the folder, without those of the runs in folders of it."""
+        return sum(map(_size, _files(self.folder)))
 
 
 def found_in(folder: Path) -> Iterator[Found]:
@@ -63,21 +65,43 @@ def found_in(folder: Path) -> Iterator[Found]:
         folder: The folder.
     """
     for path in sorted(folder.rglob(JOURNAL)):
-        try:
-            header, _ = header_of(path.parent)
-            yield Found(path.parent, header, _state(path.parent, header))
-        except (OSError, JournalError):
-            yield Found(path.parent, None, State.DAMAGED)
+        if path.is_file() and not path.is_symlink():
+            yield _found(path.parent)
 
 
-def _state(folder: Path, header: Header) -> State:
+def _found(folder: Path) -> Found:
+    try:
+        header, _ = header_of(folder)
+        if header.store is not None:
+            Destination.of(header.store)
+        return Found(folder, header, _state(folder, header))
+    except (InputError, OSError) as error:
+        return Found(
+            folder, None, DeliveryState.DAMAGED, f"the journal in {folder} cannot be used ({str(error).rstrip('.')})"
+        )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for top, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if not Path(top, one, JOURNAL).exists()]
+        yield from (Path(top, name) for name in names)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:  # it has just been removed
+        return 0
+
+
+def _state(folder: Path, header: Header) -> DeliveryState:
     if header.store is None:
-        return State.LOCAL
+        return DeliveryState.LOCAL
     if is_delivered(folder):
-        return State.DELIVERED
+        return DeliveryState.DELIVERED
     if has_ended(folder):
-        return State.UNDELIVERED
-    return State.STALE if is_gone(folder, header) else State.RUNNING
+        return DeliveryState.UNDELIVERED
+    return DeliveryState.STALE if is_gone(folder, header) else DeliveryState.RUNNING
 
 
 def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destination | None, list[Found]]:
@@ -96,8 +120,10 @@ def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destinatio
         elif typed is None:
             stores.setdefault(Destination.of(address), []).append(one)
         else:
-            again = one.state is State.DELIVERED and address != Destination.of(typed).shown
-            stores.setdefault(Destination.of(typed), []).append(replace(one, state=State.UNDELIVERED) if again else one)
+            again = one.state is DeliveryState.DELIVERED and address != Destination.of(typed).shown
+            stores.setdefault(Destination.of(typed), []).append(
+                replace(one, state=DeliveryState.UNDELIVERED) if again else one
+            )
     return stores
 
 
@@ -108,11 +134,11 @@ def synchronized(found: Sequence[Found], destination: Destination) -> Iterator[t
         found: The journals.
         destination: The store, which is made where there is none.
     """
+    left = {one.folder: one for one in found}
     try:
         with open_writer(destination) as writer:
-            for start in range(0, len(found), RUNS_AT_ONCE):
-                part = {one.folder: one for one in found[start : start + RUNS_AT_ONCE]}
+            while part := list(left)[:RUNS_AT_ONCE]:
                 done = deliver(dict.fromkeys(part), writer, destination.artifact_root)
-                yield from ((part[folder], what) for folder, what in done.items())
-    except InputError as error:
-        yield from ((one, error) for one in found)
+                yield from ((left.pop(folder), what) for folder, what in done.items())
+    except Exception as error:
+        yield from ((one, error) for one in left.values())

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from polyexp.tracking.entry import Dataset, Entry, File, Point, Status
-from polyexp.tracking.journal import JOURNAL, Header, JournalError, Line, header_of, is_gone, lines_of
+from polyexp.tracking.journal import JOURNAL, Header
+from polyexp.tracking.journal_lines import JournalError, Line, header_of, is_gone, lines_of
 from polyexp.tracking.note import Note
 
 __all__ = ["JOURNAL_TAG", "Undelivered", "undelivered"]
 
 JOURNAL_TAG = "polyexp.journal"
 MAX_REGULAR_POINTS = 980  # of a curve; with the early ones and the last, at most 1000
+MAX_WHOLE = 2**63  # of a number in a database
 CURVES = {"loss": "loss/train", "excess": "loss/excess", "grad_norm": "optimizer/grad_norm"}
 
 
@@ -77,11 +79,10 @@ class _Reading:
 
     def __init__(self, folder: Path, header: Header, entry: Entry, note: Note) -> None:
         self._folder, self._header, self._entry, self._note = folder, header, entry, note
-        self._stride = max(1, math.ceil(header.planned / MAX_REGULAR_POINTS))
-        self._regular, self._last = note.regular, None
+        self._stride = max(1, -(-header.planned // MAX_REGULAR_POINTS))
+        self._regular, self._end = note.regular, note.position
+        self._last: Line | None = None  # the last snapshot, if it is not delivered yet
         self._points: list[Point] = []
-
-    _last: Line | None
 
     def take(self, line: Line) -> None:
         """Read a line."""
@@ -93,18 +94,21 @@ class _Reading:
                 self._entry = TAKEN[line.kind](self._entry, line.content, self._folder)
                 self._points += _final_points(line) if line.kind == "result" else []
                 self._note = replace(self._note, position=line.end, regular=self._regular)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise JournalError(f"A line of {self._folder / JOURNAL} is damaged.") from error
+        self._end = line.end
 
     def finish(self, gone: bool) -> Undelivered:
         """What has been read; a run that is gone and has not said how it ended has been killed."""
-        entry, status = self._entry, self._note.status
-        if gone and entry.ended is None and status is Status.RUNNING:
+        if gone:
             self._take_last()
-            ended = int((self._folder / JOURNAL).stat().st_mtime * 1000)
-            entry = replace(entry, status=Status.KILLED, ended=ended)
-        entry = replace(entry, points=self._points)
-        note = replace(self._note, status=entry.status if entry.ended else status)
+            self._note = replace(self._note, position=self._end)
+            if self._entry.ended is None and self._note.status is Status.RUNNING:
+                ended = (self._folder / JOURNAL).stat().st_mtime_ns // 1_000_000
+                self._entry = replace(self._entry, status=Status.KILLED, ended=ended)
+        entry, note = replace(self._entry, points=self._points), self._note
+        if entry.ended is not None:
+            note = replace(note, status=entry.status)
         return Undelivered(self._folder, self._header, entry, note)
 
     def _take_snapshot(self, line: Line) -> None:
@@ -124,10 +128,11 @@ class _Reading:
 
 def _points(header: Header, content: Mapping[str, Any]) -> list[Point]:
     """The points of a snapshot."""
-    values = {metric: content[name] for name, metric in CURVES.items()}
+    values = {metric: float(content[name]) for name, metric in CURVES.items()}
+    values["loss/excess_at_most"] = values["loss/train"] - header.lower_bound
     names = (f"weight/{name}" for name in header.param_names)
     values |= dict(zip(names, content["params"], strict=True))
-    return _finite(values, int(content["step"]), content["time"])
+    return _finite(values, content["step"], content["time"])
 
 
 def _final_points(line: Line) -> list[Point]:
@@ -137,7 +142,7 @@ def _final_points(line: Line) -> list[Point]:
 
 def _finite(values: Mapping[str, Any], step: int, time: int) -> list[Point]:
     """The points that are finite; for any other MLflow would draw 1.8e308."""
-    points = [Point(name, float(value), step, int(time)) for name, value in values.items()]
+    points = [Point(name, float(value), _whole(step), _whole(time)) for name, value in values.items()]
     return [one for one in points if math.isfinite(one.value)]
 
 
@@ -158,7 +163,17 @@ def _with_files(entry: Entry, content: Mapping[str, Any], folder: Path) -> Entry
 
 
 def _with_end(entry: Entry, content: Mapping[str, Any], folder: Path) -> Entry:
-    return replace(entry, status=Status(content["status"]), ended=int(content["time"]))
+    status = Status(content["status"])
+    if status is Status.RUNNING:
+        raise ValueError("an end without a status")
+    return replace(entry, status=status, ended=_whole(content["time"]))
+
+
+def _whole(value: Any) -> int:
+    """A step or a time, if it is one."""
+    if type(value) is not int or not 0 <= value < MAX_WHOLE:
+        raise ValueError("it is no step and no time")
+    return value
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
