@@ -25,7 +25,9 @@ def test_eight_processes_make_one_store(number, tmp_path, facts):
     found = distinct_runs(store)
     lost, doubled = AT_ONCE - len(found), found.total() - len(found)
     wrong = sum(not verdict(store, folder).is_right for folder in folders)
-    facts(fault=f"{AT_ONCE} processes make one store", when="at the start", exit=max(one.returncode for one in processes))
+    facts(
+        fault=f"{AT_ONCE} processes make one store", when="at the start", exit=max(one.returncode for one in processes)
+    )
     facts(lines=max(len(err.splitlines()) for _, err in said), lost=lost, doubled=doubled, wrong=wrong, runs=AT_ONCE)
     assert [(one.returncode, err) for one, (_, err) in zip(processes, said, strict=True)] == [(0, "")] * AT_ONCE
     assert (lost, doubled, wrong, len(folders)) == (0, 0, 0, AT_ONCE)

@@ -66,23 +66,21 @@ def finish(facts, fit, folder, fault, when, mend=lambda: None):
 @pytest.mark.parametrize("seconds", [5, 25])
 def test_a_store_that_is_locked_for_some_time(seconds, when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with contextlib.ExitStack() as lock:
-        with recorded_fit(tmp_path) as fit:
-            with halted(fit, when):
-                lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
-            timer = threading.Timer(seconds, lock.close)
-            timer.start()
-            finish(facts, fit, tmp_path, f"store locked for {seconds} s", when, timer.join)
+    with contextlib.ExitStack() as lock, recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
+        timer = threading.Timer(seconds, lock.close)
+        timer.start()
+        finish(facts, fit, tmp_path, f"store locked for {seconds} s", when, timer.join)
 
 
 @whenever
 def test_a_store_that_is_locked_until_it_is_freed(when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with contextlib.ExitStack() as lock:
-        with recorded_fit(tmp_path) as fit:
-            with halted(fit, when):
-                lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
-            finish(facts, fit, tmp_path, "store locked until it is freed", when, lock.close)
+    with contextlib.ExitStack() as lock, recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
+        finish(facts, fit, tmp_path, "store locked until it is freed", when, lock.close)
 
 
 @whenever
@@ -203,24 +201,23 @@ def test_the_folder_of_the_run_is_deleted(when, tmp_path, new_store, facts):
 @pytest.mark.parametrize("fault", ["full", "read-only"])
 def test_the_disk_with_the_folder_of_the_run_fails(fault, when, tmp_path, new_store, facts, mounts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with disk(tmp_path / "runs", megabytes=1) as small, contextlib.ExitStack() as view:
-        with recorded_fit(tmp_path) as fit:
-            with halted(fit, when):
-                if fault == "full":
-                    small.fill()
-                else:
-                    view.enter_context(read_only_view(fit.folder))
-            done = fit.finish()
-            small.free() if fault == "full" else view.close()
-            synced = run("action=sync", "action.folder=runs", cwd=tmp_path)
-            fit.wait_for_recorder()
-            status = fit.lines()[-1].get("status", "KILLED")
-            found = verdict(tmp_path / "store" / "mlflow.db", fit.folder, status)
-            note(facts, done, f"folder: disk {fault}", when, found)
-            assert (synced.code, synced.err) == (0, "")
-            require_said(done)
-            assert found.is_right, found
-            assert status == "FAILED" or fault == "full"
+    with disk(tmp_path / "runs", megabytes=1) as small, contextlib.ExitStack() as view, recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            if fault == "full":
+                small.fill()
+            else:
+                view.enter_context(read_only_view(fit.folder))
+        done = fit.finish()
+        small.free() if fault == "full" else view.close()
+        synced = run("action=sync", "action.folder=runs", cwd=tmp_path)
+        fit.wait_for_recorder()
+        status = fit.lines()[-1].get("status", "KILLED")
+        found = verdict(tmp_path / "store" / "mlflow.db", fit.folder, status)
+        note(facts, done, f"folder: disk {fault}", when, found)
+        assert (synced.code, synced.err) == (0, "")
+        require_said(done)
+        assert found.is_right, found
+        assert status == "FAILED" or fault == "full"
 
 
 @whenever
