@@ -34,23 +34,22 @@ def typical(number: int, folder: Path, **changes: Any) -> Entry:
         for metric in range(METRICS)
     ]
     seen += [(f"final/{metric}", -float(metric), 0) for metric in range(FINAL_METRICS)]
-    x = np.linspace(-3, 3, 200)
+    started = STARTED + 1000 * number
+    x, outputs = np.linspace(-3, 3, 200), folder / "outputs" / str(number)
     values = {
         "id": run_id,
         "experiment": "polyexp",
         "artifact_root": str(folder / "artifacts"),
         "name": f"run {number}",
-        "started": STARTED + 1000 * number,
+        "started": started,
         "params": {f"setting.{param}": f"value {param * number}" for param in range(PARAMS)},
         "tags": {"polyexp.journal": run_id, "mlflow.user": "somebody"}
         | {f"polyexp.tag_{tag}": f"text {tag}" for tag in range(TAGS - 2)},
-        "points": [Point(name, value, step, STARTED + at) for at, (name, value, step) in enumerate(seen)],
+        "points": [Point(name, value, step, started + at) for at, (name, value, step) in enumerate(seen)],
         "dataset": dataset_of("sin_200", x, np.sin(x)),
-        "files": [
-            File(_file(folder / "outputs" / f"{file}.csv", f"{number},{file}\n" * 2000)) for file in range(FILES)
-        ],
+        "files": [File(_file(outputs / f"{file}.csv", f"{number},{file}\n" * 2000)) for file in range(FILES)],
         "status": Status.FINISHED,
-        "ended": STARTED + 1000 * number + 500,
+        "ended": started + 500,
     }
     return Entry(**(values | changes))
 

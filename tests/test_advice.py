@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.exact import alternative, close_excess, forecast, hopeless
+from polyexp.exact import alternative, close_excess, forecast, hopeless, prediction, quadratic_of
 from polyexp.report.sentences import advice, futile, futile_jobs, undetermined
 from tests.helpers.cases import NoPolynomial
 from tests.helpers.commands import run_in_process
@@ -157,14 +157,16 @@ def test_hopeless_jobs_are_counted():
     good, bad = (forecast_of(p.PowerSeries(), p.GradientDescent(rate)) for rate in (1e-6, 1e-12))
     assert futile_jobs([good, good]) == []
     (line,) = futile_jobs([good, bad, bad])
-    assert line.startswith("2 of 3 jobs lost less than 1 % of the excess loss. `model=legendre_series ")
+    assert line.startswith(
+        "The forecast of 2 of 3 jobs is a fall of less than 1 % of the excess loss. `model=legendre_series "
+    )
 
 
 def test_a_sweep_says_it_once_at_its_end(tmp_path):
     words = ["-m", "optimizer.learning_rate=1e-13,1e-12,1e-6", "backend=numpy", "tracking=none", "report.pictures=none"]
     ended = run_in_process(*words, cwd=tmp_path)
     assert ended.code == 0
-    assert ended.err.startswith("warning: 2 of 3 jobs lost less than 1 % of the excess loss. ")
+    assert ended.err.startswith("warning: The forecast of 2 of 3 jobs is a fall of less than 1 % of the excess loss. ")
     assert len(ended.err.splitlines()) == 1
 
 
@@ -207,3 +209,18 @@ def test_a_higher_degree_is_advised_where_it_can_help(tmp_path, x, y, expected, 
     assert ended.code == 0
     assert expected in ended.out
     assert unexpected not in ended.out
+
+
+@pytest.mark.parametrize("initial", ["uniform", [0.5, -1, 2]])
+def test_the_quadratic_form_of_the_legendre_series_is_computed_once(initial, monkeypatch):
+    """It does not depend on the rate and the steps, of which several are tried."""
+    computed = []
+
+    def counted(model, samples):
+        computed.append(model.choice)
+        return quadratic_of(model, samples)
+
+    monkeypatch.setattr(prediction, "quadratic_of", counted)
+    run = forecast_of(p.PowerSeries(degree=2, initial=initial))
+    assert alternative(run).words.startswith("model=legendre_series")
+    assert computed == ["power_series", "legendre_series"]

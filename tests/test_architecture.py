@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import polyexp
-from tests.helpers.commands import loaded_by
+from tests.helpers.commands import loaded_by, run_python
 
 ROOT = Path(polyexp.__file__).parent
 
 # A row imports only from the rows above it; a folder counts as one row. `polyexp` is the __init__, which imports
-# everything from `base` to `fitting`.
+# everything from `base` to `fitting`, and of `tracking` what records a result.
 ROWS = (
     "base",
     "problem",
@@ -167,7 +167,7 @@ def test_all_is_what_there_is(name):
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.name == "__init__.py"], ids=str)
 def test_what_a_package_gathers_is_public(path):
     name = next(name for name, of in MODULES.items() if of == path)
-    names = {alias.asname or alias.name for node in SOURCES[path].body for alias in names_of(node)}
+    names = {alias.asname or alias.name for node in at_import(SOURCES[path]) for alias in names_of(node)}
     assert set(importlib.import_module(name).__all__) - {"__version__"} == names
 
 
@@ -203,8 +203,47 @@ def test_everything_public_has_a_docstring(path):
 # What importing costs
 
 
-def test_importing_polyexp_is_light():
+def test_importing_polyexp_imports_no_other_package():
     assert loaded_by("import polyexp") == []
+    assert loaded_by("import sys, polyexp\nassert 'numpy' not in sys.modules") == []
+    assert loaded_by("import sys, polyexp\npolyexp.Samples\nassert 'numpy' in sys.modules") == []
+
+
+def test_nothing_is_imported_before_the_line_of_the_start():
+    """The modules that the entrypoint imports at once: those of the standard library, and three of polyexp."""
+    own = "sorted(name for name in sys.modules if name.partition('.')[0] == 'polyexp')"
+    done = run_python(f"import sys, polyexp.__main__\nassert 'numpy' not in sys.modules\nprint(*{own})")
+    modules = ["polyexp", *(f"polyexp.{one}" for one in ("__main__", "cli", "cli.standard_streams", "cli.starting"))]
+    assert done.out.split() == modules
+
+
+def test_a_public_name_is_that_of_its_part():
+    """`import polyexp` imports none of them, and each is there when it is asked for first, in whatever way."""
+    names = {
+        alias.name: node.module
+        for node in at_import(SOURCES[Path("__init__.py")])
+        if isinstance(node, ast.ImportFrom)
+        for alias in names_of(node)
+    }
+    for name, home in names.items():
+        assert getattr(polyexp, name) is getattr(importlib.import_module(home), name)
+    assert {home.removeprefix("polyexp.") for home in names.values()} == {*polyexp.PARTS, "tracking"}
+    assert set(polyexp.__all__) <= set(dir(polyexp))
+    for first in (
+        "from polyexp import fit",
+        "from polyexp import *\nfit, Samples",
+        "import polyexp\npolyexp.fit",
+        "import polyexp\npolyexp.model.PowerSeries",
+        "import polyexp\nassert polyexp.Component.registry['model', 'legendre']",
+        "import polyexp\nassert 'fit' in dir(polyexp)",
+        "import polyexp\nassert polyexp.__version__",
+    ):
+        assert loaded_by(first) == []
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'polyexp' has no attribute 'fitt'"):
+        polyexp.fitt  # noqa: B018
 
 
 def test_a_numpy_run_loads_neither_torch_nor_mlflow():

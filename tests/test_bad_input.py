@@ -7,6 +7,8 @@ from contextlib import closing
 import pytest
 import torch
 
+from polyexp.action import Predict
+from polyexp.base import InputError
 from polyexp.cli.configs import choices
 from tests.helpers.stores import all_runs
 
@@ -218,7 +220,7 @@ WRONG_ALONE = {
     "--stepz": f"unrecognized arguments: --stepz.{meant('loop.steps')}{USAGE}",
     "--cfg everything": f"argument --cfg/-c: invalid choice: 'everything' (choose from 'job', 'hydra', 'all').{USAGE}",
     "--config-dir /no/such/folder": "--config-dir must name a folder that exists, got '/no/such/folder'.",
-    "hydra.mode=TWICE": must("hydra.mode", "of another type", "'TWICE'"),
+    "hydra.mode=TWICE": must("hydra.mode", "RUN or MULTIRUN", "'TWICE'"),
 }
 # Sweeps of which only a part is wrong.
 WRONG_SWEEPS = {
@@ -439,7 +441,7 @@ def test_a_config_file_that_is_no_yaml(bare_cli, tmp_path):
     ended = bare_cli("--config-dir", ".", "model=mine")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("polyexp: A config file is not YAML: ")
-    assert f'in "{tmp_path}/model/mine.yaml", line 2, column 1.\n' in ended.err
+    assert 'in "model/mine.yaml", line 2, column 1.\n' in ended.err
     assert ended.err.count("\n") == 1
 
 
@@ -490,3 +492,39 @@ def test_the_highest_degree_is_no_error(cli, store):
     )
     (run,) = all_runs(store)
     assert (run.info.status, run.data.tags["polyexp.outcome"]) == ("FINISHED", "MAX_STEPS")
+
+
+REFUSED = "`action` must find something, got nothing."
+
+
+def refusing(seed):
+    """What an action refuses, as one does that finds out only when it is carried out."""
+
+    def check(experiment):
+        if experiment.seed >= seed:
+            raise InputError(REFUSED)
+
+    return check
+
+
+@pytest.mark.parametrize(("first", "left"), [(0, []), (1, ["0"])], ids=["every job", "one job"])
+def test_what_an_action_refuses_in_a_sweep_is_one_line_a_job(bare_cli, tmp_path, monkeypatch, first, left):
+    """Nothing is left of a sweep none of whose jobs has done anything."""
+    monkeypatch.setattr(Predict, "__call__", predicting(refusing(first)))
+    done = bare_cli("-m", "action=predict", "tracking=none", "seed=0,1", "hydra.sweep.dir=sweeps/mine")
+    lines = [line for line in done.err.splitlines() if not line.startswith("Error executing job")]
+    assert (done.code, lines) == (2, [f"polyexp: {REFUSED}"] * (2 - first))
+    assert f"{first} of 2 jobs done, {2 - first} failed, 0 left" in done.out
+    folders = [path.parent.name for path in tmp_path.rglob("polyexp.log")]
+    assert folders == left
+    assert (tmp_path / "sweeps").exists() == bool(left)
+
+
+def predicting(check):
+    predict = Predict.__call__
+
+    def call(self, experiment, job):
+        check(experiment)
+        return predict(self, experiment, job)
+
+    return call

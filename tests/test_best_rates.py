@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 import polyexp as p
 from polyexp.exact import above, at_most, forecast, tuned
 from polyexp.experiment import build, compute
+from polyexp.optimizer.pair_search import Search, best_pair
 from tests.helpers.cases import LINEAR
+from tests.helpers.commands import SHORT, run_in_process
 from tests.helpers.config import composed
 
 pytestmark = pytest.mark.numeric
@@ -183,6 +185,38 @@ def test_experiments_of_a_batch_have_their_own_rates():
 
 
 # Momentum
+
+AUTOMATIC = ("optimizer=momentum", "optimizer.learning_rate=auto", "optimizer.momentum=auto", "loop.steps=30")
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """The searches for a rate and a momentum that are carried out."""
+    done = []
+    search = Search.best
+    monkeypatch.setattr(
+        Search, "best", lambda self, tolerance: done.append((self, tolerance)) or search(self, tolerance)
+    )
+    best_pair.cache_clear()
+    return done
+
+
+def test_a_pair_is_searched_once_for_each_run_of_a_batch(searches):
+    """The check of an experiment needs it, and so does the computation."""
+    common = (*AUTOMATIC, "backend=numpy", "model.degree=3")
+    experiments = [build(composed(*common, f"seed={seed}")).check() for seed in (0, 1)]
+    together = compute(experiments)
+    compute(experiments[0])
+    assert len(searches) == len(set(searches)) == 2
+    assert [together[run].optimizer for run in range(2)] == [one.forecast.optimizer for one in experiments]
+
+
+def test_a_pair_is_searched_once_for_each_job_of_a_sweep(searches, tmp_path):
+    """With the files of the runs, which hold the best rate at the momentum that was found, as one more search."""
+    words = (*AUTOMATIC, *SHORT[:3], "tracking=none", "report.pictures=none", "seed=0,1")
+    done = run_in_process("-m", *words, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert len(searches) == len(set(searches)) == 4
 
 
 @settings(max_examples=15, deadline=None)

@@ -44,7 +44,7 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     swept = run_in_process("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
     assert swept.code == 0
-    assert swept.err.startswith("warning: 3 of 30 jobs lost less than 1 % of the excess loss.")
+    assert swept.err.startswith("warning: The forecast of 3 of 30 jobs is a fall of less than 1 % of the excess loss.")
     single = [
         run_in_process(f"model={model}", *BEST, "report.page=true", cwd=folder, pictures=True) for model in MODELS
     ]
@@ -205,7 +205,8 @@ def test_what_differs_stands_before_the_outcome(visit, recorded, shot):
 
 
 DRAWN = """() => [...document.querySelectorAll('.js-plotly-plot')].filter(p => p.layout && p.data.length).map(
-    p => [p.data[0].metricKey || p.data[0].type, p.layout.yaxis.type, p.data.filter(d => d.y).length])"""
+    p => [p.data[0].metricKey || p.data[0].type, [p.layout.xaxis.type, p.layout.yaxis.type],
+    p.data.filter(d => d.y).length])"""
 
 
 def test_the_charts_of_a_sweep_are_drawn(visit, recorded, shot):
@@ -214,8 +215,8 @@ def test_the_charts_of_a_sweep_are_drawn(visit, recorded, shot):
         f"({DRAWN})().filter(([name]) => ['loss/train', 'loss/excess', 'bar'].includes(name)).length == 3"
     )
     page.locator("svg.parcoords, .parcoords").first.wait_for()
-    drawn = {name: (scale, curves) for name, scale, curves in page.evaluate(DRAWN)}
-    assert drawn["loss/train"][0] == drawn["loss/excess"][0] == "log"
+    drawn = {name: (scales, curves) for name, scales, curves in page.evaluate(DRAWN)}
+    assert drawn["loss/train"][0] == drawn["loss/excess"][0] == ["log", "log"]
     assert drawn["loss/train"][1] >= 30
     titles = page.eval_on_selector_all(
         "[data-testid=experiment-view-compare-runs-card]", "cards => cards.map(c => c.innerText.split('\\n')[0])"

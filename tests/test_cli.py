@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from polyexp.base import version
 from polyexp.cli.configs import choices
 from polyexp.experiment import GROUPS
 from polyexp.tracking.store import open_store
@@ -50,6 +51,13 @@ Open it with: MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1
 http://127.0.0.1:5000/#/experiments/1/runs/RUN?workflowType=machine_learning
 All runs side by side: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=polyexp
 """
+
+
+@pytest.mark.parametrize("more", [(), ("model=legendre",), ("-m", "seed=1,2")])
+def test_the_version_is_one_line(tmp_path, more):
+    ended = run("--version", *more, cwd=tmp_path, env={"COLUMNS": "40"})
+    assert ended == (0, f"polyexp {version.described()}\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_prints_its_losses_formula_table_outcome_and_where_it_is(cli, store, tmp_path):
@@ -100,6 +108,7 @@ def test_without_a_tracker_nothing_but_the_folder_is_written(bare_cli, tmp_path)
         ".hydra",
         "config.yaml",
         "history.csv",
+        "journal.jsonl",
         "polyexp.log",
         "result.json",
     ]

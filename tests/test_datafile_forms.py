@@ -41,6 +41,9 @@ FORMS = {
     "header of numbers": ("a.csv", text(("2019", "2020"), *ROWS), {"x": "2019", "y": "2020"}),
     "header of the columns' own numbers": ("a.csv", text(("0", "1"), *ROWS), {**BY_NUMBER, "header": "true"}),
     "header with numbers and text": ("a.csv", text(("a", "0", "1"), *[("q", *row) for row in ROWS]), BY_NUMBER),
+    # lines that are no rows
+    "lines of blanks": ("a.csv", text(("x", "y"), ROWS[0], ("  ",), *ROWS[1:], (" ",)), {}),
+    "the delimiter named as by Excel": ("a.csv", "sep=;\n" + text(("x", "y"), *ROWS, between=";"), {}),
     # delimiters
     "tsv": ("a.tsv", text(("x", "y"), *ROWS, between="\t"), {}),
     "tsv, compressed": ("a.tsv.gz", text(("x", "y"), *ROWS, between="\t"), {}),

@@ -22,7 +22,7 @@ from polyexp.tracking.journal_lines import JournalError
 from polyexp.tracking.note import NOTE, note_of, write_note
 from polyexp.tracking.process import Process
 from polyexp.tracking.sqlite_writer import SqliteWriter
-from polyexp.tracking.syncing import State, found_in
+from polyexp.tracking.syncing import DeliveryState, found_in
 from tests.helpers.commands import run_python
 from tests.helpers.databases import files
 from tests.helpers.faults import deliver_with_fault, delivering_store
@@ -123,7 +123,7 @@ def test_how_a_run_ended_is_delivered(tmp_path, store, writer, error):
 def test_a_run_that_has_gone_without_a_word_was_killed_at_its_last_sign_of_life(tmp_path, store, writer):
     killed(new_run(tmp_path))
     os.utime(tmp_path / JOURNAL, (1_700_000_100, 1_700_000_100))
-    assert [one.state for one in found_in(tmp_path)] == [State.LOCAL]
+    assert [one.state for one in found_in(tmp_path)] == [DeliveryState.LOCAL]
     delivered(tmp_path, writer)
     run = store.by_name["run 1"]
     assert (run["status"], run["ended"]) == ("KILLED", 1_700_000_100_000)
@@ -135,10 +135,10 @@ def test_a_killed_run_is_complete_whatever_it_wrote_last(tmp_path, store, writer
     killed(new_run(tmp_path, store="sqlite:////nowhere/mlflow.db"))
     with (tmp_path / JOURNAL).open("ab") as file:
         file.write(tail)
-    assert [one.state for one in found_in(tmp_path)] == [State.STALE]
+    assert [one.state for one in found_in(tmp_path)] == [DeliveryState.STALE]
     delivered(tmp_path, writer)
     assert is_delivered(tmp_path)
-    assert [one.state for one in found_in(tmp_path)] == [State.DELIVERED]
+    assert [one.state for one in found_in(tmp_path)] == [DeliveryState.DELIVERED]
 
 
 def test_a_run_of_another_machine_is_closed_after_a_minute_without_a_sign_of_life(tmp_path, store, writer):

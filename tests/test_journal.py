@@ -26,7 +26,7 @@ from polyexp.tracking.journal import JOURNAL, Header, Journal
 from polyexp.tracking.journal_lines import JournalError, has_ended, header_of, is_gone, lines_of
 from polyexp.tracking.note import NOTE, Note, note_of, write_note
 from polyexp.tracking.process import Process
-from polyexp.tracking.syncing import State, found_in
+from polyexp.tracking.syncing import DeliveryState, found_in
 from polyexp.tracking.undelivered import undelivered
 from tests.helpers.journals import DATASET, GONE, as_dict, gone, header, killed, new_run, record, snapshot
 
@@ -447,7 +447,7 @@ def test_a_header_that_is_damaged_is_one_sentence(tmp_path, changes):
     with pytest.raises(JournalError, match=r"^[^\n]*journal\.jsonl[^\n]*\.$"):
         header_of(tmp_path)
     (found,) = found_in(tmp_path)
-    assert (found.state, found.header) == (State.DAMAGED, None)
+    assert (found.state, found.header) == (DeliveryState.DAMAGED, None)
     assert str(tmp_path) in found.damage
 
 

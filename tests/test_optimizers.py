@@ -1,6 +1,7 @@
 """Update rules against torch.optim; many runs against single ones; purity."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -136,3 +137,28 @@ def test_one_update_at_a_downhill_gradient_goes_downhill(cls):
     update, _ = optimizer.update(grad, optimizer.init(grad))
     assert np.sign(update).tolist() == [-1, 1, 0]
     assert np.isfinite(update).all()
+
+
+def test_a_rule_of_others_is_tuned_by_what_it_finds(monkeypatch):
+    """The base class looks for the words, and replaces those that are sought."""
+    monkeypatch.setattr(p.Component, "registry", dict(p.Component.registry))
+
+    @dataclass
+    class Damped(p.Optimizer, name="damped"):
+        tunable: ClassVar[tuple[str, ...]] = ("learning_rate", "friction")
+        friction: Any = 0.5
+
+        def _asymptotic(self, largest, smallest):
+            return {"learning_rate": 1 / largest, "friction": smallest}
+
+        def _in_hindsight(self, eigenvalues, coordinates, steps, tolerance, eps):
+            return {"learning_rate": coordinates.sum(-1), "friction": float(steps)}
+
+        def update(self, grad, state):
+            return -self.learning_rate * self.friction * grad, state
+
+    given = [4, 2, 0], [[1, 2, 3], [4, 5, 6]], 7
+    assert Damped(0.25).tuned(*given) == Damped(0.25)
+    assert Damped("asymptotic").tuned(*given) == Damped(0.25, 2.0)
+    assert Damped("auto").tuned(*given) == Damped([6.0, 15.0], 0.5)
+    assert Damped(0.25, "auto").tuned(*given) == Damped(0.25, 7.0)

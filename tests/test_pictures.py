@@ -1,12 +1,14 @@
 """The pictures of a run, tested by their contents: curves, labels and limits."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from numpy.polynomial import Legendre
 from PIL import Image
 
@@ -102,6 +104,14 @@ def test_the_axes_have_the_names_of_the_columns(tmp_path):
     run = Run(file, p.PowerSeries(degree=1), p.Manual(steps=2), AUTO)
     top, bottom = fit_figure(run.result, run.displayed).axes
     assert (top.get_ylabel(), bottom.get_ylabel(), bottom.get_xlabel()) == (r"height \$h\$", "data - fit", "time")
+
+
+def test_long_names_of_columns_fill_the_room_at_their_axes(tmp_path):
+    x, y = "the year of the measurement in the garden", "deviation of the temperature from its mean"
+    (tmp_path / "years.csv").write_text(f"{x},{y}\n0,5\n1,4\n2,0\n")
+    run = Run(p.DataFile(str(tmp_path / "years.csv"), x=x, y=y), p.PowerSeries(degree=1), p.Manual(steps=2), AUTO)
+    top, bottom = fit_figure(run.result, run.displayed).axes
+    assert (top.get_ylabel(), bottom.get_xlabel()) == ("deviation ...m its mean", x)
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31mb\x07", "x" * 500, "a\nb"])
@@ -212,6 +222,22 @@ def test_snapshots_that_are_spread_logarithmically_are_drawn_so():
         assert ax.get_lines()[0].get_marker() == "None"  # 200 of them would be a band
 
 
+@pytest.mark.parametrize("steps", [10**5, 10**9, 10**12, 10**18])
+def test_the_ticks_of_many_decades_do_not_meet(steps):
+    run = Run(loop=p.ClosedForm(steps=steps))
+    for figure in (loss_figure(run.result, run.forecast), coefficients_figure(run.result)):
+        canvas, axis = FigureCanvasAgg(figure), figure.axes[0].xaxis
+        canvas.draw()
+        low, high = axis.get_view_interval()
+        boxes = [
+            tick.label1.get_window_extent(canvas.get_renderer())
+            for tick in axis.get_major_ticks()
+            if low <= tick.get_loc() <= high
+        ]
+        assert len(boxes) >= 5
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+
+
 def test_a_loss_that_falls_at_first_is_drawn_over_the_logarithm_of_the_steps(plain_run):
     """It falls by nearly four decades in 20 of 4000 steps, and by one in the others."""
     for figure in (loss_figure(plain_run.result, plain_run.forecast), coefficients_figure(plain_run.result)):
@@ -241,6 +267,13 @@ def test_a_loss_of_zero_is_said():
 
 
 # coefficients.png
+
+
+def test_a_curve_that_ends_at_0_is_explained():
+    run = Run(loop=p.ClosedForm(steps=10**12))
+    (ax,) = coefficients_figure(run.result).axes
+    assert (run.result.params == run.result.quadratic.optimum).any()
+    assert sentences(ax) == ["exactly 0 where a curve ends or has a gap"]
 
 
 def test_each_coefficient_and_its_distance_to_the_optimum(plain_run):

@@ -17,7 +17,7 @@ from polyexp.tracking.delivery import Delivery, is_delivered
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.recording import LOG, InProcess, Separate, recorder
-from polyexp.tracking.syncing import State, found_in, synchronized
+from polyexp.tracking.syncing import DeliveryState, found_in, synchronized
 from tests.helpers.commands import execute, loaded_by
 from tests.helpers.journals import header, new_run, snapshot, stored
 
@@ -365,7 +365,7 @@ def test_a_recorder_that_is_killed_leaves_the_rest_to_a_synchronization(tmp_path
     process.wait()
     seen = max([before, *(int(line) for line in process.stdout if line.endswith("\n"))])
     (found,) = found_in(tmp_path / "runs")
-    assert found.state is State.STALE
+    assert found.state is DeliveryState.STALE
     ((_, done),) = synchronized([found], Destination.of(uri))
     assert isinstance(done, Delivery)
     status, last = the_run(tmp_path)

@@ -10,7 +10,7 @@ from polyexp.base import counted
 from polyexp.fitting import Snapshot
 from polyexp.report import description, headline, loss_line
 from polyexp.report.sentences import coefficients, forecast_sentences, judgement, number
-from polyexp.report.tables import tables
+from polyexp.report.tables import Column, columns_of, tables
 from tests.helpers.figures import AUTO, Run
 
 pytestmark = pytest.mark.numeric
@@ -135,11 +135,11 @@ ROWS = [("0", "1.239e+06", "1.234e-307", "6.67e+07"), ("1", "0.1", "0.5", "not k
 
 
 def test_a_table_is_as_wide_as_its_words():
-    assert heads_of(tables(WIDE, ROWS, 100)) == [list(WIDE)]
+    assert heads_of(tables(columns_of(WIDE, ROWS), 100)) == [list(WIDE)]
 
 
 def test_heads_are_wrapped_at_blanks():
-    (table,) = tables(WIDE, ROWS, 50)
+    (table,) = tables(columns_of(WIDE, ROWS), 50)
     assert [str(column.header) for column in table.columns] == [
         "mode",
         "eigenvalue",
@@ -149,8 +149,32 @@ def test_heads_are_wrapped_at_blanks():
 
 
 def test_columns_that_do_not_fit_come_below_with_their_keys():
-    first, second = heads_of(tables(WIDE, ROWS, 40))
+    first, second = heads_of(tables(columns_of(WIDE, ROWS), 40))
     assert first[:2] == ["mode", "eigenvalue"]
     assert second[0] == "mode"
     assert len(first) + len(second) == len(WIDE) + 1
-    assert [len(block) for block in heads_of(tables(WIDE, ROWS, 10, keys=0))] == [1, 1, 1, 1]
+    assert [len(block) for block in heads_of(tables(columns_of(WIDE, ROWS), 10, keys=0))] == [1, 1, 1, 1]
+
+
+def test_heads_are_wrapped_after_dots_too():
+    (table,) = tables([Column("run", ["a"]), Column("optimizer.learning_rate", ["0.1"])], 30)
+    assert [str(column.header) for column in table.columns] == ["run", "optimizer.\nlearning_rate"]
+
+
+def shown(found):
+    """The cells of tables, column by column."""
+    return [[str(cell) for cell in column.cells] for table in found for column in table.columns]
+
+
+def test_cells_cannot_control_the_terminal_and_long_words_are_cut():
+    cells = ["a\x1b[1mb", f"a {'b' * 100}", " 1.5"]
+    assert shown(tables([Column("head", cells)], 100)) == [["a\\x1b[1mb", f"a {'b' * 47}...", " 1.5"]]
+    assert shown(tables([Column("head", cells)], 100_000))[0][1] == cells[1]  # in a pipe
+    (column,) = next(tables([Column("x" * 100, ["1"])], 80)).columns
+    assert str(column.header) == f"{'x' * 37}..."
+
+
+def test_numbers_are_aligned_to_the_right():
+    columns = columns_of(("name", "value"), [("a", "1"), ("b", "10")], numeric=True)
+    (table,) = tables([*columns, Column("words", ["some", "more"])], 100)
+    assert [column.justify for column in table.columns] == ["left", "right", "left"]

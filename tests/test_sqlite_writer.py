@@ -7,7 +7,7 @@ import resource
 import sqlite3
 import uuid
 from dataclasses import replace
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import polyexp as p
 from benchmarks.recording import record_by_client, typical
 from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of_run
 from polyexp.tracking.dataset import dataset_of
-from polyexp.tracking.entry import File, LostRunError, MLflowExperiment, Point, Status, Writer, Written
+from polyexp.tracking.entry import File, LostRunError, MLflowExperiment, Point, Status, Written
 from polyexp.tracking.sqlite_writer import SqliteWriter, UnknownSchemaError
 from tests.helpers.commands import loaded_by, run_python
 from tests.helpers.databases import files, rows
@@ -128,6 +128,8 @@ def test_every_row_and_file_is_that_of_the_client(tmp_path, new_store, monkeypat
     for way in ("client", "writer"):
         uri = new_store(folder / "mlflow.db")
         entries = some_runs(folder)
+        for path in (folder / "outputs").rglob("*.csv"):
+            os.utime(path, (NOW, NOW))
         with monkeypatch.context() as patch:
             patch.setattr("time.time", lambda: NOW)
             if way == "client":
@@ -181,14 +183,18 @@ def test_writing_again_changes_nothing(folder, writer):
     assert (rows(folder / "mlflow.db"), files(folder / "artifacts")) == before
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-def test_the_latest_point_is_the_last_by_step_time_and_value(folder, writer, reverse):
-    points = [Point("m", value, step, at) for step in (1, 7) for at in (10, 20) for value in (-1.0, 2.0)]
-    for some in (points[:3], points[3:]) if not reverse else (points[:2:-1], points[2::-1]):
-        writer.write([unfinished(0, folder, points=some)])
-    (latest,) = rows(folder / "mlflow.db")["latest_metrics"]
-    assert (latest["step"], latest["timestamp"], latest["value"]) == (7, 20, 2.0)
-    assert len(rows(folder / "mlflow.db")["metrics"]) == 8
+LAST, OTHERS = Point("m", 2.0, 7, 20), (Point("m", -1.0, 7, 20), Point("m", 9.0, 7, 10), Point("m", 9.0, 1, 30))
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_the_latest_point_is_the_last_by_step_time_and_value(folder, writer, at_once):
+    for number, points in enumerate(permutations((LAST, *OTHERS))):
+        for begin in range(0, 4, at_once):
+            writer.write([unfinished(number, folder, points=points[begin : begin + at_once])])
+    found = rows(folder / "mlflow.db")
+    assert len(found["metrics"]) == 4 * 24
+    latest = [Point("m", row["value"], row["step"], row["timestamp"]) for row in found["latest_metrics"]]
+    assert latest == [LAST] * 24
 
 
 def test_a_param_keeps_its_first_value_and_a_tag_gets_the_last(folder, writer):
@@ -337,10 +343,6 @@ def test_the_writer_loads_no_heavy_library():
     heavy = loaded_by("import polyexp.tracking.sqlite_writer, polyexp.tracking.dataset")
     assert heavy == loaded_by("import polyexp.tracking")
     assert "mlflow" not in heavy
-
-
-def test_it_is_a_writer(writer):
-    assert isinstance(writer, Writer)
 
 
 # The identity of a store

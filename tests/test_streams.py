@@ -60,6 +60,11 @@ def test_a_sweep_outlives_its_output(tmp_path, new_store, to, said):
     require_recorded(tmp_path, runs=2)
 
 
+@pytest.mark.parametrize("option", ["--help", "--version", "--cfg job"])
+def test_what_was_asked_for_and_cannot_be_printed_is_a_failure(tmp_path, option):
+    assert shell(f"$P {option} >/dev/full", tmp_path) == (1, [FULL])
+
+
 @pytest.mark.parametrize("to", ["&-", "/dev/full"])
 def test_a_refusal_that_cannot_be_printed_has_its_exit_code(tmp_path, to):
     assert shell(f"$P model.degree=-1 2>{to}", tmp_path) == (2, [])

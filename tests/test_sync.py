@@ -11,7 +11,7 @@ import pytest
 from polyexp.tracking import delivery
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.note import NOTE
-from polyexp.tracking.syncing import State, found_in
+from polyexp.tracking.syncing import DeliveryState, found_in
 from tests.helpers.commands import run
 from tests.helpers.databases import files
 from tests.helpers.journals import header, killed, new_run, record, snapshot, stored
@@ -75,10 +75,10 @@ def test_what_is_not_delivered_is_and_what_has_gone_is_closed(tmp_path, sync, ru
     expected = {"run 1": "FINISHED", "run 2": "KILLED", "run 4": "RUNNING"}
     assert statuses(tmp_path / "outputs" / "mlflow.db") == expected
     assert states(runs) == {
-        "ended": State.DELIVERED,
-        "gone": State.DELIVERED,
-        "going": State.RUNNING,
-        "local": State.LOCAL,
+        "ended": DeliveryState.DELIVERED,
+        "gone": DeliveryState.DELIVERED,
+        "going": DeliveryState.RUNNING,
+        "local": DeliveryState.LOCAL,
     }
     before = stored(tmp_path / "outputs" / "mlflow.db")
     again = sync()
@@ -261,7 +261,7 @@ def test_a_note_that_was_lost_is_made_again(tmp_path, sync, runs):
         path.unlink()
     assert sync().code == 0
     assert stored(tmp_path / "outputs" / "mlflow.db") == before
-    assert states(runs)["gone"] is State.DELIVERED
+    assert states(runs)["gone"] is DeliveryState.DELIVERED
 
 
 def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path, sync, runs):

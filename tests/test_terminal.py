@@ -8,6 +8,7 @@ import polyexp as p
 from polyexp.base import printable
 from polyexp.cli.starting import LINE
 from polyexp.report import Terminal
+from polyexp.report.tables import Column
 from tests.helpers.commands import loaded_by, run, run_in_process
 from tests.helpers.figures import Run
 from tests.helpers.terminal import run_in_process_on_terminal, run_on_terminal, screen
@@ -110,7 +111,7 @@ def test_control_characters_of_names_are_escaped(name, tmp_path, capsys):
     with Terminal(tmp_path) as terminal:
         terminal.begin(its.forecast, "numpy")
         terminal.warn(f"something about {name}")
-        terminal.print_table(["name"], [[name]])
+        terminal.print_table([Column("name", [name])])
         terminal.summary(its.result, its.forecast)
     shown = capsys.readouterr()
     first, *_ = shown.out.splitlines()

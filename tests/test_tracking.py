@@ -4,6 +4,7 @@ import csv
 import getpass
 import json
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from polyexp.report import headline
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
 from tests.helpers.config import composed
+from tests.helpers.figures import Wave
 from tests.helpers.stores import all_runs, history, only_run
 
 ARGS = (
@@ -187,10 +189,34 @@ def test_a_run_without_overrides_has_no_tag_for_them():
     assert "polyexp.overrides" not in run_info(build(composed(*ARGS)), job).tags
 
 
+def first_chart(client, run):
+    """The name of the first chart of a run's page, which sorts the charts of a section by name, and its points."""
+    name = min(name for name in run.data.metrics if name.startswith("loss/"))
+    return name, history(client, run, name)
+
+
 def test_the_first_chart_of_a_runs_page_is_a_curve(recorded):
-    """MLflow sorts the charts of a section by name; a metric of a step above 0 is drawn as a curve."""
-    losses = [name for name in recorded.run.data.metrics if name.startswith("loss/")]
-    assert min(losses) == "loss/excess"
+    name, points = first_chart(recorded.client, recorded.run)
+    assert name == "loss/excess"
+    assert [step for step, _ in points] == SNAPSHOTS  # MLflow draws a metric of a step above 0 as a curve
+
+
+def test_it_is_the_distance_from_the_lower_bound_where_the_best_loss_is_not_known(cli, store):
+    assert cli("model=legendre", "loop.steps=25", "loop.log_every=10").code == 0
+    run = only_run(store)
+    name, points = first_chart(store, run)
+    assert name == "loss/excess_at_most"
+    bound = result_json(run)["lower_bound"]
+    assert 0 < bound < 0.01
+    assert points == [(step, loss - bound) for step, loss in history(store, run, "loss/train")]
+    assert len(points) == len(SNAPSHOTS)
+
+
+def test_no_loss_is_below_0_whatever_the_model():
+    job = Job(Path("runs"), (), None, "")
+    nonlinear, linear = (replace(build(composed()), model=model) for model in (Wave(), p.PowerSeries()))
+    assert run_info(nonlinear, job).lower_bound == 0
+    assert math.isnan(run_info(linear, job).lower_bound)
 
 
 def test_tags_say_who_what_and_how(recorded):

@@ -56,6 +56,7 @@ def test_the_charts_are_curves_bars_parallel_coordinates_and_differences():
         ("PARALLEL", None, None),
         ("DIFFERENCE", None, None),
     ]
+    assert [one["xAxisScaleType"] for one in charts[:2]] == ["log", "log"]  # the first snapshot is that of step 1
     assert charts[3]["selectedParams"] == ["seed"]
     assert len({one["uuid"] for one in charts}) == len(charts)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from polyexp.action.action import Action
 from polyexp.base import require, whole
-from polyexp.comparison import Comparison, best_first, compared, tables, write
+from polyexp.comparison import Comparison, best_first, compared, parts, write
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.tracking import KIND_COMPARISON, Journal, RecordedRun, RunInfo, Selection
@@ -42,24 +42,27 @@ class Compare(Action, name="compare"):
             whole(self.key("last"), self.last, 2)
 
     def check(self, experiment: Experiment) -> None:
-        """Check the runs that are given by their ids.
+        """Check the runs that are compared.
 
         Raises:
             InputError: Where a run does not exist or has no result, or there are fewer than two runs.
         """
-        if self.runs is not None:
-            self._named(experiment)
+        self._chosen(experiment)
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
         """Print the tables, write the page and the picture into the folder of the job, and record these."""
-        comparison = Comparison.of(self._named(experiment) if self.runs is not None else self._selected(experiment))
+        comparison = Comparison.of(self._chosen(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            terminal.print_for_width(lambda width: tables(comparison, width))
+            for part in parts(comparison):
+                terminal.print(part) if isinstance(part, str) else terminal.print_table(part)
             about = RunInfo(comparison.title, {}, (), {"polyexp.kind": KIND_COMPARISON, **comparison.tags(job.folder)})
             with Journal(job.folder, experiment.tracking.header(about).of_comparison()) as journal:
                 journal.files([file.name for file in write(job.folder, comparison)])
             delivered = experiment.tracking.delivered([job.folder])
             terminal.end(job.folder, delivered.lines, delivered.warning)
+
+    def _chosen(self, experiment: Experiment) -> list[RecordedRun]:
+        return self._selected(experiment) if self.runs is None else self._named(experiment)
 
     def _named(self, experiment: Experiment) -> list[RecordedRun]:
         recorded = experiment.tracking.recorded()

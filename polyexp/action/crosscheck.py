@@ -8,6 +8,7 @@ from polyexp.crosscheck import crosscheck, sample_sets
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.crosscheck import HEADS, crosscheck_lines, crosscheck_rows, crosscheck_verdict, write_crosscheck
+from polyexp.report.tables import columns_of
 
 __all__ = ["Crosscheck"]
 
@@ -48,7 +49,7 @@ class Crosscheck(Action, name="crosscheck"):
             )
             write_crosscheck(job.folder / "crosscheck.json", found)
             terminal.print(f"Reference: {found.reference}. Largest differences from it:")
-            terminal.print_table(HEADS, crosscheck_rows(found), keys=2, right=True)
+            terminal.print_table(columns_of(HEADS, crosscheck_rows(found), numeric=True), keys=2)
             for line in (*crosscheck_lines(found), "", crosscheck_verdict(found)):
                 terminal.print(line)
             terminal.end(job.folder, ())

@@ -10,10 +10,11 @@ from polyexp.base import NotDeliveredError, counted, cut, require
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
+from polyexp.report.tables import columns_of
 from polyexp.tracking import (
+    DeliveryState,
     Destination,
     Found,
-    State,
     by_destination,
     describe,
     found_in,
@@ -73,7 +74,7 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
     """Print how many runs there are in each state and how large their folders are, and list those that are due."""
     for destination, found in stores.items():
         states = Counter(one.state for one in found)
-        counts = ", ".join(f"{states[state]} {state}" for state in State if states[state])
+        counts = ", ".join(f"{states[state]} {state}" for state in DeliveryState if states[state])
         size = sum(one.megabytes for one in found)
         terminal.print(
             f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB"
@@ -81,7 +82,7 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
         due = [one for one in found if one.is_due or one.damage]
         if due:
             rows = [(one.state, one.name, str(one.folder)) for one in due[:MAX_LISTED]]
-            terminal.print_table(HEADS, rows, keys=2)
+            terminal.print_table(columns_of(HEADS, rows), keys=2)
         if len(due) > MAX_LISTED:
             terminal.print(f"... and {counted(len(due) - MAX_LISTED, 'more run')}")
 
@@ -103,7 +104,7 @@ def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found
                 failures.append(describe(done, destination.uri))
             else:
                 complete += done.is_complete
-                closed += done.is_complete and one.state is State.STALE
+                closed += done.is_complete and one.state is DeliveryState.STALE
             progress(number / len(due))
     if due:
         terminal.print(

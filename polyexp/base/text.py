@@ -36,15 +36,16 @@ def shown(value: Any) -> str:
     return cut(" ".join(text.split()))  # the repr of an array has several lines
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = MAX_VALUE_CHARACTERS) -> str:
     """A text that a sentence quotes as it is: printable, and cut at 80 characters, the last of which are dots then.
 
     Args:
         text: A name, a key or a path, which may be empty.
+        most: The number of characters at which it is cut.
     """
     # Cut beforehand, too, since a text may have any length, and each of its characters becomes at least one.
-    text = printable(text[: MAX_VALUE_CHARACTERS + 1])
-    return text if len(text) <= MAX_VALUE_CHARACTERS else text[: MAX_VALUE_CHARACTERS - 3] + "..."
+    text = printable(text[: most + 1])
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def bounded(sentence: str) -> str:

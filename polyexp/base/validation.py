@@ -15,6 +15,7 @@ from polyexp.base.errors import InputError
 from polyexp.base.text import cut, shown
 
 __all__ = [
+    "LARGEST_OF_ALL_INTEGERS",
     "as_numbers",
     "closest",
     "finite",
@@ -30,6 +31,8 @@ __all__ = [
     "whole",
 ]
 
+LARGEST_OF_ALL_INTEGERS = 2.0**53  # up to here float64 holds every one
+
 
 def closest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str | None:
     """The allowed word that is most similar to `word`; None where none is similar.
@@ -40,9 +43,6 @@ def closest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str | Non
         cutoff: The least similarity of two words, from 0 to 1, at which one is suggested for the other.
     """
     return next(iter(difflib.get_close_matches(word, list(allowed), n=1, cutoff=cutoff)), None)
-
-
-LARGEST_OF_ALL_INTEGERS = 2.0**53  # up to which float64 holds every one
 
 
 def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
@@ -149,6 +149,8 @@ def finite_array(key: str, value: Any) -> np.ndarray:
 
 def as_numbers(value: Any) -> np.ndarray | None:
     """`value` as an array of real numbers, or None where it is none: booleans and text are not numbers."""
+    if isinstance(value, (list, tuple)) and any(isinstance(one, (bool, np.bool_)) for one in value):
+        return None  # among numbers NumPy takes true for 1
     try:
         array = np.asarray(value)
     except ValueError:  # NumPy refuses ragged lists

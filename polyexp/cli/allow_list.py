@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import InputError
 
-__all__ = ["require_allowed"]
+__all__ = ["cannot_be_set", "require_allowed", "wanted_of_hydra"]
 
 # What Hydra itself sets in the node while it composes.
 SET_BY_HYDRA = (
@@ -87,12 +87,31 @@ def require_allowed(composed: DictConfig, brought: DictConfig) -> None:
     for key, value, before in _differences(here, there):
         words, fits = ALLOWED.get(key, (OF_PLUGINS, _is_plain))
         if key not in ALLOWED and not _is_of_plugin(key, value, before):
-            raise InputError(
-                f"`hydra.{key}` cannot be set: of Hydra's own settings polyexp accepts {', '.join(ALLOWED)}, and numbers "
-                "and texts of the launcher and the sweeper."
-            )
+            raise cannot_be_set(key)
         if value is ABSENT or not fits(value):
             raise InputError(f"`hydra.{key}` must be {words}.")
+
+
+def cannot_be_set(key: str) -> InputError:
+    """The error about a setting of Hydra's that may not be set.
+
+    Args:
+        key: The key below `hydra`.
+    """
+    return InputError(
+        f"`hydra.{key}` cannot be set: of Hydra's own settings polyexp accepts {', '.join(ALLOWED)}, and numbers and texts "
+        "of the launcher and the sweeper."
+    )
+
+
+def wanted_of_hydra(key: str) -> str | None:
+    """The words for what a setting of Hydra's must be, which follow "must be"; None where it has no rule of its own.
+
+    Args:
+        key: The whole key, such as `hydra.mode`.
+    """
+    words, _ = ALLOWED.get(key.removeprefix("hydra."), (None, None))
+    return words
 
 
 def _is_of_plugin(key: str, value: Any, before: Any) -> bool:

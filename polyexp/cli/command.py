@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,12 +24,27 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from polyexp.base import InputError, shown
 from polyexp.cli.composition import checked, search_path
 from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
+from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.sweep import Sweep
 from polyexp.experiment import Experiment
+from polyexp.tracking import require_no_run
 
-__all__ = ["Task", "carry_out"]
+__all__ = ["RunError", "Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
+MAX_NAME = 200  # characters of the name of a config file; file systems allow 255 bytes
+
+
+class RunError(Exception):
+    """The failure of a job, which has been printed to stderr.
+
+    Args:
+        code: The exit code of the process: 2 where the input of the user is wrong, else 1.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Task(Protocol):
@@ -66,6 +82,11 @@ def _require_one_command(args: Namespace) -> None:
         raise InputError("--experimental-rerun is not accepted: a pickle file can run code.")
     if args.resolve and not args.cfg and not args.help:
         raise InputError("--resolve belongs to --cfg or --help.")
+    if args.package is not None and not args.cfg:
+        raise InputError("--package belongs to --cfg.")
+    name = args.config_name or ""
+    if "/" in name or len(name) > MAX_NAME:
+        raise InputError(f"--config-name must be the name of a file in the folder of config files, got {shown(name)}.")
 
 
 def _loader(args: Namespace) -> CheckedLoader:
@@ -87,6 +108,8 @@ def _carry_out(hydra: Hydra, args: Namespace, task: Task) -> None:
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         with in_one_sentence("This cannot be printed"):
             _print(hydra, name, args)
+        if unwritten():
+            sys.exit(1)
     else:
         _start(hydra, name, args, task)
 
@@ -98,11 +121,23 @@ def _print(hydra: Hydra, name: str, args: Namespace) -> None:
     elif args.hydra_help:
         hydra.hydra_help(name, get_args_parser(), args)
     elif args.cfg:
+        if args.package is not None:
+            _require_package(hydra, name, args)
         hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
     elif args.info:
         hydra.show_info(args.info, name, args.overrides)
     else:
         hydra.shell_completion(name, args.overrides)
+
+
+def _require_package(hydra: Hydra, name: str, args: Namespace) -> None:
+    """Require that what `--cfg --package` asks for is a part of the configuration; Hydra would exit with code 1."""
+    cfg = hydra.compose_config(name, args.overrides, RunMode.RUN)
+    there = [str(key) for key in cfg if args.cfg == "all" or (key == "hydra") == (args.cfg == "hydra")]
+    if args.package != "_global_" and OmegaConf.select(OmegaConf.masked_copy(cfg, there), args.package) is None:
+        raise InputError(
+            f"--package must name a part of the configuration that has a value, got {shown(args.package)}."
+        )
 
 
 def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
@@ -136,13 +171,14 @@ def _composed(hydra: Hydra, name: str, args: Namespace) -> DictConfig:
 
 
 def _require_folder(cfg: DictConfig, key: str) -> None:
-    """Require that the setting `key` names a folder that is neither the current one nor above it."""
+    """Require that the setting `key` names a folder without a run that is neither the current one nor above it."""
     typed = str(OmegaConf.select(cfg, key))
     here = Path.cwd()
-    if Path(typed).resolve() in (here, *here.parents):
+    if Path(os.path.realpath(typed)) in (here, *here.parents):  # Path.resolve fails where a link points to itself
         raise InputError(
             f"`{key}` must be a folder that is neither the current one nor above it, got {typed!r}: type `{key}=outputs/...`."
         )
+    require_no_run(key, Path(typed))
 
 
 def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:
@@ -164,21 +200,22 @@ def _discarded_if_refused(folder: Path) -> Iterator[None]:
     """Remove the folder of a run or sweep that is refused once Hydra has made it, and the folders that were made for it.
 
     That is where an action refuses what only it can check, or a sweeper that is not Hydra's chooses a job that is refused.
-    A folder that existed, or in which anything but Hydra's description of the run has been written, is left.
+    A folder that existed, or in which anything but Hydra's descriptions of runs has been written, is left.
     """
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         yield
-    except (InputError, SystemExit) as stop:
+    except (InputError, RunError, SystemExit) as stop:
         refused = isinstance(stop, InputError) or stop.code == 2
-        if (
-            refused
-            and made
-            and folder.exists()
-            and {one.name for one in folder.iterdir()} <= {".hydra", "multirun.yaml"}
-        ):
+        if refused and made and folder.exists() and _holds_descriptions_alone(folder):
             shutil.rmtree(folder)
             with suppress(OSError):  # of the first one that is not empty
                 for above in made[1:]:
                     above.rmdir()
         raise
+
+
+def _holds_descriptions_alone(folder: Path) -> bool:
+    """Whether a folder holds nothing but what Hydra writes of a run or a sweep, and of the jobs of the latter."""
+    files = (one for one in folder.rglob("*") if not one.is_dir())
+    return all(one.name == "multirun.yaml" or one.parent.name == ".hydra" for one in files)

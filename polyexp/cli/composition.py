@@ -156,7 +156,7 @@ def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> No
 
 
 def finish_sweep(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Print which jobs of a sweep got nowhere, and where its runs are recorded.
+    """Print which jobs of a sweep get nowhere, and where its runs are recorded.
 
     Args:
         experiments: The experiments of the sweep.

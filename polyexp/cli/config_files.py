@@ -52,6 +52,9 @@ class BoundedRepository(CachingConfigRepository):
             loaded = super().load_config(config_path)
         except InputError:
             raise
+        except yaml.YAMLError as error:
+            _name(error, f"{config_path}.yaml")
+            raise
         except (OSError, ValueError, HydraException, OmegaConfBaseException) as error:
             raise InputError(f"In {config_path}.yaml: {_reason(error)}") from error
         if loaded is not None and not _has_keys(loaded.config):
@@ -70,6 +73,13 @@ class BoundedRepository(CachingConfigRepository):
     def get_group_options(self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG) -> list[str]:
         """The choices of a group."""
         return self.delegate.get_group_options(group_name, results_filter)
+
+
+def _name(error: yaml.YAMLError, name: str) -> None:
+    """Make an error call the file by its name in place of its whole path."""
+    for part in (error, getattr(error, "context_mark", None), getattr(error, "problem_mark", None)):
+        if part is not None and hasattr(part, "name"):
+            part.name = name
 
 
 def _reason(error: Exception) -> str:
@@ -101,6 +111,8 @@ def require_bounded(path: Path) -> None:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"The config file {path.name} must be text in UTF-8 ({error.reason}).") from error
+    if text.startswith("\ufeff"):  # after which Hydra does not find the line `# @package _global_`
+        raise InputError(f"The config file {path.name} must be text in UTF-8 without a byte order mark.")
     try:
         excess = _excess(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError:

@@ -1,5 +1,6 @@
 """Hydra's config loader, extended so that a configuration is refused before Hydra acts on it."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,14 +9,15 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base import InputError
-from polyexp.cli.allow_list import require_allowed
+from polyexp.base import InputError, shown
+from polyexp.cli.allow_list import cannot_be_set, require_allowed
 from polyexp.cli.config_files import BoundedRepository
 from polyexp.cli.overrides import USER_ERRORS
 from polyexp.tracking import require_no_credentials
@@ -24,6 +26,7 @@ __all__ = ["MAX_CHARACTERS", "CheckedLoader", "in_one_sentence", "parse"]
 
 MAX_DEPTH = 50  # of the brackets in a value
 MAX_REASON = 200  # characters of an error of a library
+MAX_INTERPOLATIONS = 20  # of one configuration; each may double the length of a text: 3^(20/3) times is the most
 MAX_CHARACTERS = 50_000  # of an override; a list of the coefficients of degree 1000 has 25 000
 
 
@@ -84,6 +87,25 @@ def _require_no_credentials(cfg: DictConfig) -> None:
         require_no_credentials(str(OmegaConf.select(cfg, "tracking.uri", throw_on_resolution_failure=False) or ""))
 
 
+def _require_few_interpolations(cfg: DictConfig) -> None:
+    """Require so few interpolations that texts which refer to each other cannot grow without bound."""
+    raw: Any = OmegaConf.to_container(cfg)
+    hydra = raw.pop("hydra")
+    count = str((raw, *(hydra[name] for name in ("run", "sweep", "sweeper")))).count("${")
+    if count > MAX_INTERPOLATIONS:
+        raise InputError(
+            f"A configuration must have at most {MAX_INTERPOLATIONS} interpolations (${{...}}), got {count}."
+        )
+
+
+def _require_names(choices: Mapping[str, Any]) -> None:
+    """Require that every choice of a group is a name below the folder of the group, not a path out of it."""
+    for group, choice in choices.items():
+        name = str(choice)
+        if name.startswith(("/", ".")) or posixpath.normpath(name) != name:
+            raise InputError(f"`{group}` must be the name of a choice, got {shown(name)}: `--help` lists them.")
+
+
 class CheckedLoader(ConfigLoaderImpl):
     """A config loader that reads within bounds, and holds Hydra's own node to the allow-list.
 
@@ -115,12 +137,27 @@ class CheckedLoader(ConfigLoaderImpl):
                 than with its own exceptions.
         """
         with in_one_sentence("The configuration cannot be composed"):
-            cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+            try:
+                cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+            except KeyError as error:  # Hydra looks up the variables that `env_copy` names while it composes
+                raise cannot_be_set("job.env_copy") from error
         if len(cfg.hydra.overrides.hydra) + len(cfg.hydra.overrides.task) != len(overrides):
             raise InputError("`hydra.overrides` cannot be set: it holds what was typed.")
         require_allowed(cfg.hydra, self._node(cfg.hydra.runtime.choices))
         _require_no_credentials(cfg)
+        _require_names(cfg.hydra.runtime.choices)
+        _require_few_interpolations(cfg)
         return cfg
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        """The choices of a group; `hydra.searchpath`, for which Hydra would compose anew each time, is refused anyway."""
+        return self.repository.get_group_options(group_name, results_filter)
 
     def _node(self, choices: Mapping[str, Any]) -> DictConfig:
         """Hydra's node with these choices, without the files and the overrides of the user."""
@@ -160,9 +197,7 @@ class CheckedLoader(ConfigLoaderImpl):
         """Refuse a search path; Hydra would import the packages that it names."""
         loaded = repo.load_config(config_name) if config_name is not None else None
         primary = loaded.config if loaded is not None else OmegaConf.create()
-        if not isinstance(primary, DictConfig):
-            raise InputError(f"The config file {config_name}.yaml must hold keys with values.")
-        node = primary.get("hydra")
+        node = primary.get("hydra") if isinstance(primary, DictConfig) else None  # no other has been loaded
         in_file = isinstance(node, DictConfig) and "searchpath" in node
         if in_file or any(one.get_key_element().lstrip("+~") == "hydra.searchpath" for one in parsed_overrides):
             raise InputError(

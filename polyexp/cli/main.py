@@ -15,8 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base import DisagreementError, InputError, NotDeliveredError, bounded
-from polyexp.cli.command import carry_out
+from polyexp.base import DisagreementError, FolderError, InputError, NotDeliveredError, bounded
+from polyexp.cli.command import RunError, carry_out
 from polyexp.cli.composition import as_input_error, checked, prepare
 from polyexp.cli.overrides import USER_ERRORS
 from polyexp.cli.texts import unquoted
@@ -25,10 +25,6 @@ from polyexp.experiment import Experiment, Job
 from polyexp.report.stream import Stream
 
 __all__ = ["main", "task"]
-
-
-class RunError(Exception):
-    """The failure of a run through an error in the program or on the machine, which has been printed to stderr."""
 
 
 def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozenset[str] = frozenset()) -> Any:
@@ -40,24 +36,22 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
         varying: The keys to which the sweep gives several values.
 
     Raises:
-        RunError: Where the job failed; a single run with wrong input ends the process instead.
+        RunError: Where the job failed, which has been printed: in one sentence where the input is wrong or a disagreement was
+            found, after which a single run ends the process instead; otherwise with the traceback.
     """
     job = _job(cfg, varying)
     try:
         if experiment is None:
             (experiment,) = checked([cfg])
         return experiment.action(experiment, job)
-    except (DisagreementError, NotDeliveredError) as error:
-        code = _print_error(str(error), 1)
+    except (DisagreementError, FolderError, InputError, NotDeliveredError) as error:
+        code = _print_error(str(error), 2 if isinstance(error, InputError) else 1)
         if not job.sweep:
-            sys.exit(code)  # for the same reason as below
-        raise RunError from error
+            sys.exit(code)  # an exception would pass through Hydra, which would print that a job failed
+        raise RunError(code) from error
     except Exception as error:
-        if isinstance(error, InputError) and not job.sweep:
-            # An exception would pass through Hydra, which would print that a job failed.
-            sys.exit(_print_error(str(error)))
         traceback.print_exc()
-        raise RunError from error
+        raise RunError(1) from error
 
 
 def main() -> int:
@@ -69,8 +63,10 @@ def main() -> int:
         carry_out(prepared(sys.argv[1:]), task)
     except USER_ERRORS as error:
         return _print_error(str(as_input_error(error)))
-    except RunError:
-        return 1
+    except RunError as error:
+        return error.code
+    except NotDeliveredError as error:  # of a sweep
+        return _print_error(str(error), 1)
     except OSError as error:  # from Hydra, which makes the folders; an error in a run is a RunError
         return _print_error(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from yaml import YAMLError
 
 import polyexp.action.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError, cut, nearest, shown
+from polyexp.cli.allow_list import wanted_of_hydra
 from polyexp.cli.configs import choices
 from polyexp.cli.kinds import kinds_of, wanted
 from polyexp.experiment import unknown_key_error
@@ -51,8 +52,11 @@ def _rephrased(text: str) -> str:
     for pattern, words in REPHRASED_MESSAGES.items():
         if found := re.search(pattern, text):
             return found.expand(words)
-    key = re.search(r"full_key: (\w[\w.]*)", text)
+    key = re.search(r"full_key: (.+)", text)
+    dotted = re.search(r"Key '(\w+)\.(\w+)' not in 'Config'", text)
     unknown = re.search(r"Could not override '(\S+)'", text)
+    if dotted:
+        return f"`{dotted[1]}.{dotted[2]}` is written as `{dotted[1]}: {{{dotted[2]}: ...}}` in a config file."
     if key and (unknown or re.search(r"Key '.*' (is )?not in ", text)):
         return str(unknown_key_error(key[1]))
     if unknown:
@@ -84,6 +88,6 @@ def _unknown_choice(path: str, options: Sequence[str]) -> str:
 
 
 def _wrong_type(key: str, value: str) -> str:
-    words = wanted(kinds_of(key))
+    words = wanted_of_hydra(key) or wanted(kinds_of(key))
     advice = ": put quotes around it in the file" if words == "text" and value != "null" else ""
     return f"`{key}` must be {words}, got {shown(value)}{advice}."

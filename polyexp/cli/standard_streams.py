@@ -9,7 +9,7 @@ import sys
 import warnings
 from typing import Any
 
-__all__ = ["ignore_foreign_warnings", "restart_in_utf8_mode", "secure"]
+__all__ = ["ignore_foreign_warnings", "restart_in_utf8_mode", "secure", "unwritten"]
 
 NAMES = ("stdin", "stdout", "stderr")  # by the numbers of their file descriptors
 
@@ -31,10 +31,18 @@ def secure() -> None:
         setattr(sys, name, _secured(getattr(sys, name), getattr(sys, f"__{name}__")))
 
 
+def unwritten() -> bool:
+    """Whether standard output could not be written; a reader that has closed its pipe has read what it wanted."""
+    sys.stdout.flush()
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # an unbuffered stream has no buffer
+    return isinstance(raw, _Discarding) and raw.failed
+
+
 def restart_in_utf8_mode() -> None:
     """Start the program anew where Python takes the names of files for ASCII (LC_ALL=C with PYTHONUTF8=0).
 
-    Other letters in the path of a folder would be halves of characters, which neither MLflow nor SQLite accepts.
+    Other characters in the path of a folder would become surrogates, which neither MLflow nor SQLite accepts.
     """
     if sys.getfilesystemencoding() == "ascii":
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
@@ -64,11 +72,14 @@ def _secured(stream: Any, original: Any) -> Any:
 class _Discarding(io.FileIO):
     """A standard stream that is discarded from its first error on."""
 
+    failed = False
+
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data) or 0
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
-            if not isinstance(error, BrokenPipeError) and self.fileno() == 1:
+            self.failed = not isinstance(error, BrokenPipeError)
+            if self.failed and self.fileno() == 1:
                 print(f"polyexp: standard output cannot be written ({error.strerror}).", file=sys.stderr)
             return memoryview(data).nbytes

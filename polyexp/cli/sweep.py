@@ -1,6 +1,7 @@
 """A sweep, whatever sweeper of Hydra runs it: its jobs are checked before they start, counted, and listed at the end."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from polyexp.cli.config_loader import in_one_sentence, parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment
 from polyexp.report.progress_bar import JobCounter
+from polyexp.tracking import require_no_run
 
 __all__ = ["CheckedLauncher", "Sweep"]
 
@@ -119,12 +121,13 @@ class Sweep:
         """The configuration of a job, whose folder must be its own and below that of the sweep."""
         with hydra_config(cfg):
             sweep, name = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
-        folder = Path(sweep, name).resolve()
-        if folder in self._folders or Path(sweep).resolve() not in folder.parents:
+        folder = Path(os.path.realpath(Path(sweep, name)))
+        if folder in self._folders or Path(os.path.realpath(sweep)) not in folder.parents:
             raise InputError(
                 "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
                 f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
             )
+        require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
         return cfg
 

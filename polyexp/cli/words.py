@@ -1,7 +1,9 @@
 """The words of a command: options, and overrides, which are judged before Hydra sees them."""
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +13,7 @@ from hydra._internal.utils import get_args_parser
 from polyexp.base import InputError, meant, version
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
+from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.values import CHOSEN, Override, choices_of
 from polyexp.experiment import GROUPS, all_keys, key_hint
 from polyexp.tracking import require_no_typed_credentials
@@ -29,15 +32,15 @@ def prepared(words: Sequence[str]) -> list[str]:
     """
     require_no_typed_credentials(words)
     options = _parsed(words)
-    if options.shell_completion:  # whose words are no overrides
-        return list(words)
-    overrides = [Override.of(word) for word in options.overrides]
-    user = Path(options.config_dir) if options.config_dir else None
-    judge = _judge(ConfigFiles(user), overrides, multirun=options.multirun)
-    judged = [judge.for_hydra(one) for one in overrides]
     rest = list(words)
     for word in options.overrides:
         rest.remove(word)
+    if options.shell_completion:  # whose words are no overrides
+        return [*rest, "--", *options.overrides]
+    overrides = [Override.of(word) for word in options.overrides]
+    user = Path(options.config_dir) if options.config_dir and os.path.isdir(options.config_dir) else None
+    judge = _judge(ConfigFiles(user), overrides, multirun=options.multirun)
+    judged = [judge.for_hydra(one) for one in overrides]
     return [*rest, "--", *judged] if judged else rest
 
 
@@ -49,6 +52,7 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
+    parser.exit = lambda status=0, message=None: sys.exit(status or unwritten())  # type: ignore[method-assign]
     if "--version" in words:  # else git need not be asked for the commit
         parser.formatter_class = argparse.RawDescriptionHelpFormatter  # which leaves the line whole
         parser._option_string_actions["--version"].version = f"polyexp {version.described()}"  # type: ignore[attr-defined]

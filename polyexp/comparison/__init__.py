@@ -2,7 +2,7 @@
 
 from polyexp.comparison.files import write
 from polyexp.comparison.losses import best_first
-from polyexp.comparison.table import Column, Comparison, compared
-from polyexp.comparison.terminal import tables
+from polyexp.comparison.table import Comparison, compared
+from polyexp.comparison.terminal import parts
 
-__all__ = ["Column", "Comparison", "best_first", "compared", "tables", "write"]
+__all__ = ["Comparison", "best_first", "compared", "parts", "write"]

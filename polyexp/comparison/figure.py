@@ -8,13 +8,13 @@ import numpy as np
 
 from polyexp.comparison.table import MAX_DETAILED, Comparison, Detail
 from polyexp.problem import TARGETS
-from polyexp.report.axes import COLOURS, Palette, figure, log_axis, plain, shortened
+from polyexp.report.axes import COLOURS, Palette, figure, log_axis, log_steps, plain, shortened
 
 __all__ = ["draw", "labels"]
 
 LINE_STYLES = ("-", "--", ":")  # three and eight have no common divisor, so that with eight colours 24 curves differ
 MAX_LABEL_CHARACTERS = 78  # of a run in the legend, as many as fit into the width of the picture
-HEIGHT_INCHES, LABEL_INCHES = 7.0, 0.19  # of the picture without its legend, and of a line of the legend
+HEIGHT_INCHES, LABEL_INCHES = 7.0, 0.16  # of the picture without its legend, and of a line of the legend
 TARGET_MARGIN = 0.25  # above and below the target, as a part of its range
 TARGET_POINTS = 400  # of the curve of the target
 DECADES = 100.0  # the steps are on a logarithmic axis where one curve ends so many times later than another one
@@ -26,9 +26,10 @@ def draw(comparison: Comparison) -> Any:
     details, names = comparison.details, labels(comparison)
     below = LABEL_INCHES * len(names) + 0.1
     height = HEIGHT_INCHES + below
-    shown = f"the first {len(details)} of {len(comparison.runs)} runs" if comparison.limited else ""
+    shown = f"the first {len(details)} of {len(comparison.runs)} runs" if comparison.limited else "all runs"
+    note = f"the loss of {shown} by step, and the fitted curves"
     title = comparison.title.capitalize()
-    made, (losses, fits) = figure(title, shown, rows=(1, 1), height=height, below=below, one_x=False)
+    made, (losses, fits) = figure(title, note, rows=(1, 1), height=height, below=below, one_x=False)
     _draw_losses(losses, comparison)
     _draw_fits(fits, details)
     made.legend(
@@ -83,7 +84,7 @@ def _draw_losses(axes: Any, comparison: Comparison) -> None:
         axes.plot(detail.losses.step[shown], loss[shown], marker="o" if shown.sum() == 1 else None, **style)
     log_axis(axes, *drawn, otherwise="No loss is finite and above zero.")
     if _spans_decades(details):
-        axes.set_xscale("symlog" if any(detail.losses.step.min() == 0 for detail in details) else "log")
+        log_steps(axes) if any(detail.losses.step.min() == 0 for detail in details) else axes.set_xscale("log")
     axes.set(xlabel="step", ylabel="loss per sample" if comparison.per_sample else "loss")
 
 

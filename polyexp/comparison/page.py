@@ -4,7 +4,8 @@ from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
-from polyexp.comparison.table import Column, Comparison
+from polyexp.comparison.table import Comparison
+from polyexp.report.tables import Column
 
 __all__ = ["page"]
 

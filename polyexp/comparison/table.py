@@ -12,31 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from polyexp.base import SETTINGS, InputError, Value, version
+from polyexp.base import SETTINGS, InputError, Value, counted, version
 from polyexp.comparison.losses import divisors
+from polyexp.report.tables import Column
 from polyexp.tracking import LossCurve, NoFormulaError, RecordedRun, ResultFile
 
-__all__ = ["MAX_DETAILED", "Column", "Comparison", "Detail", "compared"]
+__all__ = ["MAX_DETAILED", "Comparison", "Detail", "compared"]
 
 MAX_DETAILED = 20  # runs whose files are read; a server needs a request for each file
 CURVE_POINTS = 400  # of a fitted curve
 MISSING = "-"  # the cell of a value that a run does not have
 MAX_IDS_IN_TAG = 200  # so that the tag is shorter than the 8000 characters at which MLflow cuts it
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Args:
-        head: The text of its head.
-        cells: The text of each run.
-        numeric: Whether the cells are numbers, which are aligned to the right.
-    """
-
-    head: str
-    cells: Sequence[str]
-    numeric: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +40,6 @@ class Detail(Value):
     run: RecordedRun
     result: ResultFile
     losses: LossCurve
-
     curve: tuple[np.ndarray, np.ndarray] | None = None  # shape: (CURVE_POINTS,), (CURVE_POINTS,)
 
     @classmethod
@@ -103,7 +88,7 @@ class Comparison:
     @property
     def title(self) -> str:
         """A title such as `comparison of 3 runs`."""
-        return f"comparison of {len(self.runs)} {'run' if len(self.runs) == 1 else 'runs'}"
+        return f"comparison of {counted(len(self.runs), 'run')}"
 
     @property
     def notes(self) -> list[str]:
@@ -125,11 +110,7 @@ class Comparison:
         """A sentence on the unit of the losses where it is not that of the runs; empty where it is."""
         words = "Losses are compared per sample: a sum of squares is divided by its number of samples."
         unknown = sum(map(math.isnan, self.divisors.values()))
-        more = (
-            f" {unknown} runs are without losses: what their sums are to be divided by is not recorded."
-            if unknown
-            else ""
-        )
+        more = f" For {counted(unknown, 'run')} that is not recorded, so that no loss is shown." if unknown else ""
         return words + more if self.per_sample else ""
 
     @property

@@ -10,8 +10,8 @@ import numpy as np
 from polyexp.base import InputError, counted
 from polyexp.exact.prediction import MAX_STEPS_SEARCHED, Forecast, forecast
 from polyexp.exact.rates import at_most
-from polyexp.loop import ClosedForm, Loop
-from polyexp.model import LegendreSeries, Model
+from polyexp.loop import ClosedForm
+from polyexp.model import LegendreSeries
 from polyexp.optimizer import GradientDescent, Limited, Momentum, Optimizer
 
 __all__ = ["Alternative", "alternative", "close_excess", "hopeless", "in_words", "require_stable"]
@@ -103,33 +103,33 @@ def _candidates(run: Forecast) -> Iterator[tuple[str, Forecast]]:
     """The words and the forecast of each alternative."""
     automatic = _automatic(run.optimizer)
     if run.quadratic and automatic != run.optimizer:
-        yield " ".join(_optimizer_words(run, automatic)), _forecast_with(run, run.model, automatic)
+        yield " ".join(_optimizer_words(run, automatic)), run.by(automatic, run.loop)
     needed = run.steps_to(close_excess(run))
     if needed and run.steps < needed and (run.loop.direct or needed <= MAX_STEPS_SUGGESTED):
         longer = replace(run.loop, steps=needed)
-        yield f"{run.loop.key('steps')}={needed}", _forecast_with(run, run.model, run.optimizer, longer)
+        yield f"{run.loop.key('steps')}={needed}", run.by(run.optimizer, longer)
     if run.model.polynomial_degree is not None:
         yield from _legendre_candidates(run, run.model.polynomial_degree)
     elif run.quadratic:
         rule = Momentum("auto", momentum="auto")
-        yield " ".join(_optimizer_words(run, rule)), _forecast_with(run, run.model, rule)
+        yield " ".join(_optimizer_words(run, rule)), run.by(rule, run.loop)
 
 
 def _legendre_candidates(run: Forecast, degree: int) -> Iterator[tuple[str, Forecast]]:
     """The Legendre series of a degree by the steps of the run, by as few more as it takes, and in closed form."""
-    series, model_words = _legendre_series(run, degree)
     rule = GradientDescent("auto")
+    series, model_words = _legendre_series(run, degree, rule)
     words = " ".join([*model_words, *_optimizer_words(run, rule)])
-    yield words, _forecast_with(run, series, rule)
+    yield words, series
     direct = ClosedForm(MAX_STEPS_SEARCHED, tolerance=run.loop.tolerance, patience=run.loop.patience)
-    fastest = _forecast_with(run, series, rule, replace(direct, tolerance=close_excess(run)))
+    fastest = series.by(rule, replace(direct, tolerance=close_excess(run)))
     needed = fastest.steps_to(_needed_excess(fastest, run))
     if needed and run.steps < needed <= MAX_STEPS_SUGGESTED:
         longer = replace(run.loop, steps=needed)
-        yield f"{words} {longer.key('steps')}={needed}", _forecast_with(run, series, rule, longer)
+        yield f"{words} {longer.key('steps')}={needed}", series.by(rule, longer)
     # Samples in clusters need more steps than any loop can take; in closed form they cost nothing.
     typed = f"{direct.group}={direct.choice} {direct.key('steps')}={MAX_STEPS_SEARCHED:.0e}".replace("e+", "e")
-    yield f"{words} {typed}", _forecast_with(run, series, rule, direct)
+    yield f"{words} {typed}", series.by(rule, direct)
 
 
 def _automatic(optimizer: Optimizer) -> Optimizer:
@@ -143,10 +143,10 @@ def _optimizer_words(run: Forecast, optimizer: Optimizer) -> list[str]:
     return chosen + [f"{optimizer.key(name)}=auto" for name in optimizer.tunable]
 
 
-def _legendre_series(run: Forecast, degree: int) -> tuple[Model, list[str]]:
-    """The Legendre series of a degree on the domain of the samples, and the words that make it of the model of the run."""
+def _legendre_series(run: Forecast, degree: int, rule: Optimizer) -> tuple[Forecast, list[str]]:
+    """The forecast of the Legendre series of a degree, and the words that make this model of that of the run."""
     if run.model.choice == LegendreSeries.name:
-        return run.model, []
+        return run.by(rule, run.loop), []
     words = [f"model={LegendreSeries.name}"]
     if degree != LegendreSeries().degree:
         words.append(f"model.degree={degree}")
@@ -155,12 +155,8 @@ def _legendre_series(run: Forecast, degree: int) -> tuple[Model, list[str]]:
     if run.initial.size != degree + 1:
         initial = "zeros"
         words.append("model.initial=zeros")
-    return LegendreSeries(degree=degree, initial=initial).on_domain(run.samples.domain), words
-
-
-def _forecast_with(run: Forecast, model: Model, optimizer: Optimizer, loop: Loop | None = None) -> Forecast:
-    initial = run.initial if model is run.model else model.initial_params(0)
-    return forecast(model, loop or run.loop, optimizer, run.samples, initial, run.backend)
+    model = LegendreSeries(degree=degree, initial=initial).on_domain(run.samples.domain)
+    return forecast(model, run.loop, rule, run.samples, model.initial_params(), run.backend), words
 
 
 def _judged(words: str, settings: Forecast, run: Forecast) -> Alternative | None:

@@ -8,7 +8,7 @@ bound, and the eigenvalues of the Hessian are those at the initial values.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -41,9 +41,6 @@ class Forecast(Value):
         initial: The initial values. Shape (K,).
         eigenvalues: The eigenvalues of the Hessian at the initial values, in descending order. Shape (K,).
         lowest: The best loss of a linear model, a lower bound of it for others (`exact` says which of the two).
-        limit: The learning-rate limit.
-        final_loss: The predicted loss after the last step.
-        slowest: The number of steps until the coordinate of every mode is at most a thousandth of its initial one.
     """
 
     samples: Samples
@@ -55,9 +52,19 @@ class Forecast(Value):
     initial: np.ndarray  # shape: (K,)
     eigenvalues: np.ndarray  # shape: (K,)
     lowest: float | None
-    limit: float | None
-    final_loss: float | None
-    slowest: int | None
+
+    def by(self, optimizer: Optimizer, loop: Loop) -> Self:
+        """The forecast of the same model, samples and initial values by another optimizer or loop.
+
+        Args:
+            optimizer: The optimizer; its settings may be "auto" or "asymptotic".
+            loop: The loop, of which the number of steps and the tolerance are used.
+
+        Raises:
+            InputError: A setting is "auto" or "asymptotic", and the model has no best one.
+        """
+        rule = tuned(optimizer, self.model, self.quadratic, self.initial, loop, self.backend)
+        return replace(self, optimizer=rule, loop=loop)
 
     @property
     def steps(self) -> int:
@@ -68,6 +75,24 @@ class Forecast(Value):
     def exact(self) -> bool:
         """Whether `lowest` is the best loss, rather than a lower bound of it."""
         return self.quadratic is not None
+
+    @cached_property
+    def limit(self) -> float | None:
+        """The learning-rate limit."""
+        return self.optimizer.limit(self.quadratic.largest) if self.quadratic and self.quadratic.largest else None
+
+    @cached_property
+    def final_loss(self) -> float | None:
+        """The predicted loss after the last step."""
+        excess = self.excess_after(self.steps)
+        return None if self.quadratic is None or excess is None else self.quadratic.lowest + excess
+
+    @cached_property
+    def slowest(self) -> int | None:
+        """The number of steps until the coordinate of every mode is at most a thousandth of its initial one."""
+        if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
+            return None
+        return _steps_to_a_thousandth(self.optimizer, self.eigenvalues[self.eigenvalues > 0])
 
     @property
     def condition(self) -> float | None:
@@ -89,9 +114,7 @@ class Forecast(Value):
             return None, None
         if not value[0]:
             return float(left[0]), None
-        return float(left[0]), first_step(
-            lambda step: bool(np.abs(_damping(self.optimizer, value, step))[0] <= NEGLIGIBLE_DAMPING)
-        )
+        return float(left[0]), _steps_to_a_thousandth(self.optimizer, value)
 
     def excess_after(self, steps: int) -> float | None:
         """How far the predicted loss after some steps is above the best loss; None if it cannot be predicted."""
@@ -112,8 +135,7 @@ class Forecast(Value):
         """The learning rate that `learning_rate=auto` takes; None for an optimizer or a model that has none."""
         if self.quadratic is None or not self.optimizer.tunable:
             return None
-        automatic = replace(self.optimizer, learning_rate="auto")
-        best = tuned(automatic, self.model, self.quadratic, self.initial, self.loop, self.backend)
+        best = self.by(replace(self.optimizer, learning_rate="auto"), self.loop).optimizer
         return float(best.learning_rate)
 
 
@@ -140,16 +162,7 @@ def forecast(
     """
     initial = np.asarray(initial, float)
     quadratic = quadratic_of(model, samples)
-    optimizer = tuned(optimizer, model, quadratic, initial, loop, backend)
-    eigenvalues = quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial)
-    final_loss = slowest = None
-    damping = optimizer.damping(eigenvalues, loop.steps)
-    if quadratic and damping is not None:
-        with np.errstate(over="ignore", invalid="ignore"):  # the loss may overflow if the rate is above the limit
-            final_loss = quadratic.lowest + float(quadratic.excess_at(damping * quadratic.coordinates(initial)))
-        moving = eigenvalues[eigenvalues > 0]
-        slowest = first_step(lambda step: bool((np.abs(_damping(optimizer, moving, step)) <= NEGLIGIBLE_DAMPING).all()))
-    return Forecast(
+    untuned = Forecast(
         samples=samples,
         model=model,
         optimizer=optimizer,
@@ -157,12 +170,10 @@ def forecast(
         backend=backend,
         quadratic=quadratic,
         initial=initial,
-        eigenvalues=eigenvalues,
+        eigenvalues=quadratic.eigenvalues if quadratic else hessian_eigenvalues(model, samples, initial),
         lowest=quadratic.lowest if quadratic else lowest_loss(model, samples),
-        limit=optimizer.limit(quadratic.largest) if quadratic and quadratic.largest else None,
-        final_loss=final_loss,
-        slowest=slowest,
     )
+    return untuned.by(optimizer, loop)
 
 
 def first_step(reached: Callable[[int], bool]) -> int | None:
@@ -189,6 +200,10 @@ def _steps_to(quadratic: Quadratic, optimizer: Optimizer, initial: np.ndarray, e
             return bool(quadratic.excess_at(_damping(optimizer, quadratic.eigenvalues, step) * coordinates) <= excess)
 
     return 0 if quadratic.excess_at(coordinates) <= excess else first_step(reached)
+
+
+def _steps_to_a_thousandth(optimizer: Optimizer, eigenvalues: np.ndarray) -> int | None:
+    return first_step(lambda step: bool((np.abs(_damping(optimizer, eigenvalues, step)) <= NEGLIGIBLE_DAMPING).all()))
 
 
 def _damping(optimizer: Optimizer, eigenvalues: np.ndarray, step: int) -> Any:

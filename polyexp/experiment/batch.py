@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 
 from polyexp.base import SETTINGS, Component, InputError
-from polyexp.exact import tuned
 from polyexp.experiment.experiment import Experiment, varying
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
@@ -90,23 +89,7 @@ class Batch:
     @property
     def optimizer(self) -> Optimizer:
         """The optimizer of all experiments, with arrays of shape (R,) for the numbers in which they differ."""
-        rules = self._tuned
+        rules = [one.tuned_optimizer for one in self.experiments]
         columns = {one.name: [getattr(rule, one.name) for rule in rules] for one in fields(rules[0])}
         differing: dict[str, Any] = {name: np.array(column) for name, column in columns.items() if len(set(column)) > 1}
         return replace(rules[0], **differing)
-
-    @property
-    def _tuned(self) -> list[Optimizer]:
-        """The optimizer of each experiment with numbers in place of "auto"; those of equal settings are found together."""
-        rules = [one.optimizer for one in self.experiments]
-        alike: dict[str, list[int]] = {}
-        for run, rule in enumerate(rules):
-            if rule.automatic:
-                alike.setdefault(repr(rule), []).append(run)
-        first, initial = self.experiments[0], self.initial if alike else np.empty(0)
-        for runs in alike.values():
-            forecast = first.forecast
-            found = tuned(rules[runs[0]], forecast.model, forecast.quadratic, initial[runs], first.loop, first.backend)
-            for row, run in enumerate(runs):
-                rules[run] = found.of_run(row, (len(runs),))
-        return rules

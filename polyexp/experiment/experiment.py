@@ -136,6 +136,11 @@ class Experiment:
         return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed), self.backend)
 
     @property
+    def tuned_optimizer(self) -> Optimizer:
+        """The optimizer with numbers in place of "auto" and "asymptotic"."""
+        return self.forecast.optimizer if self.optimizer.automatic else self.optimizer
+
+    @property
     def computed_by(self) -> str:
         """The library, dtype and device that compute the run, as text."""
         return computed_by(self.loop, self.backend.on_device(self.device))

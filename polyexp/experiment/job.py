@@ -1,5 +1,6 @@
 """The circumstances of a run, and what is recorded of it before it starts."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,14 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}
+    forecast = experiment.forecast
     return RunInfo(
-        _name(experiment, job), params, experiment.model.param_names, tags, experiment.loop.regular_snapshots
+        name=_name(experiment, job),
+        params=params,
+        param_names=experiment.model.param_names,
+        tags=tags,
+        snapshots=experiment.loop.regular_snapshots,
+        lower_bound=math.nan if forecast.exact else forecast.lowest or 0.0,  # no loss is below 0, whatever the model
     )
 
 

@@ -1,16 +1,19 @@
 """The one way through: compute experiments, publish their results, and run both for one job."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import cast
 
+from polyexp.base import FolderError
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
 from polyexp.fitting import Checkpoint, Result, Snapshot, fit
 from polyexp.problem import OnProgress
-from polyexp.report import Terminal, description, write
+from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Delivered, Journal, dataset_of, derived_params, final_metrics
+from polyexp.tracking import Delivered, Journal, write_result
 
 __all__ = ["compute", "publish", "run"]
 
@@ -21,12 +24,15 @@ def run(experiment: Experiment, job: Job) -> Result:
     Args:
         experiment: The experiment, which has been checked.
         job: The circumstances of the run.
+
+    Raises:
+        FolderError: The folder of the run cannot be written any more.
     """
     with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
         experiment.samples(progress)
     tracking = experiment.tracking
     tracking.begin(job.folder)
-    with Terminal(job.folder, quiet=experiment.quiet) as terminal:
+    with _folder_errors(job.folder), Terminal(job.folder, quiet=experiment.quiet) as terminal:
         with (
             Journal(job.folder, tracking.header(run_info(experiment, job))) as journal,
             bar("Largest error", quiet=experiment.quiet) as progress,
@@ -82,7 +88,7 @@ def compute(
         one.problem,
         one.model,
         loop=one.loop,
-        optimizer=batch.optimizer if batch else one.optimizer,
+        optimizer=batch.optimizer if batch else one.tuned_optimizer,
         backend=one.backend,
         device=one.device,
         seed=one.seed,
@@ -104,8 +110,12 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         job: The circumstances of the run.
         terminal: What prints.
         journal: The journal of the run.
+
+    Raises:
+        OSError: The folder of the run cannot be written, or has been deleted.
     """
     forecast = experiment.forecast
+    journal.require_there()  # `write` would make the folder anew
     files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
     terminal.summary(result, forecast)
     try:
@@ -114,11 +124,15 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
-    samples = result.samples
-    journal.result(
-        final_metrics(result, forecast),
-        derived_params(result, forecast),
-        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, forecast)},
-        dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
-    )
-    journal.files([file.name for file in files])
+    write_result(journal, result, forecast, files)
+
+
+@contextlib.contextmanager
+def _folder_errors(folder: Path) -> Iterator[None]:
+    """A context in which what the operating system says of the folder of a run becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if not Path(error.filename or "").is_relative_to(folder):
+            raise
+        raise FolderError(f"The folder of the run, {folder}, cannot be written any more ({error.strerror}).") from error

@@ -243,9 +243,8 @@ def as_data(export: Exported) -> Mapping[str, Any]:
 def json_source(export: Exported) -> str:
     """The data as JSON; a float32 number is written as the equal float64 number."""
     data = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in as_data(export).items()}
-    data = {
-        key: None if value == math.inf else value for key, value in data.items()
-    }  # too many ulps of a value near zero
+    # A difference may be too many ulps of a value near zero.
+    data = {key: None if value == math.inf else value for key, value in data.items()}
     return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 

@@ -1,12 +1,12 @@
 """Plain gradient descent."""
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from polyexp.optimizer.optimizer import EPS, Limited, OptState
-from polyexp.optimizer.rate_search import best_rates, extremes, geometric
+from polyexp.optimizer.optimizer import Limited, OptState
+from polyexp.optimizer.rate_search import best_rates, geometric
 from polyexp.problem import Array
 
 __all__ = ["GradientDescent"]
@@ -43,24 +43,14 @@ class GradientDescent(Limited, name="gradient_descent"):
 
     tunable: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
-    def tuned(
-        self,
-        eigenvalues: np.ndarray,
-        coordinates: np.ndarray,
-        steps: int,
-        tolerance: float | None = None,
-        eps: float = EPS,
-    ) -> Self:
-        """This rule with the best learning rate of each run, see `Optimizer.tuned`.
+    def _asymptotic(self, largest: float, smallest: float) -> dict[str, Any]:
+        """The rate 2 / (lambda_max + lambda_min), at which the first and the last mode have equal |1 - eta lambda|."""
+        return {"learning_rate": 2 / (largest + smallest)}
 
-        "asymptotic" is 2 / (lambda_max + lambda_min), at which the first and the last mode have equal |1 - eta lambda|.
-        """
-        if not self.automatic:
-            return self
-        eigenvalues, coordinates = np.asarray(eigenvalues, float), np.asarray(coordinates, float)
-        if self.asymptotic:
-            return replace(self, learning_rate=2 / sum(extremes(eigenvalues)))
-        return replace(self, learning_rate=best_rates(eigenvalues, coordinates, steps, tolerance, eps))
+    def _in_hindsight(
+        self, eigenvalues: np.ndarray, coordinates: np.ndarray, steps: int, tolerance: float | None, eps: float
+    ) -> dict[str, Any]:
+        return {"learning_rate": best_rates(eigenvalues, coordinates, steps, tolerance, eps)}
 
     def limit(self, largest: float) -> Any:
         """The learning-rate limit 2 / largest, where 1 - eta lambda_max = -1."""

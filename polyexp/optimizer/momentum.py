@@ -1,15 +1,14 @@
 """Gradient descent with Polyak's momentum."""
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from polyexp.base import fraction
 from polyexp.optimizer.momentum_factors import momentum_factors
-from polyexp.optimizer.optimizer import EPS, Limited, OptState
-from polyexp.optimizer.pair_search import Search, polyak
-from polyexp.optimizer.rate_search import extremes
+from polyexp.optimizer.optimizer import Limited, OptState
+from polyexp.optimizer.pair_search import Search, best_pair, polyak
 from polyexp.problem import Array
 
 __all__ = ["Momentum"]
@@ -52,37 +51,23 @@ class Momentum(Limited, name="momentum"):
         super().__post_init__()
         self._require_number("momentum", fraction, "a number from 0 to below 1")
 
-    def tuned(
-        self,
-        eigenvalues: np.ndarray,
-        coordinates: np.ndarray,
-        steps: int,
-        tolerance: float | None = None,
-        eps: float = EPS,
-    ) -> Self:
-        """This rule with the best learning rate and momentum of each run, see `Optimizer.tuned`.
+    def _asymptotic(self, largest: float, smallest: float) -> dict[str, Any]:
+        """Polyak's pair."""
+        return dict(zip(self.tunable, polyak(largest, smallest), strict=True))
 
-        "asymptotic", in either setting, is Polyak's pair, at which all modes shrink by sqrt(beta) a step in the long run
-        (Polyak 1964): with h = sqrt(lambda_max) and l = sqrt(lambda_min), the smallest one above 0, it is
-        eta = (2 / (h + l))^2 and beta = ((h - l) / (h + l))^2.
-        """
-        if not self.automatic:
-            return self
-        eigenvalues, coordinates = np.asarray(eigenvalues, float), np.asarray(coordinates, float)
-        if self.asymptotic:
-            rate, momentum = polyak(*extremes(eigenvalues))
-            return replace(self, learning_rate=rate, momentum=momentum)
+    def _in_hindsight(
+        self, eigenvalues: np.ndarray, coordinates: np.ndarray, steps: int, tolerance: float | None, eps: float
+    ) -> dict[str, Any]:
         runs = coordinates.shape[:-1]
-        given = {name: np.broadcast_to(value, runs) for name, value in self.numbers.items()}
         pairs = np.empty((*runs, 2))
         for run in np.ndindex(runs):
-            numbers = {name: float(value[run]) for name, value in given.items()}
+            given = self.of_run(run, runs).numbers
             search = Search(
-                eigenvalues, coordinates[run], steps, eps, numbers.get("learning_rate"), numbers.get("momentum")
+                eigenvalues, coordinates[run], steps, eps, given.get("learning_rate"), given.get("momentum")
             )
-            pairs[run] = search.best(tolerance)
-        found = {"learning_rate": pairs[..., 0], "momentum": pairs[..., 1]}
-        return self._with(**{name: found[name] if runs else float(found[name]) for name in self.sought})
+            pairs[run] = best_pair(search, tolerance)
+        best = np.moveaxis(pairs, -1, 0) if runs else pairs.tolist()
+        return dict(zip(self.tunable, best, strict=True))
 
     def limit(self, largest: float) -> Any:
         """The learning-rate limit 2 (1 + beta) / largest, where one root of the recurrence in `damping` is -1."""

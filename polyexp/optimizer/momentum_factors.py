@@ -21,9 +21,8 @@ import numpy as np
 __all__ = ["momentum_factors"]
 
 LARGEST_PHASE = 1e6  # of t phi, whose rounding in float64 is below 1e-10 up to here
-FRACTION_BITS = (
-    1400  # 1074 for the smallest number of float64, the rest for the rounding of t^2 <= 1e36 and of products
-)
+# 1074 for the smallest number of float64, the rest for the rounding of t^2 <= 1e36 and of products
+FRACTION_BITS = 1400
 
 
 def momentum_factors(rate: Any, eigenvalues: Any, beta: Any, steps: Any, *, rough: bool = False) -> np.ndarray:

@@ -6,19 +6,19 @@ each run.
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from polyexp.base import Component, as_numbers, positive
+from polyexp.optimizer.rate_search import EPS, extremes
 from polyexp.problem import Array
 
 __all__ = ["Limited", "OptState", "Optimizer"]
 
 AUTO, ASYMPTOTIC = "auto", "asymptotic"  # the words that a tunable setting takes in place of a number
-EPS = float(np.finfo(float).eps)
 
 OptState = dict[str, Array]
 
@@ -28,8 +28,9 @@ class Optimizer(Component):
     """An update rule: a pure function from a gradient g and a state to an update and the next state.
 
     A rule does not know where the gradient came from. A subclass gives `update`, and `init` if it has a state: named arrays
-    whose first axes are those of the runs. `tuned`, `limit` and `damping` describe the rule on a linear model. A list of
-    numbers is kept as an array.
+    whose first axes are those of the runs. `limit` and `damping` describe the rule on a linear model, where `tuned` finds its
+    best numbers; one whose settings are `tunable` gives `_asymptotic` and `_in_hindsight`. A list of numbers is kept as an
+    array.
 
     Every number reaches `init` and `update` as a float, an integer too, or as an array of shape (*runs, 1), because a compiled
     step takes numbers as arguments. Text and truth values reach them as they are, and may choose between formulas.
@@ -156,7 +157,28 @@ class Optimizer(Component):
             tolerance: The excess at which the run ends, if any.
             eps: The relative rounding of the numbers with which the run is computed.
         """
-        return self
+        if not self.automatic:
+            return self
+        eigenvalues, coordinates = np.asarray(eigenvalues, float), np.asarray(coordinates, float)
+        if self.asymptotic:
+            return replace(self, **self._asymptotic(*extremes(eigenvalues)))
+        found = self._in_hindsight(eigenvalues, coordinates, steps, tolerance, eps)
+        return replace(self, **{name: found[name] for name in self.sought})
+
+    def _asymptotic(self, largest: float, smallest: float) -> dict[str, Any]:
+        """The values of all tunable settings that are best in the long run.
+
+        Args:
+            largest: The largest eigenvalue.
+            smallest: The smallest eigenvalue above 0.
+        """
+        raise NotImplementedError(f"{self.choice} has tunable settings, but no values for them")
+
+    def _in_hindsight(
+        self, eigenvalues: np.ndarray, coordinates: np.ndarray, steps: int, tolerance: float | None, eps: float
+    ) -> dict[str, Any]:
+        """The best values of the settings that are "auto", of shape (*runs,) each; the arguments are those of `tuned`."""
+        raise NotImplementedError(f"{self.choice} has tunable settings, but no values for them")
 
     def limit(self, largest: float) -> Any:
         """The learning-rate limit for a Hessian with this largest eigenvalue; None for a rule that has none."""

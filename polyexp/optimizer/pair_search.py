@@ -11,15 +11,16 @@ best: all factors are positive there and fall as the rate grows.
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
 from polyexp.base import Value
 from polyexp.optimizer.momentum_factors import momentum_factors
-from polyexp.optimizer.rate_search import best_rates, excess_at, extremes, fewest_steps, largest_factor
+from polyexp.optimizer.rate_search import EPS, best_rates, excess_at, extremes, fewest_steps, largest_factor
 
-__all__ = ["Search", "polyak"]
+__all__ = ["Search", "best_pair", "polyak"]
 
 CANDIDATES = 20_000  # the points of the grid
 STARTS = 60  # of the pattern search
@@ -27,14 +28,21 @@ POLISHED = 8  # of the points that it finds, from which it starts once more
 MOVES = 40
 CHUNK = 500  # pairs that are computed at once, which the cache of a processor holds
 LEAST_DAMPING = 1e-3  # 1 - beta is at least this divided by the number of steps
-EPS = float(np.finfo(float).eps)
 LINE = 1000  # rates at one momentum, or momenta at one rate, whose steps to a tolerance are compared
 FEW_STEPS = 3000  # that are taken one by one, as the excess oscillates
 USUAL_MOMENTUM = 0.9  # which is always among the momenta that are tried
+MAX_KEPT = 1000  # searches whose pairs are kept: the check of a run, the run and its files ask for the same one
 
 
 def polyak(largest: float, smallest: float) -> tuple[float, float]:
-    """Polyak's learning rate and momentum, see `Momentum.tuned`."""
+    """Polyak's learning rate and momentum, at which all modes shrink by sqrt(beta) a step in the long run (Polyak 1964).
+
+    With h = sqrt(lambda_max) and l = sqrt(lambda_min) they are eta = (2 / (h + l))^2 and beta = ((h - l) / (h + l))^2.
+
+    Args:
+        largest: The largest eigenvalue.
+        smallest: The smallest eigenvalue above 0.
+    """
     high, low = largest**0.5, smallest**0.5
     rate, momentum = (2 / (high + low)) ** 2, ((high - low) / (high + low)) ** 2
     # For a large condition number the rate is so close to the limit that rounding may exceed it.
@@ -227,3 +235,14 @@ class Search(Value):
             excess = np.where(better, values[rows, best], excess)
             width = np.where(better, 1.5 * width, width / 2)
         return points[np.argsort(excess, kind="stable")]
+
+
+@lru_cache(MAX_KEPT)
+def best_pair(search: Search, tolerance: float | None) -> tuple[float, float]:
+    """What `Search.best` finds, which takes up to a second where both numbers are sought.
+
+    Args:
+        search: The search.
+        tolerance: The excess at which the run ends, if any.
+    """
+    return search.best(tolerance)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["best_rates", "excess_at", "extremes", "fewest_steps", "geometric", "largest_factor"]
+__all__ = ["EPS", "best_rates", "excess_at", "extremes", "fewest_steps", "geometric", "largest_factor"]
 
+EPS = float(np.finfo(float).eps)
 PROBES = 16  # numbers of steps that are tried at once
 RUNS_AT_ONCE = 1000  # which bounds the memory
 BISECTIONS = 54  # halve an interval of relative width 1 until its ends are neighbours

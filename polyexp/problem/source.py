@@ -44,9 +44,8 @@ OnDropped = Callable[[Dropped], None]
 """Called after the last chunk if rows were dropped."""
 MAX_Y = 1e135  # whose square is far from the largest float64, as is what is computed from it
 MAX_WEIGHT = MAX_Y**2  # of the sum of the weights; 1 / MAX_WEIGHT is the least sum
-MIN_WIDTH = (
-    1e-300  # of the interval of x: float64 has fewer digits in much narrower ones, and their reciprocals overflow
-)
+# Of the interval of x: float64 has fewer digits in much narrower ones, and their reciprocals overflow.
+MIN_WIDTH = 1e-300
 COMPUTABLE = {
     "x": f"numbers in an interval whose width is from {MIN_WIDTH:g} to the largest float64",
     "y": f"numbers whose squares float64 holds (up to {MAX_Y:g})",

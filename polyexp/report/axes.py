@@ -18,6 +18,7 @@ __all__ = [
     "HIGHEST_ON_LOG_AXIS",
     "LOWEST_ON_LOG_AXIS",
     "MAX_AXIS_NAME_CHARACTERS",
+    "MAX_TITLE_CHARACTERS",
     "Figure",
     "Palette",
     "annotate",
@@ -25,6 +26,7 @@ __all__ = [
     "figure",
     "legend",
     "log_axis",
+    "log_steps",
     "plain",
     "png",
     "save",
@@ -44,6 +46,7 @@ WIDTH_INCHES = 6.0  # of a picture; an inch is 100 pixels where MLflow shows the
 DOTS_PER_INCH = 150
 MAX_TITLE_CHARACTERS = 60  # as many as fit into the width of a picture
 MAX_AXIS_NAME_CHARACTERS = 24  # as many as fit beside the shorter axes
+STEP_TICKS = 8  # of a logarithmic axis of steps that has more decades; each is labelled
 # The values that a logarithmic axis shows; matplotlib puts ticks beyond them, and these must not overflow either.
 LOWEST_ON_LOG_AXIS, HIGHEST_ON_LOG_AXIS = 1e-200, 1e200
 
@@ -156,6 +159,12 @@ def log_axis(ax: Any, *curves: np.ndarray, otherwise: str) -> bool:
     return True
 
 
+def log_steps(ax: Any) -> None:
+    """Make the x axis, of steps from 0, logarithmic from 1 on, with 0 a decade before 1."""
+    ax.set_xscale("symlog", linthresh=1)
+    ax.xaxis.get_major_locator().set_params(numticks=STEP_TICKS)
+
+
 def annotate(ax: Any, sentence: str) -> None:
     """Write a sentence into the upper right corner of the axes."""
     white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
@@ -172,9 +181,9 @@ def plain(text: str) -> str:
     return "".join(one if font.get_char_index(ord(one)) else "?" for one in printable(text))
 
 
-def axis_name(name: str) -> str:
-    """A name of a user's, as text beside an axis; a $ in it begins no formula."""
-    return plain(shortened(printable(name), MAX_AXIS_NAME_CHARACTERS)).replace("$", r"\$")
+def axis_name(name: str, most: int = MAX_AXIS_NAME_CHARACTERS) -> str:
+    """A name of a user's, as text of at most `most` characters beside an axis; a $ in it begins no formula."""
+    return plain(shortened(printable(name), most)).replace("$", r"\$")
 
 
 def thinned(size: int, most: int) -> np.ndarray:

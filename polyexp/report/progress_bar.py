@@ -171,9 +171,8 @@ class JobCounter:
         return run
 
     def _print(self, *, quiet: bool) -> None:
-        if (
-            not quiet and os.getpid() == self._process
-        ):  # worker processes of a launcher have copies of the counter, which count only some of the jobs
+        # Worker processes of a launcher have copies of the counter, which count only some of the jobs.
+        if not quiet and os.getpid() == self._process:
             Stream().text(jobs_line(self.done, self.failed, self.total))
 
 

@@ -152,8 +152,9 @@ def ending(result: Result, forecast: Forecast) -> str:
     outcome: Outcome = result.outcome
     close = forecast.lowest is not None and _excess(result, forecast) <= close_excess(forecast)
     # How many more steps would help is known where there is a forecast, and said in `advice`.
-    complete = close or forecast.final_loss is not None
-    return "All steps were taken." if outcome is Outcome.MAX_STEPS and complete else str(outcome.value)
+    no_advice = {Outcome.MAX_STEPS: close or forecast.final_loss is not None, Outcome.CONVERGED: close}
+    reason = str(outcome.value)
+    return f"{reason.partition('. ')[0]}." if no_advice.get(outcome) else reason
 
 
 def _excess(result: Result, forecast: Forecast) -> float:
@@ -187,11 +188,15 @@ def futile(forecast: Forecast) -> list[str]:
 
 
 def futile_jobs(forecasts: Sequence[Forecast]) -> list[str]:
-    """A sentence on the jobs of a sweep that got nowhere, and on what to type instead of the first one; none without any."""
+    """A sentence on the jobs of a sweep that get nowhere, and on what to type instead of the first one; none without any.
+
+    It is printed at the end of a sweep, also of one that was interrupted before some of these jobs.
+    """
     found = [one for one in forecasts if hopeless(one)]
     if not found:
         return []
-    falls = f"{len(found)} of {counted(len(forecasts), 'job')} lost less than 1 % of the excess loss."
+    jobs = f"{len(found)} of {counted(len(forecasts), 'job')}"
+    falls = f"The forecast of {jobs} is a fall of less than 1 % of the excess loss."
     return [" ".join([falls, *_suggestion(found[0])])]
 
 

@@ -1,67 +1,117 @@
 """Tables on the terminal, whose numbers and words are never broken."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from polyexp.base import printable
+from polyexp.base import cut, printable
 
-__all__ = ["tables"]
+__all__ = ["Column", "columns_of", "tables"]
 
 GAP_CHARACTERS, EDGE_CHARACTERS = 3, 2  # that rich puts around each column, and around a table
 MAX_VALUE_CHARACTERS = 40  # of a cell, or half a line; columns with longer ones hold words, which are wrapped at blanks
 
 
-def tables(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, keys: int = 1, right: bool = False
-) -> Iterator[Table]:
-    """One table, or several where its columns do not fit beside each other; columns without any text are left out.
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
 
     Args:
-        heads: The heads of the columns, which are wrapped at blanks where that makes room.
+        head: The text of its head.
+        cells: The text of each row.
+        numeric: Whether the cells are numbers, which are aligned to the right.
+    """
+
+    head: str
+    cells: Sequence[str]
+    numeric: bool = False
+
+
+def columns_of(heads: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: bool = False) -> list[Column]:
+    """The columns of a table that is given by its rows.
+
+    Args:
+        heads: The heads of the columns.
         rows: The cells of each row.
+        numeric: Whether all columns but the first hold numbers.
+    """
+    columns = zip(heads, *rows, strict=True)
+    return [Column(head, cells, numeric and number > 0) for number, (head, *cells) in enumerate(columns)]
+
+
+def tables(columns: Sequence[Column], width: int, *, keys: int = 1) -> Iterator[Table]:
+    """One table, or several where its columns do not fit beside each other; columns without any text are left out.
+
+    Control characters are escaped, and words that are longer than half a line and than 40 characters are cut.
+
+    Args:
+        columns: The columns, whose heads are wrapped at blanks and after dots where that makes room.
         width: The number of characters of a line.
         keys: The number of first columns with which each further table begins.
-        right: Whether all columns but the first are aligned to the right.
     """
-    columns = [[printable(cell) for cell in column] for column in zip(heads, *rows, strict=True)]
-    columns = [column for column in columns if any(column[1:]) or not rows]
-    block: list[list[str]] = []
+    columns = [_printable(column, width) for column in columns if any(column.cells) or not column.cells]
+    block: list[Column] = []
     for column in columns:
         if len(block) > keys and _width([*block, column], width) > width:
-            yield _table(block, width, right=right)
+            yield _table(block, width)
             block = columns[:keys]
         block = [*block, column]
-    yield _table(block, width, right=right)
+    yield _table(block, width)
 
 
-def _width(columns: Sequence[Sequence[str]], width: int) -> int:
-    least = sum(_least_width(column, width) for column in columns)
-    return least + GAP_CHARACTERS * len(columns) + EDGE_CHARACTERS
+def _printable(column: Column, width: int) -> Column:
+    most = max(MAX_VALUE_CHARACTERS, width // 2)
+
+    def fitting(text: str) -> str:
+        return re.sub(rf"\S{{{most + 1},}}", lambda word: cut(word[0], most), printable(text))
+
+    return Column(fitting(column.head), [fitting(cell) for cell in column.cells], column.numeric)
 
 
-def _least_width(column: Sequence[str], width: int) -> int:
+def _width(columns: Sequence[Column], width: int) -> int:
+    return sum(_least_width(column, width) for column in columns) + _frame(columns)
+
+
+def _frame(columns: Sequence[Column]) -> int:
+    return GAP_CHARACTERS * len(columns) + EDGE_CHARACTERS
+
+
+def _least_width(column: Column, width: int) -> int:
     """The characters of the longest cell, or of the longest word where it is wrapped."""
-    head, *cells = column
-    unbroken = " ".join(cells).split() if _holds_words(column, width) else cells
-    return max(map(len, [*head.split(), *unbroken]), default=0)
+    unbroken = " ".join(column.cells).split() if _holds_words(column, width) else column.cells
+    return max(map(len, [*_HeadWrapper().words(column.head), *unbroken]), default=0)
 
 
-def _holds_words(column: Sequence[str], width: int) -> bool:
-    return max(map(len, column[1:]), default=0) > min(MAX_VALUE_CHARACTERS, width // 2)
+def _holds_words(column: Column, width: int) -> bool:
+    return max(map(len, column.cells), default=0) > min(MAX_VALUE_CHARACTERS, width // 2)
 
 
-def _table(columns: Sequence[Sequence[str]], width: int, *, right: bool) -> Table:
+class _HeadWrapper(textwrap.TextWrapper):
+    """A wrapper of text that breaks lines at blanks and after dots, as in `optimizer.learning_rate`."""
+
+    wordsep_simple_re = re.compile(r"(\s+)|(?<=\.)(?=\w)")
+
+    def __init__(self, width: int = 1) -> None:
+        super().__init__(width, break_long_words=False, break_on_hyphens=False)
+
+    def words(self, text: str) -> list[str]:
+        """The parts of a text that are not broken."""
+        return [word for word in self._split(text) if word.strip()]
+
+
+def _table(columns: Sequence[Column], width: int) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    natural = sum(max(map(len, column)) for column in columns) + GAP_CHARACTERS * len(columns) + EDGE_CHARACTERS
-    for number, column in enumerate(columns):
+    natural = sum(max(map(len, [column.head, *column.cells])) for column in columns) + _frame(columns)
+    for column in columns:
         least, holds_words = _least_width(column, width), _holds_words(column, width)
-        head = column[0] if natural <= width or not column[0] else textwrap.fill(column[0], least)
-        justify = "right" if right and number and not holds_words else "left"
+        head = column.head if natural <= width else _HeadWrapper(least).fill(column.head)
+        justify = "right" if column.numeric and not holds_words else "left"
         table.add_column(Text(head), justify=justify, no_wrap=not holds_words, min_width=least)  # type: ignore[arg-type]
-    for row in zip(*(column[1:] for column in columns), strict=True):
+    for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, row))
     return table

@@ -1,6 +1,7 @@
 """What a run prints on the terminal or, as plain lines, into a pipe, and always into `polyexp.log` of its folder."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -23,8 +24,8 @@ from polyexp.report.sentences import (
     undetermined,
     verdict,
 )
-from polyexp.report.stream import UNLIMITED_COLUMNS, Stream
-from polyexp.report.tables import tables
+from polyexp.report.stream import Stream
+from polyexp.report.tables import Column, columns_of, tables
 
 __all__ = ["Terminal"]
 
@@ -50,33 +51,21 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.close_bar()
-        self._log.close()
+        with suppress(OSError):  # of a full disk, of which the run has spoken
+            self._log.close()
 
-    def print(self, what: RenderableType) -> None:
-        """Print text, whose lines are wrapped at blanks on a terminal alone, or a table."""
+    def print(self, what: str) -> None:
+        """Print text, whose lines are wrapped at blanks on a terminal alone."""
         self._flush()
         for console in self._outputs:
             _print(console, what)
 
-    def print_table(
-        self, heads: Sequence[str], rows: Sequence[Sequence[str]], *, keys: int = 1, right: bool = False
-    ) -> None:
+    def print_table(self, columns: Sequence[Column], *, keys: int = 1) -> None:
         """Print a table, or several where its columns do not fit beside each other; the arguments are those of `tables`."""
         self._flush()
         for console in self._outputs:
-            for table in tables(heads, rows, console.width, keys=keys, right=right):
+            for table in tables(columns, console.width, keys=keys):
                 _print(console, table)
-
-    def print_for_width(self, parts: Callable[[int | None], Iterable[RenderableType]]) -> None:
-        """Print text and tables that depend on the width of the output.
-
-        Args:
-            parts: The function that gives them for a number of characters in a line, or for None where it is not limited.
-        """
-        self._flush()
-        for console in self._outputs:
-            for what in parts(console.width if console.width < UNLIMITED_COLUMNS else None):
-                _print(console, what)
 
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, also where `quiet` is set."""
@@ -93,7 +82,7 @@ class Terminal:
             forecast: The forecast of the run.
             computed_by: The library, dtype and device that compute the run.
             folds_equal_lines: Whether of successive snapshots with equal loss the first and the last are printed alone.
-            in_sweep: Whether the run is a job of a sweep, whose summary says which jobs got nowhere.
+            in_sweep: Whether the run is a job of a sweep, whose summary says which jobs get nowhere.
         """
         self._folds_equal_lines = folds_equal_lines
         samples = forecast.samples
@@ -146,7 +135,7 @@ class Terminal:
         self.close_bar()
         self.print("")
         self.print(headline(result))
-        self.print_table(("parameter", "value", "in powers of x"), coefficients(result), keys=0)
+        self.print_table(columns_of(("parameter", "value", "in powers of x"), coefficients(result)), keys=0)
         taken = counted(int(result.steps), "step")
         self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {ending(result, forecast)}")
         for line in verdict(result, forecast):
@@ -157,7 +146,7 @@ class Terminal:
     def prediction(self, forecast: Forecast) -> None:
         """Print a table of the modes, how far each of them comes, and what to try."""
         remaining = f"remaining after {counted(forecast.steps, 'step')}"
-        self.print_table(("mode", "eigenvalue", remaining, "steps to 1/1000"), mode_rows(forecast))
+        self.print_table(columns_of(("mode", "eigenvalue", remaining, "steps to 1/1000"), mode_rows(forecast)))
         for line in advice(forecast):
             self.print(line)
 

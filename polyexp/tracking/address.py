@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 from polyexp.base import InputError, cut, shown
 
 __all__ = [
+    "dialect",
     "hidden",
     "is_server",
     "require_address",
@@ -67,7 +68,7 @@ def require_no_credentials(uri: str) -> None:
     if len(uri) > MAX_CHARACTERS:
         raise InputError(f"`{KEY}` must have at most {MAX_CHARACTERS} characters, got {len(uri)}.")
     if _has_credentials(uri):
-        kind = _dialect(uri)
+        kind = dialect(uri)
         what = "a password" if kind in DATABASES else "a user, password or token"
         raise InputError(
             f"`{KEY}` must not hold {what}, because it is written to files and shown: {ADVICE.get(kind, ADVICE['server'])}"
@@ -122,9 +123,14 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(unquote(rest[1:])).resolve() if scheme.lower() in SQLITE else None
 
 
+def dialect(uri: str) -> str:
+    """`postgresql` of `postgresql+psycopg2://...`: the scheme without the driver."""
+    return re.split(r"[+:]", uri.strip().lower(), maxsplit=1)[0]
+
+
 def is_server(uri: str) -> bool:
     """Whether a store is a server, http or https."""
-    return _dialect(uri) in SERVERS
+    return dialect(uri) in SERVERS
 
 
 def without_credentials(uri: str) -> str:
@@ -141,7 +147,7 @@ def without_credentials(uri: str) -> str:
     scheme, separator, rest = uri.strip().partition("://")
     before, _, after = rest.rpartition("@")
     bare = f"{scheme}{separator}{after}"
-    if _dialect(uri) not in (*SERVERS, *DATABASES) or _has_credentials(bare):
+    if dialect(uri) not in (*SERVERS, *DATABASES) or _has_credentials(bare):
         return f"{scheme}://***" if separator else "***"
     user = _decoded(before).partition(":")[0]
     return bare if is_server(uri) else f"{scheme}{separator}{quote(user)}:***@{after}"
@@ -169,7 +175,7 @@ def _has_credentials(uri: str) -> bool:
     before, at, after = rest.rpartition("@")
     if scheme in SQLITE and rest.startswith("/"):  # a path, in which an @ is allowed
         return bool(re.search(r"\w:[^/@]+@", rest) or NAMED_SECRET.search(rest.partition("?")[2]))
-    user_is_allowed = _dialect(scheme) in DATABASES
+    user_is_allowed = dialect(scheme) in DATABASES
     has_port = user_is_allowed or scheme in SERVERS
     return bool(
         (":" in before if user_is_allowed else at) or (has_port and not HOSTS.match(after)) or NAMED_SECRET.search(rest)
@@ -187,11 +193,6 @@ def _decoded(uri: str) -> str:
     while (decoded := unquote(uri)) != uri:
         uri = decoded
     return uri
-
-
-def _dialect(uri: str) -> str:
-    """`postgresql` of `postgresql+psycopg2://...`: the scheme without the driver."""
-    return re.split(r"[+:]", uri.strip().lower(), maxsplit=1)[0]
 
 
 def _quotable(uri: str) -> str:
@@ -214,9 +215,9 @@ def _fault(uri: str) -> str:
         return ""
     if scheme in SQLITE:
         return _path_fault(rest)
-    if _dialect(uri) == "sqlite":
+    if dialect(uri) == "sqlite":
         return "type sqlite:///path, with three slashes and without another driver"
-    if scheme == "file" or (not scheme and _dialect(uri) not in NO_PATHS):
+    if scheme == "file" or (not scheme and dialect(uri) not in NO_PATHS):
         return f"MLflow no longer writes to folders, type sqlite:///{_file_for(rest)}"
     meant = get_close_matches(scheme, ("sqlite", *SERVERS, *DATABASES), n=1)
     return f"there is no store of this kind{f', {meant[0]}:// may be meant' if meant else ''}"

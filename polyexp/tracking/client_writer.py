@@ -30,6 +30,7 @@ __all__ = ["ClientWriter", "describe"]
 T = TypeVar("T")
 
 JOURNAL = "polyexp.journal"
+FOLDER = "polyexp.output_folder"
 RETRIED = "polyexp.retried"  # the time of a creation after one that may have succeeded, in milliseconds since 1970
 USER = "mlflow.user"  # from which MLflow takes the user of a new run; all other tags are written with the params
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -121,6 +122,12 @@ class ClientWriter:
             self._call(self._client.set_experiment_tag, experiment_id, name, value)
         else:
             self._unless_missing(self._client.delete_experiment_tag, experiment_id, name)
+
+    def running(self) -> list[str]:
+        """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
+        experiments = [one.experiment_id for one in self._call(self._client.search_experiments)]
+        found = self._call(self._client.search_runs, experiments, f"status = 'RUNNING' AND tags.`{JOURNAL}` != ''")
+        return [run.data.tags[FOLDER] for run in found if FOLDER in run.data.tags]
 
     def close(self) -> None:
         """Delete the runs that have come to be twice since they were written, as far as the store answers."""

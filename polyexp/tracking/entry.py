@@ -4,13 +4,24 @@ A writer writes entries so that writing them twice changes nothing: a run is kno
 name, step, time and value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-__all__ = ["Dataset", "Entry", "File", "LostRunError", "MLflowExperiment", "Point", "Status", "Writer", "Written"]
+__all__ = [
+    "Dataset",
+    "Entry",
+    "File",
+    "LostRunError",
+    "MLflowExperiment",
+    "Point",
+    "Status",
+    "Writer",
+    "Written",
+    "latest",
+]
 
 
 class Status(StrEnum):
@@ -36,6 +47,24 @@ class Point(NamedTuple):
     value: float
     step: int
     time: int
+
+
+def latest(points: Iterable[Point]) -> list[Point]:
+    """Of each metric the point that MLflow shows as its value: the last one by step, time and value.
+
+    Args:
+        points: The points of any metrics.
+
+    Example:
+        >>> latest([Point("loss/train", 0.5, 2, 7), Point("loss/train", 0.9, 1, 8)])
+        [Point(name='loss/train', value=0.5, step=2, time=7)]
+    """
+    last: dict[str, Point] = {}
+    for point in points:
+        other = last.get(point.name)
+        if other is None or (point.step, point.time, point.value) > (other.step, other.time, other.value):
+            last[point.name] = point
+    return list(last.values())
 
 
 class File(NamedTuple):
@@ -160,6 +189,9 @@ class Writer(Protocol):
 
     def set_experiment_tag(self, experiment_id: str, name: str, value: str | None) -> None:
         """Set a tag of an MLflow experiment, or delete it where the value is None."""
+
+    def running(self) -> list[str]:
+        """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
 
     def close(self) -> None:
         """Close what was opened."""

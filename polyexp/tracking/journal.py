@@ -5,6 +5,7 @@ line is complete once it ends with a line feed; what a process that was killed h
 not finite are texts ("nan", "inf", "-inf"), as JSON has none. `journal_lines` reads it.
 """
 
+import errno
 import json
 import math
 import os
@@ -17,14 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyexp.base import InputError, cut, shown
+from polyexp.base import cut
 from polyexp.tracking.entry import Dataset, Status
 from polyexp.tracking.note import NOTE
+from polyexp.tracking.ownership import JOURNAL, taken
 from polyexp.tracking.process import Process
 
 __all__ = ["FORMAT", "JOURNAL", "Header", "Journal", "now"]
 
-JOURNAL = "journal.jsonl"
 FORMAT = 1  # of the lines; it is raised when they change
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
 
@@ -51,6 +52,7 @@ class Header:
         experiment: The name of the MLflow experiment.
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
         is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Header:
     experiment: str
     view: Mapping[str, Any] | None = field(default_factory=dict)
     is_run: bool = True
+    lower_bound: float = math.nan
 
     def of_comparison(self) -> "Header":
         """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
@@ -98,10 +101,7 @@ class Journal(AbstractContextManager["Journal"]):
             # Another process, too, may try to make it at the same time.
             self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            raise InputError(
-                f"`hydra.run.dir` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each "
-                "run has its own."
-            ) from None
+            raise taken("hydra.run.dir", folder) from None
         self._begin = self._end = 0  # of the last line
         try:
             (folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
@@ -131,6 +131,16 @@ class Journal(AbstractContextManager["Journal"]):
                 raise
         finally:
             os.close(self._file)
+
+    def require_there(self) -> None:
+        """Require that it is in the folder of the run, which somebody may have deleted meanwhile.
+
+        Raises:
+            OSError: It is not there, or another one is.
+        """
+        path = self.folder / JOURNAL
+        if not os.path.samestat(path.stat(), os.fstat(self._file)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
     def snapshot(self, snapshot: Any) -> None:
         """Append a snapshot of a single run.
@@ -180,8 +190,11 @@ class Journal(AbstractContextManager["Journal"]):
         if size < self._end:  # the last line was interrupted, or the disk was full
             os.ftruncate(self._file, size := self._begin)
         self._begin, self._end = size, size + len(rest)
-        while rest:  # a disk that is almost full takes a part
-            rest = rest[os.write(self._file, rest) :]
+        try:
+            while rest:  # a disk that is almost full takes a part
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.folder / JOURNAL)) from error
 
     def _live(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):

@@ -57,9 +57,10 @@ def header_of(folder: Path) -> tuple[Header, int]:
         raise FileNotFoundError(errno.ENOENT, "no journal of a run", str(path))
     if first.kind != "header" or first.content.get("format") != FORMAT:
         raise JournalError(f"{path} is not a journal of this version of polyexp.")
-    known: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
+    values: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
     try:
-        return _checked(Header(**{**known, "process": Process(**known["process"])})), first.end
+        values |= {"process": Process(**values["process"]), "lower_bound": float(values["lower_bound"])}
+        return _checked(Header(**values)), first.end
     except (AttributeError, TypeError, ValueError) as error:
         raise JournalError(f"The header of {path} is damaged.") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polyexp.base import NotDeliveredError, finite, require, version
+from polyexp.base import NotDeliveredError, counted, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import Header
@@ -14,7 +14,7 @@ from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
 from polyexp.tracking.recorded import RecordedRuns
 from polyexp.tracking.recording import recorder
-from polyexp.tracking.store import open_store
+from polyexp.tracking.store import open_recorded
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker
 from polyexp.tracking.view import link, view_of
 
@@ -79,7 +79,12 @@ class MLflow(Tracker, name="mlflow"):
         reason = recorder(folders[0]).wait(folders, self.wait)
         if reason is None:
             return Delivered(self._where(folders[0]))
-        runs = "This run is" if len(folders) == 1 else f"{len(folders)} runs are"
+        count = sum(header_of(folder)[0].is_run for folder in folders)
+        runs = (
+            "This run is"
+            if len(folders) == 1
+            else f"{counted(count, 'run')} of this sweep {'is' if count == 1 else 'are'}"
+        )
         sentence = f"{runs} not in {self._destination.shown} yet: {reason.removesuffix('.')}. `{SYNC}` delivers later."
         if self.required:
             raise NotDeliveredError(sentence)
@@ -87,7 +92,7 @@ class MLflow(Tracker, name="mlflow"):
 
     def recorded(self) -> RecordedRuns:
         """The runs of the MLflow experiment."""
-        return RecordedRuns(open_store(self._destination.uri), self.experiment_name)
+        return RecordedRuns(open_recorded(self._destination), self.experiment_name)
 
     @property
     def _destination(self) -> Destination:
@@ -98,11 +103,11 @@ class MLflow(Tracker, name="mlflow"):
         destination, note, (header, _) = self._destination, note_of(folder), header_of(folder)
         assert note
         experiment = str(note.experiment_id)
-        page = link(destination.ui, experiment, view_of(header.view or {}))
-        if note.run_id is None:
-            return [page]
+        page = [] if header.view is None else [link(destination.ui, experiment, view_of(header.view))]
+        if not note.run_id:
+            return page
         recorded = f"Recorded in {destination.shown} as {header.name} ({note.run_id})"
-        return [recorded, *destination.pages(experiment, note.run_id), page]
+        return [recorded, *destination.pages(experiment, note.run_id), *page]
 
 
 def _origin() -> dict[str, str]:

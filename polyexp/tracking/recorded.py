@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError, nearest, printable
+from polyexp.base import InputError, nearest, printable, shown
 from polyexp.model import Model
 from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
 from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
@@ -24,8 +24,7 @@ from polyexp.tracking.store import Store
 __all__ = ["RecordedRun", "RecordedRuns"]
 
 ID_CHARACTERS, MIN_ID_CHARACTERS = 32, 6  # of a run's id in MLflow, and of a beginning of it that is accepted
-LABEL_CHARACTERS = 8  # of an id where it is shown, if they do not read as a number
-ID_READ_AS_NUMBER = re.compile(r"\d+(e\d+)?e?")  # Hydra takes 8e511057 for a number, infinity; also 8e5 of 8e5e
+LABEL_CHARACTERS = 8  # of an id where it is shown
 RUNS_PER_PAGE = 1000  # that are requested from MLflow at a time
 KIND_COMPARISON = "comparison"  # the tag polyexp.kind of a recorded comparison, which is no fit
 RESULT_LIMIT, HISTORY_LIMIT = Limit(megabytes=10), Limit(megabytes=1000)
@@ -59,15 +58,8 @@ class RecordedRun:
 
     @property
     def label(self) -> str:
-        """The first 8 characters of the id, or more where Hydra would take them for a number."""
-        return next(
-            (
-                self.id[:n]
-                for n in range(LABEL_CHARACTERS, ID_CHARACTERS + 1)
-                if not ID_READ_AS_NUMBER.fullmatch(self.id[:n])
-            ),
-            self.id,
-        )
+        """The first 8 characters of the id, which may be typed in its place."""
+        return self.id[:LABEL_CHARACTERS]
 
     @property
     def outcome(self) -> str | None:
@@ -170,12 +162,7 @@ class RecordedRuns:
         """
         wanted = f"a run's id, or its first {MIN_ID_CHARACTERS} or more characters"
         if not re.fullmatch(f"[0-9a-f]{{{MIN_ID_CHARACTERS},{ID_CHARACTERS}}}", word):
-            hint = (
-                f""" An id that could be read as a number needs its own quotes: "{key}='...'"."""
-                if _is_read_as_number(word)
-                else ""
-            )
-            raise InputError(f"`{key}` must be {wanted}, got {word!r}.{hint}")
+            raise InputError(f"`{key}` must be {wanted}, got {shown(word)}.")
         found = self._client.search_runs(self._all_experiments(), f"attributes.run_id LIKE '{word}%'", max_results=2)
         if len(found) > 1:
             raise InputError(
@@ -260,15 +247,6 @@ def _lines(texts: Mapping[str, Any]) -> dict[str, str]:
 def _line(value: Any) -> str:
     """A text as one line that can be printed."""
     return printable(str(value or "")[:MAX_TEXT_CHARACTERS])
-
-
-def _is_read_as_number(word: str) -> bool:
-    """Whether Hydra has made this text of a number."""
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _in_folder(run: RecordedRun, sweep: str | None) -> bool:

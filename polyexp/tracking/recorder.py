@@ -20,8 +20,9 @@ from pathlib import Path
 from polyexp.base import InputError
 from polyexp.tracking.delivery import Delivery, deliver
 from polyexp.tracking.destination import Destination, open_writer
+from polyexp.tracking.entry import Writer
 from polyexp.tracking.failures import describe
-from polyexp.tracking.journal_lines import header_of
+from polyexp.tracking.journal_lines import header_of, is_gone
 
 __all__ = ["main"]
 
@@ -106,7 +107,7 @@ class _Stores:
                 new = _Deliveries(Destination.of(header.store))
                 self._deliveries.setdefault(header.store, new).add(folder)
         except InputError as error:
-            _say(str(error))
+            _print(str(error))
         except OSError:
             return False
         return True
@@ -141,7 +142,7 @@ class _Deliveries:
 
     def __init__(self, destination: Destination) -> None:
         self.runs: dict[Path, _Run] = {}
-        self._destination, self._is_known = destination, False
+        self._destination, self._was_there = destination, False
         self._said: set[str] = set()
 
     def add(self, folder: Path) -> None:
@@ -156,9 +157,11 @@ class _Deliveries:
             return
         try:
             # A store that was there once and is not any more is not made anew: it may be put back.
-            with open_writer(self._destination, make=not self._is_known) as writer:
-                self._is_known = True
+            with open_writer(self._destination, make=not self._was_there) as writer:
                 done = deliver(due, writer, self._destination.artifact_root)
+                if not self._was_there:
+                    self._was_there = True
+                    self._take_over(writer)
         except Exception as error:
             done = dict.fromkeys(due, error)
         ended, jitter = time.monotonic(), random.uniform(0.5, 1.5)
@@ -168,7 +171,7 @@ class _Deliveries:
     def _take(self, folder: Path, done: Delivery | Exception, now: float, jitter: float) -> None:
         run = self.runs[folder]
         if isinstance(done, Exception):
-            self._say(done)
+            self._report(done)
             run.pause = min(2 * run.pause, MAX_RETRY_SECONDS)
             run.due = now + run.pause * jitter
         elif done.is_complete:
@@ -176,15 +179,30 @@ class _Deliveries:
         else:
             self.runs[folder] = _Run(done, now + DELIVERY_SECONDS)
 
-    def _say(self, error: Exception) -> None:
+    def _take_over(self, writer: Writer) -> None:
+        """Deliver also the rest of runs whose process has ended together with its recorder, as where a container is stopped."""
+        with suppress(Exception):  # the runs of this process do not depend on it
+            for folder in map(Path, writer.running()):
+                if self._is_left(folder):
+                    self.runs.setdefault(folder, _Run())
+
+    def _is_left(self, folder: Path) -> bool:
+        """Whether a folder has the journal of a run of this store whose process has ended."""
+        try:
+            header, _ = header_of(folder)
+            return header.store == self._destination.shown and is_gone(folder, header)
+        except (OSError, InputError):
+            return False
+
+    def _report(self, error: Exception) -> None:
         """Write a failure into the log, once."""
         sentence = describe(error, self._destination.uri)
         if sentence not in self._said:
-            _say(sentence)
+            _print(sentence)
             self._said.add(sentence)
 
 
-def _say(sentence: str) -> None:
+def _print(sentence: str) -> None:
     with suppress(OSError):  # the disk may be full
         print(sentence, flush=True)
 

@@ -52,11 +52,11 @@ def recorder(folder: Path) -> Recorder:
     Args:
         folder: The folder of the run that needs it, which gets the log of a recorder that is started.
     """
-    known = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
-    if known is None or not known.is_running:
-        known = _recorders[os.getpid()] = _started(folder)
-        atexit.register(known.leave)
-    return known
+    running = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
+    if running is None or not running.is_running:
+        running = _recorders[os.getpid()] = _started(folder)
+        atexit.register(running.leave)
+    return running
 
 
 def _started(folder: Path) -> Recorder:

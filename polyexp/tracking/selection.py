@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyexp.base import InputError, require
+from polyexp.base import InputError, cut, require
 
 __all__ = ["Selection", "filter_error", "mlflow_filter"]
 
@@ -34,8 +34,7 @@ def mlflow_filter(selection: Selection) -> str:
 
 def filter_error(words: str, why: str) -> InputError:
     """The error about an MLflow filter, the text `words`, that MLflow refuses for the reason `why`."""
-    reason = " ".join(why.split())
-    reason = reason if len(reason) <= MAX_REASON_CHARACTERS else f"{reason[: MAX_REASON_CHARACTERS - 3]}..."
+    reason = cut(" ".join(why.split()), MAX_REASON_CHARACTERS)
     example = "metrics.`loss/final` < 1 and params.model = 'legendre'"
     return InputError(f"`action.filter` must be an MLflow filter such as {example}, got {words!r} ({reason}).")
 

@@ -1,4 +1,4 @@
-"""The file of a SQLite store: looked at before MLflow is imported, and made only where nothing is.
+"""The file of a SQLite store: examined before MLflow is imported, and made only where nothing is.
 
 A file is opened only for reading until it is known to be a database of MLflow of the revision that the installed MLflow uses.
 MLflow itself would make its tables in any database, and bring those of an older MLflow up to date.
@@ -36,15 +36,8 @@ __all__ = [
 BUSY_SECONDS = 120  # for which a database that another process has locked is waited for
 MAGIC = b"SQLite format 3\0"  # the first bytes of every SQLite database
 VERSION_TABLE = "alembic_version"  # holds the revision of a database that MLflow has made
-TABLES = {
-    "experiments",
-    "runs",
-    "params",
-    "metrics",
-    "latest_metrics",
-    "tags",
-    VERSION_TABLE,
-}  # of every MLflow database
+# Of every MLflow database.
+TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags", VERSION_TABLE}
 EXPERIMENT = "SELECT * FROM experiments WHERE name = :name"
 KINDS = {
     stat.S_ISDIR: "a folder",

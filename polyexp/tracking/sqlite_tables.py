@@ -71,6 +71,12 @@ SET_LATEST = """
         value = excluded.value, step = excluded.step, timestamp = excluded.timestamp, is_nan = excluded.is_nan
     WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)
 """
+RUNNING = """
+    SELECT folder.value FROM runs
+    JOIN tags AS journal ON journal.run_uuid = runs.run_uuid AND journal.key = 'polyexp.journal'
+    JOIN tags AS folder ON folder.run_uuid = runs.run_uuid AND folder.key = 'polyexp.output_folder'
+    WHERE runs.status = 'RUNNING' AND runs.lifecycle_stage = 'active'
+"""
 END_RUN = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?"
 NEW_DATASET = """
     INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, dataset_source, dataset_schema,

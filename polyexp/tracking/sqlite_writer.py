@@ -18,7 +18,7 @@ from polyexp.base import InputError
 from polyexp.tracking import sqlite_tables as sql
 from polyexp.tracking.address import sqlite_uri
 from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of_run
-from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Point, Status, Writer, Written
+from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Status, Writer, Written, latest
 from polyexp.tracking.errors import deleted_experiment_error
 from polyexp.tracking.sqlite_tables import UnknownSchemaError, require_schema
 
@@ -136,16 +136,17 @@ class SqliteWriter(Writer):
             ValueError: The value has more than 20 000 characters.
         """
         if value is not None and len(value) > sql.MAX_EXPERIMENT_TAG:
-            raise ValueError(
-                f"the tag {name!r} has {len(value)} characters, of {sql.MAX_EXPERIMENT_TAG} that MLflow allows"
-            )
+            raise ValueError(f"the tag {name!r} is longer than the {sql.MAX_EXPERIMENT_TAG} characters of MLflow")
         with self._transaction():
             if value is None:
-                self._execute(
-                    "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?", int(experiment_id), name
-                )
+                deleted = "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?"
+                self._execute(deleted, int(experiment_id), name)
             else:
                 self._execute(sql.SET_EXPERIMENT_TAG, int(experiment_id), name, value)
+
+    def running(self) -> list[str]:
+        """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
+        return [folder for (folder,) in self._rows(sql.RUNNING)]
 
     def close(self) -> None:
         """Close the connection."""
@@ -242,10 +243,8 @@ class SqliteWriter(Writer):
 
     def _experiment(self, name: str, artifact_root: str | None) -> tuple[int, str]:
         """The id and the location of the artifacts of an MLflow experiment, which is created if need be."""
-        what = (
-            "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments WHERE workspace = ? AND name = ?"
-        )
-        for experiment_id, location, stage in self._rows(what, sql.WORKSPACE, name):
+        what = "experiment_id, artifact_location, lifecycle_stage FROM experiments WHERE workspace = ? AND name = ?"
+        for experiment_id, location, stage in self._rows(f"SELECT {what}", sql.WORKSPACE, name):
             if stage == "deleted":
                 raise deleted_experiment_error(name, str(experiment_id))
             return experiment_id, location or ""
@@ -270,7 +269,7 @@ class SqliteWriter(Writer):
         many(sql.NEW_PARAM, _texts(run.id, entry.params, sql.MAX_PARAM))
         many(sql.SET_TAG, _texts(run.id, entry.tags, sql.MAX_TAG))
         many(sql.NEW_METRIC, ((run.id, name, value, step, at) for name, value, step, at in entry.points))
-        many(sql.SET_LATEST, ((run.id, name, value, step, at) for name, value, step, at in _latest(entry.points)))
+        many(sql.SET_LATEST, ((run.id, name, value, step, at) for name, value, step, at in latest(entry.points)))
         if entry.dataset:
             self._add_dataset(run, entry.dataset)
         if entry.status is not Status.RUNNING:
@@ -299,13 +298,3 @@ def _file(path: Path) -> tuple[int, int]:
 
 def _texts(run_id: str, texts: Mapping[str, str], limit: int) -> Iterator[tuple[str, str, str]]:
     return ((run_id, name, text[:limit]) for name, text in texts.items())
-
-
-def _latest(points: Sequence[Point]) -> Iterator[Point]:
-    """Of each metric the point that MLflow shows as its value: the last one by step, time and value."""
-    latest: dict[str, Point] = {}
-    for point in points:
-        other = latest.get(point.name)
-        if other is None or (point.step, point.time, point.value) > (other.step, other.time, other.value):
-            latest[point.name] = point
-    yield from latest.values()

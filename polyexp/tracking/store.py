@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from polyexp.tracking import answers
+from polyexp.base import InputError, shown
+from polyexp.tracking import answers, sqlite
 from polyexp.tracking.address import is_server
 from polyexp.tracking.destination import (
     Destination,
@@ -16,7 +17,7 @@ from polyexp.tracking.destination import (
 from polyexp.tracking.errors import deleted_experiment_error, opening_errors
 from polyexp.tracking.login import registered
 
-__all__ = ["Store", "default_uri", "open_store", "store_of"]
+__all__ = ["Store", "default_uri", "open_recorded", "open_store", "store_of"]
 
 USUAL_EXPERIMENT = "Default"  # of every store
 
@@ -72,6 +73,25 @@ def open_store(uri: str) -> Store:
         InputError: Where the store cannot be opened or created.
     """
     return _opened(Destination.of(uri))
+
+
+def open_recorded(destination: Destination) -> Store:
+    """Open a store for reading what is recorded: where no SQLite store is, none is created.
+
+    Args:
+        destination: The store.
+
+    Raises:
+        InputError: Where there is no store, or it cannot be opened.
+    """
+    with opening_errors(destination.uri, destination.key):
+        there = destination.path is None or sqlite.exists(destination.path)
+    if not there:
+        raise InputError(
+            f"`{destination.key}` must name a store with recorded runs, got {shown(destination.shown)}, where nothing is "
+            "recorded yet."
+        )
+    return _opened(destination)
 
 
 @cache

@@ -14,13 +14,13 @@ from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.journal import JOURNAL, Header
 from polyexp.tracking.journal_lines import has_ended, header_of, is_gone
 
-__all__ = ["Found", "State", "by_destination", "found_in", "size_and_revision", "synchronized"]
+__all__ = ["DeliveryState", "Found", "by_destination", "found_in", "size_and_revision", "synchronized"]
 
 MEGABYTE = 10**6
 CHECK_SECONDS = 1  # for which a database that another process has locked is waited for, only to show its revision
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """How far a run is delivered."""
 
     RUNNING = "running"
@@ -44,7 +44,7 @@ class Found:
 
     folder: Path
     header: Header | None
-    state: State
+    state: DeliveryState
     damage: str = ""
 
     @property
@@ -55,7 +55,7 @@ class Found:
     @property
     def is_due(self) -> bool:
         """Whether a delivery would change something."""
-        return self.state in (State.RUNNING, State.STALE, State.UNDELIVERED)
+        return self.state in (DeliveryState.RUNNING, DeliveryState.STALE, DeliveryState.UNDELIVERED)
 
     @property
     def megabytes(self) -> float:
@@ -81,7 +81,9 @@ def _found(folder: Path) -> Found:
             Destination.of(header.store)
         return Found(folder, header, _state(folder, header))
     except (InputError, OSError) as error:
-        return Found(folder, None, State.DAMAGED, f"the journal in {folder} cannot be used ({str(error).rstrip('.')})")
+        return Found(
+            folder, None, DeliveryState.DAMAGED, f"the journal in {folder} cannot be used ({str(error).rstrip('.')})"
+        )
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -97,14 +99,14 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _state(folder: Path, header: Header) -> State:
+def _state(folder: Path, header: Header) -> DeliveryState:
     if header.store is None:
-        return State.LOCAL
+        return DeliveryState.LOCAL
     if is_delivered(folder):
-        return State.DELIVERED
+        return DeliveryState.DELIVERED
     if has_ended(folder):
-        return State.UNDELIVERED
-    return State.STALE if is_gone(folder, header) else State.RUNNING
+        return DeliveryState.UNDELIVERED
+    return DeliveryState.STALE if is_gone(folder, header) else DeliveryState.RUNNING
 
 
 def size_and_revision(destination: Destination) -> str:
@@ -139,8 +141,10 @@ def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destinatio
         elif typed is None:
             stores.setdefault(Destination.of(address), []).append(one)
         else:
-            again = one.state is State.DELIVERED and address != Destination.of(typed).shown
-            stores.setdefault(Destination.of(typed), []).append(replace(one, state=State.UNDELIVERED) if again else one)
+            again = one.state is DeliveryState.DELIVERED and address != Destination.of(typed).shown
+            stores.setdefault(Destination.of(typed), []).append(
+                replace(one, state=DeliveryState.UNDELIVERED) if again else one
+            )
     return stores
 
 

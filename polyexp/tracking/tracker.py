@@ -42,6 +42,7 @@ class RunInfo:
         param_names: The names of the parameters of the model.
         tags: The tags of the run.
         snapshots: The number of regular snapshots that the run will have unless it ends early.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
     name: str
@@ -49,6 +50,7 @@ class RunInfo:
     param_names: Sequence[str]
     tags: Mapping[str, str]
     snapshots: int = 0
+    lower_bound: float = math.nan
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Tracker(Component):
             tags=about.tags,
             param_names=about.param_names,
             planned=about.snapshots,
+            lower_bound=about.lower_bound,
             started=now(),
             process=Process.current(),
             store=None,
@@ -114,9 +117,8 @@ class Tracker(Component):
 def final_metrics(result: Result, forecast: Forecast) -> dict[str, float]:
     """The metrics of a finished run, which are recorded with step 0, so that MLflow draws them as bars.
 
-    MLflow's page of a run sorts its charts by name, so that no name but `loss/excess`, a curve, may be the first of `loss/`.
-    They have four significant digits, because the table of MLflow cuts long numbers together with their power of ten. The exact
-    numbers are in result.json.
+    No name of theirs may come before `loss/excess_at_most`, a curve (`undelivered.py`). They have four significant digits,
+    because the table of MLflow cuts long numbers together with their power of ten. The exact numbers are in result.json.
     """
     with np.errstate(divide="ignore"):
         log10 = float(np.log10(result.loss))

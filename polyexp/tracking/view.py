@@ -244,7 +244,7 @@ def _line(metric: str) -> dict[str, Any]:
     return {
         "selectedMetricKeys": [metric],
         "scaleType": "log",
-        "xAxisScaleType": "linear",
+        "xAxisScaleType": "log",  # from 1, the step of the first snapshot, which shows what falls early and runs of any length
         "xAxisKey": "step",
         "selectedXAxisMetricKey": "",
         "yAxisKey": "metric",

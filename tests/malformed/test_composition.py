@@ -104,7 +104,7 @@ OPTIONS = {
     "-m seed=1,2 hydra.sweep.dir=${oc.env:HOME}": ENVIRONMENT,
     "+hydra.job.env_set.HOME=x": "`hydra.job.env_set.HOME` cannot",
     "hydra.job.env_copy=[HOME]": CANNOT,
-    "hydra.job.env_copy=[NOTHING_OF_THIS_NAME]": "cannot be composed",
+    "hydra.job.env_copy=[NOTHING_OF_THIS_NAME]": "`hydra.job.env_copy` cannot be set",
     # other settings of Hydra's
     "+hydra.x=1": "`hydra.x` cannot",
     "+hydra.job.num=3": CANNOT,
@@ -137,6 +137,18 @@ OPTIONS = {
     "--config-path=nowhere": NO_FOLDER,
     "--config-name=": "primary config",
     "--config-name=nothere": "primary config",
+    "--config-name=../config": "--config-name must be the name of a file",
+    "--config-name=model/legendre": "--config-name must be the name of a file",
+    "--config-name=" + "x" * 5000: "--config-name must be the name of a file",
+    "--config-dir=" + "x" * 5000: NO_FOLDER,
+    "--cfg job -p x": "--package must name a part of the configuration that has a value, got 'x'.",
+    "--cfg job -p hydra": "--package must name a part",
+    "--cfg job -p a..b": "--package must name a part",
+    "--cfg hydra -p seed": "--package must name a part",
+    "-p x": "--package belongs to --cfg.",
+    "-sc install=bash --cfg job": "Only one of",
+    "hydra.run.dir=[a]": "`hydra.run.dir` must be a folder, got '[a]'.",
+    "-m action=compare tracking=none": "type `tracking=mlflow`",
     "--resolve": "--resolve",
     "-m --cfg job": "Only one of",
     "--run --info": "Only one of",
@@ -145,6 +157,13 @@ OPTIONS = {
     "-sc install=nothing": "nothing",
     "-sc query=bash": "cannot be printed",
     # without end
+    "problem=file problem.path=aaaa problem.x=" + "${problem.path}" * 30: "at most 20 interpolations (${...}), got ",
+    "problem=file problem.path=aaaa "
+    + " ".join(
+        f"problem.{key}={f'${{problem.{of}}}' * 8}"
+        for of, key in (("path", "x"), ("x", "y"), ("y", "weight"), ("weight", "comment"), ("comment", "encoding"))
+    ): "at most 20 interpolations",
+    "-m seed=1,2 hydra.sweep.dir=" + "${hydra.sweep.subdir}" * 30: "at most 20 interpolations",
     "-m seed=range(0,10000000)": FEW,
     "-m seed=range(0,10000) model.degree=range(0,10000)": FEW,
     "-m seed=shuffle(range(0,10000000))": FEW,

@@ -33,6 +33,9 @@ EXPERIMENTS = {
     "seed: 'open": "not YAML",
     "%TAG": "not YAML",
     "--- {}\n--- {}": "not YAML",
+    "model:\n\tdegree: 3": 'in "experiment/mine.yaml", line 3',
+    "model: {<<: 3}": 'in "experiment/mine.yaml", line 2',
+    "seed: 3\x00": 'in "experiment/mine.yaml", position ',
     # not keys with values
     "- seed": KEYS,
     "seed": "`seed` must be a whole number, got 'null'",
@@ -44,6 +47,8 @@ EXPERIMENTS = {
     "? [a, b]\n: c": "not YAML: while constructing a mapping",
     # keys and values
     "sed: 1": "`sed` is not a setting",
+    "seed:3": "`seed:3` is not a setting of this experiment. Did you mean 'seed'?",
+    "model.degree: 3": "`model.degree` is written as `model: {degree: ...}` in a config file.",
     "model: {degre: 3}": "`model.degre` is not a setting",
     "seed: 1.5": "`seed` must be a whole number",
     "seed: [1]": "`seed` must be a whole number",
@@ -75,6 +80,7 @@ EXPERIMENTS = {
     "defaults: [[a]]": "In experiment/mine.yaml: Unsupported type in defaults : ListConfig.",
     "defaults: [{a: {b: c}}]": "In experiment/mine.yaml: Unsupported item value in defaults : dict. Supported: string or list.",
     "defaults: [{override /model: legendr}]": "`model` must be one of",
+    "defaults: [{override /model: ../model/legendre}]": "`model` must be the name of a choice, got '../model/legendre'",
     "defaults: [{/model: legendre}]": "use 'override model: legendre'",
     "defaults: [{override /nothing: x}]": "`nothing` is not a setting",
     "defaults: [/nothing/here]": "`nothing` is not a setting",
@@ -102,7 +108,7 @@ EXPERIMENTS = {
     "hydra: {searchpath: ['pkg://antigravity']}": "hydra.searchpath",
     "hydra: {job: {env_set: {A: b}}}": CANNOT,
     "hydra: {job: {env_copy: [HOME]}}": CANNOT,
-    "hydra: {job: {env_copy: [NOTHING_OF_THIS_NAME]}}": "NOTHING_OF_THIS_NAME",
+    "hydra: {job: {env_copy: [NOTHING_OF_THIS_NAME]}}": "`hydra.job.env_copy` cannot be set",
     "hydra: {job: {chdir: true}}": CANNOT,
     "hydra: {job: {name: ../../canary}}": "`hydra.job.name` must be",
     "hydra: {output_subdir: ../canary}": CANNOT,
@@ -116,7 +122,7 @@ EXPERIMENTS = {
     "hydra: {run: {dir: ''}}": "neither the current one",
     "hydra: {run: {dir: '${oc.env:HOME}/canary'}}": "must not read the environment",
     "hydra: {run: null}": "`hydra.run` must be",
-    "hydra: {mode: TWICE}": "`hydra.mode` must be",
+    "hydra: {mode: TWICE}": "`hydra.mode` must be RUN or MULTIRUN, got 'TWICE'.",
     "hydra: {nothing: 1}": "`hydra.nothing` is not a setting",
     "hydra: 3": KEYS,
     "hydra: null": KEYS,
@@ -158,3 +164,16 @@ def test_an_experiment_file_is_refused(folder, text, fragment):
     (folder / "experiment" / "mine.yaml").write_text(f"{GLOBAL}{text}\n")
     (folder / "hydra" / "launcher" / "basic.yaml").unlink()
     assert fragment in require_refused(folder, "--config-dir=.", "experiment=mine", *QUICK)
+
+
+def test_a_byte_order_mark_is_named(tmp_path):
+    """After one Hydra does not find the line that names the package."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(f"{GLOBAL}seed: 3\n", encoding="utf-8-sig")
+    assert "without a byte order mark" in require_refused(tmp_path, "--config-dir=.", "experiment=mine", *QUICK)
+
+
+def test_an_error_names_the_file_without_its_folders(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(f"{GLOBAL}a: b: c\n")
+    assert str(tmp_path) not in require_refused(tmp_path, "--config-dir=.", "experiment=mine", *QUICK)

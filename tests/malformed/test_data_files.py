@@ -31,6 +31,7 @@ CASES: dict[str, Case] = {}
 DROP, LARGE = "`problem.on_bad_rows=drop`", 2**53 + 1
 NUMBERS, FINITE, HELD = "must be a column of numbers, ", "must be a column of finite numbers", "that float64 holds, "
 COMMA, DAYS, SHARP = "`problem.decimal=comma`", "`problem.dates=days`", "`problem.comment='#'`"
+MISSING_CELL = "nan or an empty cell in row 2 of column 'y'"
 ONE_OF, READABLE, ROWS = "must be one of the columns ", "must be a readable ", "must name a file with rows of data"
 
 
@@ -174,6 +175,12 @@ csv_case("blank", b"\n \n\n", "", "`problem.path`", ROWS, "which has none")
 csv_case("only comments", b"# a\n# b\n", "", "`problem.path`", ROWS, "which has none")
 csv_case("UTF-16 without a mark", "x,y\n1,2\n".encode("utf-16-le"), "", READABLE, "`problem.encoding=utf-16-le`")
 csv_case("big-endian UTF-16", "x,y\n1,2\n".encode("utf-16-be"), "", READABLE, "`problem.encoding=utf-16-be`")
+csv_case("compressed", gzip.compress(b"x,y\n1,2\n"), "", READABLE, "compressed by gzip", ".csv.gz")
+csv_case("error of Excel", b"x,y\n1,#DIV/0!\n", "", "'#DIV/0!' in row 1 of column 'y'.")  # no hint about comments
+csv_case("zip", archive(x=head("(1,)")), "", READABLE, "(it is not text in UTF-8)")
+csv_case("blank cell", b"x,y\n1,2\n3, \n", "", "`problem.y`", MISSING_CELL, DROP)
+csv_case("missing value of pandas", b"x,y\n1,2\n3,<NA>\n", "", "`problem.y`", MISSING_CELL, DROP)
+csv_case("missing value of Python", b"x,y\n1,2\n3,None\n", "", "`problem.y`", MISSING_CELL, DROP)
 csv_case("null characters", bytes(1000), "", READABLE, "not text in UTF-8")
 csv_case("not the named encoding", b"gr\xf6\xdfe,y\n1,2\n", "problem.encoding=utf-8", READABLE, "utf-8")
 csv_case("half a character", "x,y\n1,2\n".encode("utf-16") + b"1", "", READABLE, "utf-16")

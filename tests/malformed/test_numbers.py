@@ -122,7 +122,7 @@ OUT_OF_RANGE = {
     "optimizer.eps": ("0", "-1e-8"),
     "problem.domain": ("[]", "[1]", "[1,1]", "[2,1]", "[nan,1]", "[0,inf]", "[0,1,2]"),
     "model.domain": ("[1]", "[1,0]", "[-inf,0]"),
-    "model.initial": ("[1,2]", "[a]", "3", "ones"),
+    "model.initial": ("[1,2]", "[a]", "3", "ones", "[1,2,3,4,5,6,7,true]"),
 }
 
 

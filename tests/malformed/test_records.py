@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 import polyexp as p
 from polyexp.action.export import export
-from polyexp.comparison import Comparison, tables
+from polyexp.comparison import Comparison, parts
 from polyexp.comparison.figure import draw
 from polyexp.comparison.page import page
 from polyexp.export import FORMATS
+from polyexp.report.tables import tables
 from tests.helpers.commands import execute
 from tests.helpers.records import CONTENT, HISTORY, recorded
 
@@ -133,8 +134,9 @@ def require_data_alone(run):
     text = page(comparison, b"")
     text.encode("utf-8")
     assert "<script" not in text
-    for part in tables(comparison, None):
-        assert not isinstance(part, str) or part.removesuffix("\n").isprintable()
+    for part in parts(comparison):
+        texts = [part.removesuffix("\n")] if isinstance(part, str) else cells_of(tables(part, 80))
+        assert all(text.isprintable() for text in texts)
     draw(comparison)
     sources = []
     for basis, precision in (("own", "float64"), ("power", "float32")):
@@ -152,6 +154,10 @@ def require_compilable(sources, folder):
         (folder / f"{number}.c").write_bytes(source)
     command = ["cc", "-std=c99", "-Wall", "-Werror", "-c", *(f"{n}.c" for n in range(len(sources)))]
     assert execute(command, folder) == (0, "", "")
+
+
+def cells_of(found):
+    return [str(cell) for table in found for column in table.columns for cell in column.cells]
 
 
 def require_only_a_formula(files):

@@ -38,7 +38,7 @@ def body(blocks: Iterator[bytes], dialect: Dialect, longest: int) -> Iterator[by
     rows = _without(blocks, dialect.begin)
     if dialect.comment or dialect.delimiter == BLANK:
         return _bounded((block, _tidied(block, dialect)) for block in _in_lines(rows, longest))
-    return _bounded((block, block) for block in rows)
+    return _bounded((block, b"\n" if block.isspace() else block) for block in rows)
 
 
 def _bounded(pairs: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:

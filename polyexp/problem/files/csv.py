@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import counted
 from polyexp.problem.files.arrow import open_binary, to_float64
 from polyexp.problem.files.blocks import Body, blocks_of, body, head_of
 from polyexp.problem.files.dates import from_text
@@ -100,8 +101,15 @@ class CSV(Format):
                     use_threads=False,
                     column_names=[str(index) for index in range(len(dialect.names))],
                 ),
-                arrow.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
-                arrow.ConvertOptions(include_columns=list(kinds), column_types=kinds, decimal_point=options.decimal),
+                arrow.ParseOptions(
+                    delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=_skipped_if_blank
+                ),
+                arrow.ConvertOptions(
+                    include_columns=list(kinds),
+                    column_types=kinds,
+                    decimal_point=options.decimal,
+                    null_values=[*arrow.ConvertOptions().null_values, *MISSING],
+                ),
             ) as reader:
                 for batch in reader:
                     yield batch, raw.tell()
@@ -141,7 +149,7 @@ class CSV(Format):
             row, wanted, got = map(int, found.groups()[:3])
             of = "the header" if self._dialect.has_header else "the first row"
             hint = _comment_hint(found[4]) or _blank_hint(got, found[4])
-            return ValueError(f"row {row} has {_values(got)} and {of} {wanted}{'; ' if hint else ''}{hint}")
+            return ValueError(f"row {row} has {counted(got, 'value')} and {of} {wanted}{'; ' if hint else ''}{hint}")
         if "straddling" in message:
             return ValueError(f"a row is longer than {BYTES_PER_BLOCK} bytes, or a quote is not closed")
         return ValueError(message)
@@ -152,7 +160,7 @@ class CSV(Format):
             return "`problem.decimal=comma` reads decimal commas"
         if DATE.fullmatch(value) and column == self.options.x and not self.options.unit:
             return "`problem.dates=days` or `=seconds` reads dates"
-        return _comment_hint(value)
+        return _comment_hint(value) if column == self._dialect.names[0] else ""
 
 
 # pyarrow's errors for a cell that holds text and for a row with too few or too many cells.
@@ -160,6 +168,16 @@ TEXT_CELL = re.compile(r"CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'",
 RAGGED_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)(?:: (.*))?", re.DOTALL)
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 COMMENT = re.compile(r"\s*(#|%|//|!)")
+
+
+# Cells without a number besides those that pyarrow knows, such as NA, NULL and nan: as pandas and Python write them, and
+# blanks, of which there may be many where columns are aligned.
+MISSING = ("<NA>", "None", *(" " * width for width in range(1, 41)))
+
+
+def _skipped_if_blank(row: Any) -> str:
+    """What pyarrow does with a row that has too few or too many cells."""
+    return "error" if row.text.strip() else "skip"
 
 
 def _taken(texts: Any, indices: np.ndarray) -> list[str]:
@@ -176,7 +194,3 @@ def _comment_hint(text: str | None) -> str:
 def _blank_hint(got: int, text: str | None) -> str:
     blanks = got == 1 and len((text or "").split()) > 1
     return "`problem.delimiter=blank` reads columns between blanks" if blanks else ""
-
-
-def _values(count: int) -> str:
-    return "1 value" if count == 1 else f"{count} values"

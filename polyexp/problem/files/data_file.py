@@ -3,6 +3,7 @@
 CSV and Parquet are read by pyarrow, which is imported when such a file is opened.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ class DataFile(Source, name="file"):
         return opened
 
     def _file(self) -> Path:
-        path = Path(self.path).expanduser()
+        path = Path(os.path.expanduser(self.path))  # Path.expanduser fails where there is no such user
         if not path.is_file():
             kind = (
                 "a folder" if path.is_dir() else "which is no regular file" if path.exists() else "which does not exist"

@@ -19,6 +19,7 @@ __all__ = ["MAX_HEADER_BYTES", "Dialect", "dialect_of"]
 MAX_HEADER_BYTES = 2**20  # of all lines up to the header, with it
 BLANK = " "  # the delimiter of columns that any number of blanks and tabs separate
 NUMBER = re.compile(r"\s*([+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)|)\s*", re.IGNORECASE)
+SEPARATOR = re.compile(rb'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)  # the first line by which Excel names the delimiter
 DATE = re.compile(r"\s*\d{4}-\d\d-\d\d\b.*")
 
 
@@ -71,13 +72,22 @@ class Head:
 
     def _first(self, comment: bytes) -> int:
         """The index of the first line that is neither blank nor a comment."""
-        skipped = (not line.strip() or bool(comment and line.lstrip().startswith(comment)) for line in self.lines)
-        return next((index for index, skip in enumerate(skipped) if not skip), len(self.lines))
+        begin = 1 if self._declared else 0
+        skipped = (
+            not line.strip() or bool(comment and line.lstrip().startswith(comment)) for line in self.lines[begin:]
+        )
+        return next((index for index, skip in enumerate(skipped, begin) if not skip), len(self.lines))
+
+    @property
+    def _declared(self) -> str:
+        """The delimiter that the first line names; empty where it names none."""
+        found = SEPARATOR.fullmatch(self.lines[0]) if self.lines else None
+        return found[1].decode("latin-1") if found else ""
 
     def _delimiters(self, first: int) -> list[str]:
         """The delimiters of a line, the most frequent first; blanks last, and only where there is no comma or semicolon."""
-        if self.options.delimiter or first == len(self.lines):
-            return [self.options.delimiter or ","]
+        if (named := self.options.delimiter or self._declared) or first == len(self.lines):
+            return [named or ","]
         line = self.lines[first].decode("latin-1")
         found = sorted(
             (one for one in ",;\t" if one in line), key=lambda one: (one != self.preferred, -line.count(one))

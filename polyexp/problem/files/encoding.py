@@ -13,6 +13,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+GZIP = b"\x1f\x8b\x08"  # the beginning of a compressed file, whatever its name
 AS_THEY_ARE = ("utf-8", "utf-8-sig", "ascii", "iso8859-1", "cp1252")  # whose numbers and delimiters are those of ASCII
 
 
@@ -28,10 +29,19 @@ def encoding_of(head: bytes, named: str) -> str:
     """
     marked = next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), "utf-8")
     encoding = named or marked
-    if b"\0" in head.split(b"\n", 1)[0] and codecs.lookup(encoding).name in AS_THEY_ARE:
-        order = "be" if head.startswith(b"\0") else "le"
-        raise ValueError(f"it is not text in UTF-8; `problem.encoding=utf-16-{order}` reads UTF-16")
+    if head.startswith(GZIP):
+        raise ValueError("it is compressed by gzip: its name must end in .csv.gz")
+    line = head.split(b"\n", 1)[0]
+    if b"\0" in line and codecs.lookup(encoding).name in AS_THEY_ARE:
+        raise ValueError(f"it is not text in UTF-8{_utf16_hint(line)}")
     return encoding
+
+
+def _utf16_hint(line: bytes) -> str:
+    """The setting that reads a line of which every second byte may be 0, as in UTF-16; empty where others are 0."""
+    if b"\0" in line[::2] and b"\0" in line[1::2]:
+        return ""
+    return f"; `problem.encoding=utf-16-{'be' if line.startswith(bytes(1)) else 'le'}` reads UTF-16"
 
 
 def in_utf8(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

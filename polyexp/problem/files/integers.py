@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base.validation import LARGEST_OF_ALL_INTEGERS
 from polyexp.problem.files.format import CellError
 
 __all__ = ["is_large", "require_held"]
 
-LARGEST_OF_ALL = 2.0**53  # up to here float64 holds every whole number
 WHOLE = re.compile(r"\s*([+-]?\d+)([.,]0*)?\s*")
 
 
 def is_large(values: np.ndarray) -> bool:
     """Whether some of the values are so large that float64 does not hold all whole numbers of their size."""
-    return bool((np.abs(values) >= LARGEST_OF_ALL).any())
+    return bool((np.abs(values) >= LARGEST_OF_ALL_INTEGERS).any())
 
 
 def require_held(
@@ -34,7 +34,7 @@ def require_held(
     Raises:
         CellError: A whole number is none that float64 holds.
     """
-    large = np.flatnonzero((np.abs(values) >= LARGEST_OF_ALL) & np.isfinite(values))
+    large = np.flatnonzero((np.abs(values) >= LARGEST_OF_ALL_INTEGERS) & np.isfinite(values))
     if not large.size:
         return
     for index, value in zip(large.tolist(), exact(large), strict=True):

@@ -48,7 +48,9 @@ def coefficients_figure(result: Result) -> Figure:
         dashes = "-" if k % 2 == 0 else (0, (4, 1.5))  # odd ones are dashed, so that not only colour distinguishes them
         ax.plot(at, curves[:, k], linewidth=1.5, linestyle=dashes, label=label, **style, **marks)
     if best is not None:
-        log_axis(ax, curves, otherwise="Every coefficient is at its optimum.")
+        some = log_axis(ax, curves, otherwise="Every coefficient is at its optimum.")
+        if some and (distances == 0).any():
+            annotate(ax, "exactly 0 where a curve ends or has a gap")
     ax.set_xlabel("updates taken")
     ax.set_ylabel("value" if best is None else "|coefficient - optimum|")
     spread_steps(ax, at, np.abs(values) if best is None else curves)

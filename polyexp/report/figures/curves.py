@@ -6,7 +6,7 @@ import numpy as np
 
 from polyexp.base import printable
 from polyexp.fitting import History, Result
-from polyexp.report.axes import HIGHEST_ON_LOG_AXIS, LOWEST_ON_LOG_AXIS, shortened, thinned_history
+from polyexp.report.axes import HIGHEST_ON_LOG_AXIS, LOWEST_ON_LOG_AXIS, log_steps, shortened, thinned_history
 
 __all__ = [
     "CURVE_POINTS",
@@ -104,7 +104,7 @@ def drawable_on_log(values: np.ndarray) -> np.ndarray:
 def spread_steps(ax: Any, steps: np.ndarray, curves: np.ndarray) -> None:
     """Scale the x axis of updates for these curves, with whole numbers at its ticks; 0 is on a logarithmic one too."""
     if logarithmic(steps, curves):
-        ax.set_xscale("symlog", linthresh=1)
+        log_steps(ax)
         ax.set_xlim(-0.15, steps[-1] * 1.2)  # so that a marker at 0 is whole
     else:
         ax.locator_params(axis="x", integer=True)

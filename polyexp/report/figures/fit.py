@@ -7,7 +7,7 @@ import numpy as np
 
 from polyexp.base import counted
 from polyexp.fitting import Outcome, Result
-from polyexp.report.axes import Figure, Palette, annotate, axis_name, figure, legend, thinned
+from polyexp.report.axes import MAX_TITLE_CHARACTERS, Figure, Palette, annotate, axis_name, figure, legend, thinned
 from polyexp.report.figures.curves import MAX_CURVES, MAX_MARKS, drawable, grid, subject
 from polyexp.report.figures.displayed import DisplayedData
 
@@ -41,10 +41,10 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
     if target is not None:
         bottom.plot(x, drawable(target - result(x)), color=Palette.BLUE, linewidth=1.2)
     _limit_y_axis(top, [part for part in (target, shown.y, samples.y) if part is not None], curve)
-    x_name, y_name = (axis_name(one) for one in shown.axis_names)
-    top.set_ylabel(y_name)
+    x_name, y_name = shown.axis_names
+    top.set_ylabel(axis_name(y_name))
     bottom.set_ylabel("data - fit" if shown.x.size or target is None else "target - fit")
-    bottom.set_xlabel(x_name)
+    bottom.set_xlabel(axis_name(x_name, MAX_TITLE_CHARACTERS))
     for ax in (top, bottom):
         # Longer numbers would meet the name of the axis.
         ax.ticklabel_format(axis="y", scilimits=(-2, 4), useMathText=True)
