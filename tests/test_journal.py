@@ -6,8 +6,6 @@ import json
 import math
 import os
 import struct
-import subprocess
-import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +26,9 @@ from polyexp.tracking.note import NOTE, Note, note_of, write_note
 from polyexp.tracking.process import Process
 from polyexp.tracking.syncing import DeliveryState, found_in
 from polyexp.tracking.undelivered import undelivered
+from tests.helpers.commands import run_python, wait_until
 from tests.helpers.journals import DATASET, GONE, as_dict, gone, header, killed, new_run, record, snapshot
+from tests.helpers.recording import waiting_process
 
 ROOT = Path(__file__).parents[1]
 MEGABYTE = 10**6
@@ -163,14 +163,18 @@ def test_a_second_run_in_a_folder_is_refused_and_changes_nothing(tmp_path):
 
 
 ONE_WINS = """
-import sys
+import sys, time
 from pathlib import Path
 from polyexp.base import InputError
 from polyexp.tracking.journal import Journal
 from tests.helpers.journals import header
-sys.stdin.readline()
+from tests.helpers.recording import waiting_process
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+(folder / f"ready {number}").touch()
+while not (folder / "go").exists():
+    time.sleep(0.001)
 try:
-    with Journal(Path(sys.argv[1]), header(int(sys.argv[2]))):
+    with Journal(folder, header(number)):
         print("mine")
 except InputError:
     print("refused")
@@ -178,18 +182,11 @@ except InputError:
 
 
 def test_of_eight_processes_at_once_one_has_the_folder(tmp_path):
-    command = [sys.executable, "-c", ONE_WINS, str(tmp_path)]
-    with contextlib.ExitStack() as stack:
-        started = [
-            stack.enter_context(
-                subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-            )
-            for n in range(8)
-        ]
-        for one in started:
-            one.stdin.write("now\n")
-            one.stdin.flush()
-        said = [one.communicate(timeout=60)[0].strip() for one in started]
+    with ThreadPoolExecutor(8) as pool:
+        ends = [pool.submit(run_python, ONE_WINS, tmp_path, str(number), cwd=ROOT) for number in range(8)]
+        wait_until(lambda: len(list(tmp_path.glob("ready *"))) == 8)
+        (tmp_path / "go").touch()
+        said = [one.result().out.strip() for one in ends]
     assert sorted(said) == ["mine"] + ["refused"] * 7
     assert header_of(tmp_path)[0].name == f"run {said.index('mine')}"
     assert the_end(tmp_path) == ("end", "FINISHED")
@@ -515,13 +512,11 @@ def test_a_process_whose_number_is_used_again_has_ended():
 
 
 def test_a_process_that_nobody_has_waited_for_has_ended():
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    one = Process(child.pid, process._started(child.pid), Process.current().host)
-    assert one.is_alive
-    child.stdin.close()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
-    assert not one.is_alive
-    child.wait()
+    with waiting_process() as (one, child):
+        assert one.is_alive
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
+        assert not one.is_alive
     assert not one.is_alive
 
 
