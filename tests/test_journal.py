@@ -133,9 +133,13 @@ def test_an_error_of_the_run_is_not_replaced_by_one_of_the_journal(tmp_path, mon
     def full(*_):
         raise OSError(errno.ENOSPC, "full")
 
-    with pytest.raises(ValueError, match="first"), Journal(tmp_path, header()):
-        monkeypatch.setattr(os, "write", full)
-        raise ValueError("first")
+    def run():
+        with Journal(tmp_path, header()):
+            monkeypatch.setattr(os, "write", full)
+            raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"):
+        run()
     assert list(lines_of(tmp_path, header_of(tmp_path)[1])) == []
 
 
@@ -236,9 +240,13 @@ def test_a_disk_that_is_full_leaves_a_journal_that_can_be_read(tmp_path, monkeyp
 
 
 def test_a_disk_that_is_full_at_the_end_of_a_run_is_an_error(tmp_path, monkeypatch):
-    with pytest.raises(OSError, match="No space"), Journal(tmp_path, header()) as journal:
-        journal.snapshot(snapshot(10))
-        monkeypatch.setattr(os, "write", Disk(5).write)
+    def run():
+        with Journal(tmp_path, header()) as journal:
+            journal.snapshot(snapshot(10))
+            monkeypatch.setattr(os, "write", Disk(5).write)
+
+    with pytest.raises(OSError, match="No space"):
+        run()
     assert [kind for kind, _ in lines(tmp_path)] == ["snapshot"]
 
 
@@ -261,11 +269,15 @@ def test_a_line_that_is_interrupted_is_whole_or_not_there(tmp_path, monkeypatch,
         write(file, data[:part])
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Journal(tmp_path, header()) as journal:
-        journal.snapshot(snapshot(10))
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "write", interrupted)
-            journal.snapshot(snapshot(20))
+    def run():
+        with Journal(tmp_path, header()) as journal:
+            journal.snapshot(snapshot(10))
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "write", interrupted)
+                journal.snapshot(snapshot(20))
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
     steps = [content["step"] for kind, content in lines(tmp_path) if kind == "snapshot"]
     assert steps == ([10] if part is not None else [10, 20])
     assert the_end(tmp_path) == ("end", "KILLED")

@@ -1,7 +1,7 @@
 """The base of all other folders: components, errors, and the validation of values."""
 
 from polyexp.base.component import SETTINGS, Component
-from polyexp.base.errors import DisagreementError, InputError, NotDeliveredError
+from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
 from polyexp.base.files import replaced, write_bytes, write_text
 from polyexp.base.former_names import FormerNames
 from polyexp.base.text import bounded, counted, cut, printable, shown
@@ -26,6 +26,7 @@ __all__ = [
     "SETTINGS",
     "Component",
     "DisagreementError",
+    "FolderError",
     "FormerNames",
     "InputError",
     "NotDeliveredError",

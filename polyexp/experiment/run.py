@@ -1,8 +1,11 @@
 """The one way through: compute experiments, publish their results, and run both for one job."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import cast
 
+from polyexp.base import FolderError
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
@@ -21,12 +24,15 @@ def run(experiment: Experiment, job: Job) -> Result:
     Args:
         experiment: The experiment, which has been checked.
         job: The circumstances of the run.
+
+    Raises:
+        FolderError: The folder of the run cannot be written any more.
     """
     with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
         experiment.samples(progress)
     tracking = experiment.tracking
     tracking.begin(job.folder)
-    with Terminal(job.folder, quiet=experiment.quiet) as terminal:
+    with _folder_errors(job.folder), Terminal(job.folder, quiet=experiment.quiet) as terminal:
         with (
             Journal(job.folder, tracking.header(run_info(experiment, job))) as journal,
             bar("Largest error", quiet=experiment.quiet) as progress,
@@ -104,8 +110,12 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         job: The circumstances of the run.
         terminal: What prints.
         journal: The journal of the run.
+
+    Raises:
+        OSError: The folder of the run cannot be written, or has been deleted.
     """
     forecast = experiment.forecast
+    journal.require_there()  # `write` would make the folder anew
     files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
     terminal.summary(result, forecast)
     try:
@@ -115,3 +125,14 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
     write_result(journal, result, forecast, files)
+
+
+@contextlib.contextmanager
+def _folder_errors(folder: Path) -> Iterator[None]:
+    """A context in which what the operating system says of the folder of a run becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if not Path(error.filename or "").is_relative_to(folder):
+            raise
+        raise FolderError(f"The folder of the run, {folder}, cannot be written any more ({error.strerror}).") from error

@@ -1,6 +1,7 @@
 """What a run prints on the terminal or, as plain lines, into a pipe, and always into `polyexp.log` of its folder."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -50,7 +51,8 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.close_bar()
-        self._log.close()
+        with suppress(OSError):  # of a full disk, of which the run has spoken
+            self._log.close()
 
     def print(self, what: str) -> None:
         """Print text, whose lines are wrapped at blanks on a terminal alone."""

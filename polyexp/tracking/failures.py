@@ -83,7 +83,7 @@ def error_code(error: BaseException) -> str | None:
 def _fault(error: BaseException, status: int | None, uri: str) -> str:
     if status:
         return REFUSALS.get(status, f"answers {status}")
-    disk = [one.strerror for one in _chain(error) if isinstance(one, OSError) and one.errno in DISK_ERRORS]
+    disk = [one.strerror or "" for one in _chain(error) if isinstance(one, OSError) and one.errno in DISK_ERRORS]
     if is_passing(error) and error_code(error) not in PASSING_CODES and not disk:
         return "does not answer"
     text = f"{''.join(disk[:1]) or str(error).strip() or type(error).__name__}\n".partition("\n")[0]

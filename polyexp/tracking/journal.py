@@ -5,6 +5,7 @@ line is complete once it ends with a line feed; what a process that was killed h
 not finite are texts ("nan", "inf", "-inf"), as JSON has none. `journal_lines` reads it.
 """
 
+import errno
 import json
 import math
 import os
@@ -131,6 +132,16 @@ class Journal(AbstractContextManager["Journal"]):
         finally:
             os.close(self._file)
 
+    def require_there(self) -> None:
+        """Require that it is in the folder of the run, which somebody may have deleted meanwhile.
+
+        Raises:
+            OSError: It is not there, or another one is.
+        """
+        path = self.folder / JOURNAL
+        if not os.path.samestat(path.stat(), os.fstat(self._file)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
     def snapshot(self, snapshot: Any) -> None:
         """Append a snapshot of a single run.
 
@@ -179,8 +190,11 @@ class Journal(AbstractContextManager["Journal"]):
         if size < self._end:  # the last line was interrupted, or the disk was full
             os.ftruncate(self._file, size := self._begin)
         self._begin, self._end = size, size + len(rest)
-        while rest:  # a disk that is almost full takes a part
-            rest = rest[os.write(self._file, rest) :]
+        try:
+            while rest:  # a disk that is almost full takes a part
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.folder / JOURNAL)) from error
 
     def _live(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):

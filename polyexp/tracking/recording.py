@@ -80,14 +80,16 @@ class InProcess:
     def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
         """Deliver journals, however long it takes."""
         for folder in folders:
-            destination = Destination.of(str(header_of(folder)[0].store))
+            uri = ""
             try:
+                destination = Destination.of(header_of(folder)[0].store)
+                uri = destination.uri
                 with open_writer(destination) as writer:
                     (done,) = deliver({folder: None}, writer, destination.artifact_root).values()
             except Exception as error:
                 done = error
             if isinstance(done, Exception):
-                return describe(done, destination.uri)
+                return describe(done, uri)
             self._folders.pop(folder, None)
         return None
 

@@ -170,15 +170,16 @@ def verdict(store: Path, folder: Path, status: str = "FINISHED") -> Verdict:
         runs = _rows(database, ACTIVE, lines[0]["id"])
         if len(runs) != 1:
             return Verdict(int(not runs), max(0, len(runs) - 1), [])
-        about = Verdict(0, 0, list(_differences(database, store.parent, folder, lines, runs[0][0], status)), runs[0][1])
-    return about
+        return Verdict(0, 0, list(_differences(database, store.parent, folder, lines, runs[0][0], status)), runs[0][1])
 
 
 ACTIVE = (
     "SELECT run_uuid, status FROM runs JOIN tags USING (run_uuid) WHERE lifecycle_stage = 'active' "
     "AND key = 'polyexp.journal' AND value = ?"
 )
-ABOUT = "SELECT r.name, status, start_time, e.name FROM runs r JOIN experiments e USING (experiment_id) WHERE run_uuid = ?"
+ABOUT = (
+    "SELECT r.name, status, start_time, e.name FROM runs r JOIN experiments e USING (experiment_id) WHERE run_uuid = ?"
+)
 DATASETS = "SELECT d.name, digest FROM datasets d JOIN inputs ON source_id = dataset_uuid WHERE destination_id = ?"
 
 
@@ -214,7 +215,10 @@ def _points(lines: list[dict[str, Any]]) -> Iterator[tuple[str, float, int, int]
     for line in lines:
         if line["kind"] == "snapshot":
             values = {metric: line[name] for name, metric in CURVES.items()}
-            values |= {f"weight/{name}": value for name, value in zip(lines[0]["param_names"], line["params"], strict=True)}
+            values["loss/excess_at_most"] = float(line["loss"]) - float(lines[0].get("lower_bound", "nan"))
+            values |= {
+                f"weight/{name}": value for name, value in zip(lines[0]["param_names"], line["params"], strict=True)
+            }
         elif line["kind"] == "result":
             values = line["metrics"]
         else:

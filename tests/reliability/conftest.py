@@ -39,7 +39,7 @@ def facts(record_property):
 
 
 @pytest.fixture
-def moments(request):
+def seed(request):
     """The seed of what happens at a random moment."""
     return request.config.getoption("seed", "0")
 

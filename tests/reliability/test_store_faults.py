@@ -27,15 +27,19 @@ def mounts(tmp_path_factory):
         pytest.skip("only an administrator can mount disks")
 
 
+def recorded_fit(folder):
+    """A fit that is recorded in a SQLite store."""
+    return fitting(folder, f"tracking.uri=sqlite:///{folder / 'store' / 'mlflow.db'}", WAIT)
+
+
 @contextlib.contextmanager
-def halted_fit(folder, when, *words):
-    """A fit that stands still after its first line, or after its first delivery."""
-    with fitting(folder, f"tracking.uri=sqlite:///{folder / 'store' / 'mlflow.db'}", WAIT, *words) as fit:
-        fit.wait_for(20 if when == "points" else 0)
-        with fit.halted():
-            if when == "points":
-                fit.wait_for_delivery()
-            yield fit
+def halted(fit, when):
+    """While a fit stands still, after the first line of its journal or after its first delivery."""
+    fit.wait_for(20 if when == "points" else 0)
+    with fit.halted():
+        if when == "points":
+            fit.wait_for_delivery()
+        yield
 
 
 @contextlib.contextmanager
@@ -62,8 +66,8 @@ def finish(facts, fit, folder, fault, when, mend=lambda: None):
 @pytest.mark.parametrize("seconds", [5, 25])
 def test_a_store_that_is_locked_for_some_time(seconds, when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with contextlib.ExitStack() as lock:
-        with halted_fit(tmp_path, when) as fit:
+    with contextlib.ExitStack() as lock, recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
             lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
         timer = threading.Timer(seconds, lock.close)
         timer.start()
@@ -73,8 +77,8 @@ def test_a_store_that_is_locked_for_some_time(seconds, when, tmp_path, new_store
 @whenever
 def test_a_store_that_is_locked_until_it_is_freed(when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with contextlib.ExitStack() as lock:
-        with halted_fit(tmp_path, when) as fit:
+    with contextlib.ExitStack() as lock, recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
             lock.enter_context(locked(tmp_path / "store" / "mlflow.db"))
         finish(facts, fit, tmp_path, "store locked until it is freed", when, lock.close)
 
@@ -90,11 +94,12 @@ def test_a_store_that_is_deleted(mended, when, tmp_path, new_store, facts):
         for path in aside.iterdir() if mended == "put back" else ():
             path.replace(store / path.name)
 
-    with halted_fit(tmp_path, when) as fit, locked(store / "mlflow.db"):
-        for suffix in SUFFIXES:
-            with contextlib.suppress(FileNotFoundError):
-                (store / f"mlflow.db{suffix}").replace(aside / f"mlflow.db{suffix}")
-    finish(facts, fit, tmp_path, f"store deleted, {mended}", when, mend)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when), locked(store / "mlflow.db"):
+            for suffix in SUFFIXES:
+                with contextlib.suppress(FileNotFoundError):
+                    (store / f"mlflow.db{suffix}").replace(aside / f"mlflow.db{suffix}")
+        finish(facts, fit, tmp_path, f"store deleted, {mended}", when, mend)
 
 
 @whenever
@@ -110,14 +115,15 @@ def test_a_store_that_is_damaged(part, mended, when, tmp_path, new_store, facts)
         if mended == "put back":
             shutil.copy(copy, path)
 
-    with halted_fit(tmp_path, when) as fit, locked(path):
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-        damage(path, *((0, 4096) if part == "the first page" else (4096,)))
-    done = finish(facts, fit, tmp_path, f"store damaged, {mended}", when, mend)
-    assert done.err.count("polyexp") <= 2
-    assert f"not in sqlite:///{path} yet:" in done.err
-    assert "database" in done.err
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when), locked(path):
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            damage(path, *((0, 4096) if part == "the first page" else (4096,)))
+        done = finish(facts, fit, tmp_path, f"store damaged, {mended}", when, mend)
+        assert done.err.count("polyexp") <= 2
+        assert f"not in sqlite:///{path} yet:" in done.err
+        assert "database" in done.err
 
 
 @whenever
@@ -127,10 +133,11 @@ def test_a_disk_with_the_store_or_the_artifacts_that_fails(fault, what, when, tm
     at = {"store": tmp_path / "store", "artifacts": tmp_path / "store" / "artifacts"}[what]
     with disk(at) as small:
         new_store(tmp_path / "store" / "mlflow.db")
-        with halted_fit(tmp_path, when) as fit:
-            small.fill() if fault == "full" else small.set_read_only(True)
-        mend = small.free if fault == "full" else lambda: small.set_read_only(False)
-        finish(facts, fit, tmp_path, f"{what}: disk {fault}", when, mend)
+        with recorded_fit(tmp_path) as fit:
+            with halted(fit, when):
+                small.fill() if fault == "full" else small.set_read_only(True)
+            mend = small.free if fault == "full" else lambda: small.set_read_only(False)
+            finish(facts, fit, tmp_path, f"{what}: disk {fault}", when, mend)
 
 
 @whenever
@@ -143,12 +150,13 @@ def test_artifacts_whose_folder_is_lost(fault, when, tmp_path, new_store, facts)
         if artifacts.is_file():
             artifacts.unlink()
 
-    with halted_fit(tmp_path, when) as fit:
-        wait_until(artifacts.exists)
-        shutil.rmtree(artifacts)
-        if fault != "deleted":
-            artifacts.write_text("")
-    finish(facts, fit, tmp_path, f"artifacts: {fault}", when, mend)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            wait_until(artifacts.exists)
+            shutil.rmtree(artifacts)
+            if fault != "deleted":
+                artifacts.write_text("")
+        finish(facts, fit, tmp_path, f"artifacts: {fault}", when, mend)
 
 
 # The folder of the run itself
@@ -169,31 +177,32 @@ def note(facts, done, fault, when, found):
 @whenever
 def test_the_folder_of_the_run_is_deleted(when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with halted_fit(tmp_path, when) as fit:
-        fit.wait_for_delivery()
-        kept = tmp_path / "kept"
-        shutil.copytree(fit.folder, kept)
-        shutil.rmtree(fit.folder)
-    done = fit.finish()
-    fit.wait_for_recorder()
-    lines = (kept / "journal.jsonl").read_text().splitlines(keepends=True)
-    with closing(sqlite3.connect(tmp_path / "store" / "mlflow.db")) as database:
-        (steps,) = database.execute("SELECT count(*) FROM metrics WHERE key = 'loss/train'").fetchone()
-        runs = database.execute("SELECT status, end_time IS NOT NULL FROM runs").fetchall()
-    facts(fault="folder deleted", when=WHEN[when], exit=done.code, lines=len(done.err.splitlines()))
-    facts(lost=int(not runs), doubled=max(0, len(runs) - 1), wrong=int(steps > len(lines) - 1))
-    require_said(done)
-    assert runs == [("KILLED", 1)]
-    assert steps <= len(lines) - 1
-    assert steps >= (len(lines) - 20 if when == "points" else 0)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            fit.wait_for_delivery()
+            kept = tmp_path / "kept"
+            shutil.copytree(fit.folder, kept)
+            shutil.rmtree(fit.folder)
+        done = fit.finish()
+        fit.wait_for_recorder()
+        lines = (kept / "journal.jsonl").read_text().splitlines(keepends=True)
+        with closing(sqlite3.connect(tmp_path / "store" / "mlflow.db")) as database:
+            (steps,) = database.execute("SELECT count(*) FROM metrics WHERE key = 'loss/train'").fetchone()
+            runs = database.execute("SELECT status, end_time IS NOT NULL FROM runs").fetchall()
+        facts(fault="folder deleted", when=WHEN[when], exit=done.code, lines=len(done.err.splitlines()))
+        facts(lost=int(not runs), doubled=max(0, len(runs) - 1), wrong=int(steps > len(lines) - 1))
+        require_said(done)
+        assert runs == [("KILLED", 1)]
+        assert steps <= len(lines) - 1
+        assert steps >= (len(lines) - 20 if when == "points" else 0)
 
 
 @whenever
 @pytest.mark.parametrize("fault", ["full", "read-only"])
 def test_the_disk_with_the_folder_of_the_run_fails(fault, when, tmp_path, new_store, facts, mounts):
     new_store(tmp_path / "store" / "mlflow.db")
-    with disk(tmp_path / "runs", megabytes=1) as small, contextlib.ExitStack() as view:
-        with halted_fit(tmp_path, when) as fit:
+    with disk(tmp_path / "runs", megabytes=1) as small, contextlib.ExitStack() as view, recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
             if fault == "full":
                 small.fill()
             else:
@@ -215,14 +224,15 @@ def test_the_disk_with_the_folder_of_the_run_fails(fault, when, tmp_path, new_st
 def test_the_journal_is_damaged(when, tmp_path, new_store, facts):
     """What comes before the damage is delivered, and the rest once it is put back."""
     new_store(tmp_path / "store" / "mlflow.db")
-    with halted_fit(tmp_path, when) as fit:
-        path = fit.folder / "journal.jsonl"
-        whole = path.read_bytes()
-        damage(path, len(whole) - 40)
+    with recorded_fit(tmp_path) as fit:
+        with halted(fit, when):
+            path = fit.folder / "journal.jsonl"
+            whole = path.read_bytes()
+            damage(path, len(whole) - 40)
 
-    def mend():
-        with path.open("r+b") as file:
-            file.write(whole)
+        def mend():
+            with path.open("r+b") as file:
+                file.write(whole)
 
-    done = finish(facts, fit, tmp_path, "journal damaged, put back", when, mend)
-    assert f"{path} is damaged" in done.err
+        done = finish(facts, fit, tmp_path, "journal damaged, put back", when, mend)
+        assert f"{path} is damaged" in done.err
