@@ -35,6 +35,14 @@ class MLflow(Tracker, name="mlflow"):
         experiment_name: The name of the MLflow experiment, of 1 to 250 characters; it is created if need be.
         wait: The longest time in seconds that the command waits at its end until everything is delivered.
         required: Whether a run that is not delivered by then makes the exit code 1.
+
+    Raises:
+        InputError: `uri` is no address of a store or holds a password, or another value is out of range.
+
+    Example:
+        >>> import polyexp as p
+        >>> p.MLflow(uri="sqlite:////tmp/mlflow.db", wait=60).experiment_name
+        'polyexp'
     """
 
     uri: str | None = None
