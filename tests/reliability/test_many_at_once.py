@@ -13,6 +13,7 @@ from tests.helpers.recorded_fits import distinct_runs, fitting, journal, verdict
 AT_ONCE = 8
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("number", range(25))
 def test_eight_processes_make_one_store(number, tmp_path, facts):
     """None waits in vain, as MLflow's own start needs a while on a busy machine."""
