@@ -129,10 +129,11 @@ def is_running(pid: int) -> bool:
 def journal(folder: Path) -> list[dict[str, Any]]:
     """The complete lines of the journal in a folder; none where there is none yet."""
     try:
-        text = (folder / "journal.jsonl").read_text()
+        text = (folder / "journal.jsonl").read_text(errors="replace")
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    lines = (line for line in text.split("\n")[:-1] if line.startswith("{"))  # not what is damaged
+    return [json.loads(line) for line in lines]
 
 
 @dataclass(frozen=True)
@@ -211,21 +212,27 @@ def _differences(
 
 
 def _points(lines: list[dict[str, Any]]) -> Iterator[tuple[str, float, int, int]]:
-    """The points of a run with so few snapshots that all are delivered."""
-    for line in lines:
-        if line["kind"] == "snapshot":
-            values = {metric: line[name] for name, metric in CURVES.items()}
-            values["loss/excess_at_most"] = float(line["loss"]) - float(lines[0].get("lower_bound", "nan"))
-            values |= {
-                f"weight/{name}": value for name, value in zip(lines[0]["param_names"], line["params"], strict=True)
-            }
-        elif line["kind"] == "result":
+    """The points of a run that are delivered."""
+    for line in (*_delivered_snapshots(lines), *(line for line in lines if line["kind"] == "result")):
+        if line["kind"] == "result":
             values = line["metrics"]
         else:
-            continue
+            values = {metric: line[name] for name, metric in CURVES.items()}
+            values["loss/excess_at_most"] = float(line["loss"]) - float(lines[0]["lower_bound"])
+            names = (f"weight/{name}" for name in lines[0]["param_names"])
+            values |= dict(zip(names, line["params"], strict=True))
         for name, value in values.items():
             if math.isfinite(float(value)):
                 yield name, float(value), line.get("step", 0), line["time"]
+
+
+def _delivered_snapshots(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The early snapshots, of n planned ones every ceil(n / 980)-th, and the last."""
+    snapshots = [line for line in lines if line["kind"] == "snapshot"]
+    regular = [line for line in snapshots if not line.get("early")]
+    stride = max(1, math.ceil(lines[0]["planned"] / 980))
+    kept = regular[stride - 1 :: stride]
+    return [line for line in snapshots if line.get("early") or line in kept or line is snapshots[-1]]
 
 
 def distinct_runs(store: Path) -> Counter[str]:

@@ -42,9 +42,3 @@ def facts(record_property):
 def seed(request):
     """The seed of what happens at a random moment."""
     return request.config.getoption("seed", "0")
-
-
-@pytest.fixture
-def in_full(request):
-    """Whether all is run, not a sample."""
-    return not request.config.getoption("sample", False)

@@ -38,6 +38,7 @@ def require_journaled(folder, killed):
         assert killed - lines[-1]["time"] <= SEEN_MILLISECONDS
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("number", range(40))
 def test_a_run_is_killed_at_a_random_moment(number, seed, tmp_path, new_store, facts):
     store = tmp_path / "store" / "mlflow.db"
@@ -50,6 +51,7 @@ def test_a_run_is_killed_at_a_random_moment(number, seed, tmp_path, new_store, f
     note(facts, store, folder, "SIGKILL of the run", "at a random moment")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("number", range(20))
 def test_a_run_is_killed_with_its_recorder(number, seed, tmp_path, new_store, facts):
     store = tmp_path / "store" / "mlflow.db"

@@ -51,6 +51,7 @@ def require_undisturbed(folder, done):
     assert {path.name for path in (folder / "runs" / "one").iterdir()} >= FILES
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("fault", EACH)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_kind_of_call_that_fails_until_it_is_mended(call, fault, server, tmp_path, facts):
@@ -86,7 +87,7 @@ def test_every_call_fails_until_it_is_mended(fault, server, tmp_path, facts):
     assert verdict(store, tmp_path / "runs" / "one").is_right
 
 
-@pytest.mark.parametrize("seconds", [1, 10, 60])
+@pytest.mark.parametrize("seconds", [1, 10, pytest.param(60, marks=pytest.mark.sample(0))])
 def test_a_server_that_is_killed_and_comes_back(seconds, tmp_path, new_store, facts):
     folder, port = tmp_path / "server", find_free_port()
     uri = new_store(folder / "mlflow.db")

@@ -63,7 +63,7 @@ def finish(facts, fit, folder, fault, when, mend=lambda: None):
 
 
 @whenever
-@pytest.mark.parametrize("seconds", [5, 25])
+@pytest.mark.parametrize("seconds", [5, pytest.param(25, marks=pytest.mark.sample(0))])
 def test_a_store_that_is_locked_for_some_time(seconds, when, tmp_path, new_store, facts):
     new_store(tmp_path / "store" / "mlflow.db")
     with contextlib.ExitStack() as lock, recorded_fit(tmp_path) as fit:
@@ -222,17 +222,16 @@ def test_the_disk_with_the_folder_of_the_run_fails(fault, when, tmp_path, new_st
 
 @whenever
 def test_the_journal_is_damaged(when, tmp_path, new_store, facts):
-    """What comes before the damage is delivered, and the rest once it is put back."""
+    """What comes before the damage is delivered, and the rest once it is mended."""
     new_store(tmp_path / "store" / "mlflow.db")
+    garbage = b"\xa5" * 40 + b"\n"
     with recorded_fit(tmp_path) as fit:
-        with halted(fit, when):
-            path = fit.folder / "journal.jsonl"
-            whole = path.read_bytes()
-            damage(path, len(whole) - 40)
+        path = fit.folder / "journal.jsonl"
+        with halted(fit, when), path.open("ab") as file:
+            file.write(garbage)
 
         def mend():
-            with path.open("r+b") as file:
-                file.write(whole)
+            path.write_bytes(path.read_bytes().replace(garbage, b""))
 
-        done = finish(facts, fit, tmp_path, "journal damaged, put back", when, mend)
-        assert f"{path} is damaged" in done.err
+        done = finish(facts, fit, tmp_path, "journal damaged, mended", when, mend)
+    assert f"{path} is damaged" in done.err
