@@ -164,7 +164,9 @@ def hidden(text: str, uri: str) -> str:
     user, _, password = rest.rpartition("@")[0].partition(":")
     ports = re.findall(r":([^:@/?#,]*[^:@/?#,\d][^:@/?#,]*)", rest)  # which are none: a password whose @ was forgotten
     secrets = [rest, *NAMED_SECRET.findall(_decoded(uri)), password, *ports, *([user] if is_server(uri) else [])]
-    found = {form for one in secrets for form in (one, unquote(one), quote(one, safe="")) if form}
+    found = {
+        form for one in secrets for form in (one, unquote(one), quote(one, safe="", errors="surrogateescape")) if form
+    }
     for one in sorted(found if _has_credentials(uri) else (), key=len, reverse=True):
         text = text.replace(one, "***")
     return text

@@ -3,6 +3,7 @@
 MLflow is given the address without them, and asks here for the login, as its plugins for logins do it.
 """
 
+import base64
 import os
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -27,10 +28,10 @@ class Logins:
 
     def __call__(self, request: Any) -> Any:
         """The request, a `requests.PreparedRequest`, with the login of its server, if there is one."""
-        from requests.auth import HTTPBasicAuth
-
-        login = self.of.get(_server(request.url))
-        return HTTPBasicAuth(*(text.encode() for text in login))(request) if login else request  # UTF-8, as MLflow does
+        if login := self.of.get(_server(request.url)):
+            encoded = base64.b64encode(":".join(login).encode()).decode()  # of UTF-8, as MLflow does
+            request.headers["Authorization"] = f"Basic {encoded}"
+        return request
 
 
 def registered(uri: str) -> str:
