@@ -58,7 +58,7 @@ def read(folder):
         {},
         {"store": "sqlite:////tmp/é 'x'.db", "planned": 10**6, "view": None, "is_run": False},
         {"name": "\x1b[1m\n😀", "params": {"": "", "k\n": 'v"\\'}, "param_names": [], "view": {"sweep": "s"}},
-        {"process": Process(7, "", "elsewhere"), "tags": {}},
+        {"process": Process(7, "", "elsewhere"), "tags": {}, "lower_bound": 5e-324},
     ],
 )
 def test_a_header_is_read_as_it_was_written(tmp_path, changes):
@@ -68,6 +68,11 @@ def test_a_header_is_read_as_it_was_written(tmp_path, changes):
     assert as_dict(found) == as_dict(written)
     assert isinstance(found, Header)
     assert begin == len((tmp_path / JOURNAL).read_bytes().splitlines(keepends=True)[0])
+
+
+def test_a_lower_bound_that_is_not_there_is_nan(tmp_path):
+    with Journal(tmp_path, header(lower_bound=math.nan)):
+        assert math.isnan(header_of(tmp_path)[0].lower_bound)
 
 
 def test_a_text_that_is_no_unicode_is_read_with_question_marks(tmp_path):
@@ -431,6 +436,8 @@ def test_a_line_that_is_damaged_is_one_sentence(tmp_path, line):
         {"param_names": None},
         {"store": 5},
         {"is_run": None},
+        {"lower_bound": None},
+        {"lower_bound": 10**400},
         {"view": []},
         {"format": 2},
         {"kind": "warning"},

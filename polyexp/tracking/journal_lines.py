@@ -61,7 +61,7 @@ def header_of(folder: Path) -> tuple[Header, int]:
     try:
         values |= {"process": Process(**values["process"]), "lower_bound": float(values["lower_bound"])}
         return _checked(Header(**values)), first.end
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise JournalError(f"The header of {path} is damaged.") from error
 
 

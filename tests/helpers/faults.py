@@ -71,7 +71,9 @@ def write_with_fault(folder: Path, at: int, fail: Callable[[], Any]) -> int:
     """Write two runs to the store of a folder while call number `at` fails, and return how many calls were made."""
     entries = two_runs(folder)
     with writing_with_fault(folder, at, fail) as (writer, counted):
-        writer.write(entries)
+        for one in writer.write(entries):
+            if isinstance(one, Exception):
+                raise one
     return counted.calls
 
 

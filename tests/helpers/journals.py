@@ -31,6 +31,7 @@ def header(number: int = 1, **changes: Any) -> Header:
         "process": Process.current(),
         "store": None,
         "experiment": "polyexp",
+        "lower_bound": 0.25,
     }
     return Header(**(values | changes))
 
