@@ -15,19 +15,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polyexp.base import InputError
 from polyexp.tracking import delivery, journal_lines
 from polyexp.tracking.delivery import Delivery, deliver, is_delivered
-from polyexp.tracking.entry import LostRunError, Status
 from polyexp.tracking.journal import JOURNAL, Journal
-from polyexp.tracking.journal_lines import JournalError, header_of, lines_of
-from polyexp.tracking.note import NOTE, Note, note_of, write_note
+from polyexp.tracking.journal_lines import JournalError
+from polyexp.tracking.note import NOTE, note_of, write_note
 from polyexp.tracking.process import Process
 from polyexp.tracking.sqlite_writer import SqliteWriter
-from polyexp.tracking.syncing import State, found_in
+from polyexp.tracking.syncing import DeliveryState, found_in
 from tests.helpers.commands import run_python
 from tests.helpers.databases import files
-from tests.helpers.journals import GONE, gone, header, killed, new_run, record, snapshot, stored
+from tests.helpers.faults import deliver_with_fault, delivering_store
+from tests.helpers.faults import delivered as delivered_store
+from tests.helpers.journals import gone, header, killed, new_run, record, snapshot, stored
 from tests.helpers.memory_store import MemoryStore, MemoryWriter
 
 ROOT = Path(__file__).parents[1]
@@ -123,7 +123,7 @@ def test_how_a_run_ended_is_delivered(tmp_path, store, writer, error):
 def test_a_run_that_has_gone_without_a_word_was_killed_at_its_last_sign_of_life(tmp_path, store, writer):
     killed(new_run(tmp_path))
     os.utime(tmp_path / JOURNAL, (1_700_000_100, 1_700_000_100))
-    assert [one.state for one in found_in(tmp_path)] == [State.LOCAL]
+    assert [one.state for one in found_in(tmp_path)] == [DeliveryState.LOCAL]
     delivered(tmp_path, writer)
     run = store.by_name["run 1"]
     assert (run["status"], run["ended"]) == ("KILLED", 1_700_000_100_000)
@@ -135,10 +135,10 @@ def test_a_killed_run_is_complete_whatever_it_wrote_last(tmp_path, store, writer
     killed(new_run(tmp_path, store="sqlite:////nowhere/mlflow.db"))
     with (tmp_path / JOURNAL).open("ab") as file:
         file.write(tail)
-    assert [one.state for one in found_in(tmp_path)] == [State.STALE]
+    assert [one.state for one in found_in(tmp_path)] == [DeliveryState.STALE]
     delivered(tmp_path, writer)
     assert is_delivered(tmp_path)
-    assert [one.state for one in found_in(tmp_path)] == [State.DELIVERED]
+    assert [one.state for one in found_in(tmp_path)] == [DeliveryState.DELIVERED]
 
 
 def test_a_run_of_another_machine_is_closed_after_a_minute_without_a_sign_of_life(tmp_path, store, writer):
@@ -277,7 +277,9 @@ def curve(folder, planned, lines, *, ended=True):
         for step in (1, 2):
             early = {"early": True, "loss": 1.0, "excess": 0.5, "grad_norm": 2.0, "params": []}
             journal._write("snapshot", step=step, **early)
-        form = '{"kind": "snapshot", "time": %d, "step": %d, "loss": 1.5, "excess": 0.5, "grad_norm": 2.0, "params": []}\n'
+        form = (
+            '{"kind": "snapshot", "time": %d, "step": %d, "loss": 1.5, "excess": 0.5, "grad_norm": 2.0, "params": []}\n'
+        )
         with (folder / JOURNAL).open("ab") as file:
             file.write("".join(form % (k, 10 * k) for k in range(1, lines + 1)).encode())
     if not ended:
@@ -467,20 +469,20 @@ def test_the_view_of_runs_is_saved_and_nothing_depends_on_it(tmp_path, store, wr
     assert is_delivered(tmp_path / "b")
 
 
-def test_of_a_sweep_the_view_alone_is_delivered(tmp_path, store):
+def test_of_a_sweep_the_view_alone_is_delivered(tmp_path, store, monkeypatch):
     with Journal(tmp_path, header().of_sweep("12-00-00", ["seed"])):
         pass
     writer = MemoryWriter(store)
-    experiment = writer.experiment
 
     def fails(*_):
         raise ConnectionError
 
-    writer.experiment = fails
-    (done,) = deliver({tmp_path: None}, writer).values()
-    assert isinstance(done, ConnectionError)
-    assert not is_delivered(tmp_path)
-    writer.experiment = experiment
+    for name in ("experiment", "set_experiment_tag"):
+        with monkeypatch.context() as patch:
+            patch.setattr(writer, name, fails)
+            (done,) = deliver({tmp_path: None}, writer).values()
+        assert isinstance(done, ConnectionError)
+        assert not is_delivered(tmp_path)
     assert delivered(tmp_path, writer).note.run_id is None
     assert is_delivered(tmp_path)
     assert store.experiments["polyexp"]
@@ -562,3 +564,76 @@ def test_processes_that_deliver_the_same_runs_at_once_double_nothing(tmp_path, n
     found = stored(tmp_path / "mlflow.db")
     assert len(found["runs"]) == len({row["name"] for row in found["runs"]}) == 20
     assert len(found["metrics"]) == len(set(map(repr, found["metrics"]))) == 20 * (4 * 5 + 1)
+
+
+# A fault at every call
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """One run that has ended, one that was killed, one that goes on, and a sweep, which alone has a view."""
+    new_run(tmp_path / "runs" / "0", 0, view=None)
+    killed(new_run(tmp_path / "runs" / "1", 1, view=None))
+    (tmp_path / "runs" / "3").mkdir()
+    with Journal(tmp_path / "runs" / "3", header(3).of_sweep("12-00-00", ["seed"])):
+        pass
+    (tmp_path / "runs" / "2").mkdir()
+    with Journal(tmp_path / "runs" / "2", header(2, view=None)) as journal:
+        record(journal)
+        yield tmp_path / "runs"
+
+
+def broken():
+    raise OSError(28, "No space left on device")
+
+
+def test_a_delivery_that_fails_at_any_call_is_completed_by_the_next_one(tmp_path, new_store, runs):
+    new_store(empty := tmp_path / "empty.db")
+    calls, _ = deliver_with_fault(delivering_store(empty, runs, tmp_path / "counted"), 0, broken)
+    expected = completed(delivering_store(empty, runs, tmp_path / "expected"))
+    assert calls > 80
+    for at in range(1, calls + 1):
+        store = delivering_store(empty, runs, tmp_path / str(at))
+        deliver_with_fault(store, at, broken)  # which raises nothing, whatever fails
+        assert completed(store) == expected, at
+
+
+def completed(store):
+    """Deliver once more, and once again, which changes nothing."""
+    content = delivered_store(store)
+    assert [path.name for path in store.rglob("*.unfinished")] == []
+    assert {path.name: is_delivered(path) for path in (store / "runs").iterdir()} == {
+        "0": True,
+        "1": True,
+        "2": False,
+        "3": True,
+    }
+    assert delivered_store(store) == content
+    return content
+
+
+KILLED_ANYWHERE = """
+import os, sys
+from pathlib import Path
+from tests.helpers.faults import deliver_with_fault, delivering_store
+from tests.test_delivery import completed
+empty, runs, folder = map(Path, sys.argv[1:])
+expected, at, code = completed(delivering_store(empty, runs, folder / "expected")), 0, 9
+while code == 9:
+    at += 1
+    store = delivering_store(empty, runs, folder / str(at))
+    if not (child := os.fork()):
+        deliver_with_fault(store, at, lambda: os._exit(9))
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert completed(store) == expected, at
+print(at - 1, code)
+"""
+
+
+@pytest.mark.slow
+def test_a_delivery_that_is_killed_at_any_call_is_completed_by_the_next_one(tmp_path, new_store, runs):
+    new_store(empty := tmp_path / "empty.db")
+    calls, _ = deliver_with_fault(delivering_store(empty, runs, tmp_path / "counted"), 0, broken)
+    done = run_python(KILLED_ANYWHERE, empty, runs, tmp_path, cwd=ROOT)
+    assert (done.out, done.err) == (f"{calls} 0\n", "")

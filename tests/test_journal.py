@@ -6,8 +6,6 @@ import json
 import math
 import os
 import struct
-import subprocess
-import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +24,11 @@ from polyexp.tracking.journal import JOURNAL, Header, Journal
 from polyexp.tracking.journal_lines import JournalError, has_ended, header_of, is_gone, lines_of
 from polyexp.tracking.note import NOTE, Note, note_of, write_note
 from polyexp.tracking.process import Process
-from polyexp.tracking.syncing import State, found_in
+from polyexp.tracking.syncing import DeliveryState, found_in
 from polyexp.tracking.undelivered import undelivered
+from tests.helpers.commands import run_python, wait_until
 from tests.helpers.journals import DATASET, GONE, as_dict, gone, header, killed, new_run, record, snapshot
+from tests.helpers.recording import waiting_process
 
 ROOT = Path(__file__).parents[1]
 MEGABYTE = 10**6
@@ -133,9 +133,13 @@ def test_an_error_of_the_run_is_not_replaced_by_one_of_the_journal(tmp_path, mon
     def full(*_):
         raise OSError(errno.ENOSPC, "full")
 
-    with pytest.raises(ValueError, match="first"), Journal(tmp_path, header()):
-        monkeypatch.setattr(os, "write", full)
-        raise ValueError("first")
+    def run():
+        with Journal(tmp_path, header()):
+            monkeypatch.setattr(os, "write", full)
+            raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"):
+        run()
     assert list(lines_of(tmp_path, header_of(tmp_path)[1])) == []
 
 
@@ -159,14 +163,18 @@ def test_a_second_run_in_a_folder_is_refused_and_changes_nothing(tmp_path):
 
 
 ONE_WINS = """
-import sys
+import sys, time
 from pathlib import Path
 from polyexp.base import InputError
 from polyexp.tracking.journal import Journal
 from tests.helpers.journals import header
-sys.stdin.readline()
+from tests.helpers.recording import waiting_process
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+(folder / f"ready {number}").touch()
+while not (folder / "go").exists():
+    time.sleep(0.001)
 try:
-    with Journal(Path(sys.argv[1]), header(int(sys.argv[2]))):
+    with Journal(folder, header(number)):
         print("mine")
 except InputError:
     print("refused")
@@ -174,18 +182,11 @@ except InputError:
 
 
 def test_of_eight_processes_at_once_one_has_the_folder(tmp_path):
-    command = [sys.executable, "-c", ONE_WINS, str(tmp_path)]
-    with contextlib.ExitStack() as stack:
-        started = [
-            stack.enter_context(
-                subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-            )
-            for n in range(8)
-        ]
-        for one in started:
-            one.stdin.write("now\n")
-            one.stdin.flush()
-        said = [one.communicate(timeout=60)[0].strip() for one in started]
+    with ThreadPoolExecutor(8) as pool:
+        ends = [pool.submit(run_python, ONE_WINS, tmp_path, str(number), cwd=ROOT) for number in range(8)]
+        wait_until(lambda: len(list(tmp_path.glob("ready *"))) == 8)
+        (tmp_path / "go").touch()
+        said = [one.result().out.strip() for one in ends]
     assert sorted(said) == ["mine"] + ["refused"] * 7
     assert header_of(tmp_path)[0].name == f"run {said.index('mine')}"
     assert the_end(tmp_path) == ("end", "FINISHED")
@@ -236,9 +237,13 @@ def test_a_disk_that_is_full_leaves_a_journal_that_can_be_read(tmp_path, monkeyp
 
 
 def test_a_disk_that_is_full_at_the_end_of_a_run_is_an_error(tmp_path, monkeypatch):
-    with pytest.raises(OSError, match="No space"), Journal(tmp_path, header()) as journal:
-        journal.snapshot(snapshot(10))
-        monkeypatch.setattr(os, "write", Disk(5).write)
+    def run():
+        with Journal(tmp_path, header()) as journal:
+            journal.snapshot(snapshot(10))
+            monkeypatch.setattr(os, "write", Disk(5).write)
+
+    with pytest.raises(OSError, match="No space"):
+        run()
     assert [kind for kind, _ in lines(tmp_path)] == ["snapshot"]
 
 
@@ -261,11 +266,15 @@ def test_a_line_that_is_interrupted_is_whole_or_not_there(tmp_path, monkeypatch,
         write(file, data[:part])
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Journal(tmp_path, header()) as journal:
-        journal.snapshot(snapshot(10))
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "write", interrupted)
-            journal.snapshot(snapshot(20))
+    def run():
+        with Journal(tmp_path, header()) as journal:
+            journal.snapshot(snapshot(10))
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "write", interrupted)
+                journal.snapshot(snapshot(20))
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
     steps = [content["step"] for kind, content in lines(tmp_path) if kind == "snapshot"]
     assert steps == ([10] if part is not None else [10, 20])
     assert the_end(tmp_path) == ("end", "KILLED")
@@ -318,7 +327,7 @@ def assert_bounded(folder):
     with contextlib.suppress(JournalError, OSError):
         write_note(folder, Note("store", "1", "1", 100, 0, Status.RUNNING))
         undelivered(folder, "store", note_of(folder), None)
-    assert len([(one.state, one.name, one.bytes, one.is_due) for one in found_in(folder)]) == 1
+    assert len([(one.state, one.name, one.megabytes, one.is_due) for one in found_in(folder)]) == 1
     used = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert used < 20 * MEGABYTE
@@ -435,7 +444,7 @@ def test_a_header_that_is_damaged_is_one_sentence(tmp_path, changes):
     with pytest.raises(JournalError, match=r"^[^\n]*journal\.jsonl[^\n]*\.$"):
         header_of(tmp_path)
     (found,) = found_in(tmp_path)
-    assert (found.state, found.header) == (State.DAMAGED, None)
+    assert (found.state, found.header) == (DeliveryState.DAMAGED, None)
     assert str(tmp_path) in found.damage
 
 
@@ -503,13 +512,11 @@ def test_a_process_whose_number_is_used_again_has_ended():
 
 
 def test_a_process_that_nobody_has_waited_for_has_ended():
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    one = Process(child.pid, process._started(child.pid), Process.current().host)
-    assert one.is_alive
-    child.stdin.close()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
-    assert not one.is_alive
-    child.wait()
+    with waiting_process() as (one, child):
+        assert one.is_alive
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
+        assert not one.is_alive
     assert not one.is_alive
 
 

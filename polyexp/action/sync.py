@@ -6,18 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyexp.action.action import Action
-from polyexp.base import NotDeliveredError, counted, require
+from polyexp.base import NotDeliveredError, counted, cut, require
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
 from polyexp.report.tables import columns_of
-from polyexp.tracking import DeliveryState, Destination, Found, by_destination, describe, found_in, synchronized
+from polyexp.tracking import (
+    DeliveryState,
+    Destination,
+    Found,
+    by_destination,
+    describe,
+    found_in,
+    size_and_revision,
+    synchronized,
+)
 
 __all__ = ["Sync"]
 
 MAX_LISTED = 50  # runs that are listed in full
 HEADS = ("state", "run", "folder")
-MEGABYTE = 10**6
 
 
 @dataclass
@@ -52,6 +60,8 @@ class Sync(Action, name="sync"):
         failures = [one.damage for found in stores.values() for one in found if one.damage and not self.dry_run]
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             _print_found(terminal, stores)
+            if not stores:
+                terminal.print(f"There is no run in {cut(self.folder)}.")
             for destination, found in stores.items() if not self.dry_run else ():
                 if destination:
                     failures += _deliver(terminal, destination, found, quiet=experiment.quiet)
@@ -65,7 +75,7 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
     for destination, found in stores.items():
         states = Counter(one.state for one in found)
         counts = ", ".join(f"{states[state]} {state}" for state in DeliveryState if states[state])
-        size = sum(one.bytes for one in found) / MEGABYTE
+        size = sum(one.megabytes for one in found)
         terminal.print(
             f"{counted(len(found), 'run')} of {_described(destination)}: {counts}; their folders hold {size:.3g} MB"
         )
@@ -80,9 +90,8 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
 def _described(destination: Destination | None) -> str:
     if destination is None:
         return "no store"
-    path = destination.path
-    size = f" ({path.stat().st_size / MEGABYTE:.3g} MB)" if path and path.exists() else ""
-    return f"{destination.shown}{size}"
+    about = size_and_revision(destination)
+    return f"{destination.shown} ({about})" if about else destination.shown
 
 
 def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found], *, quiet: bool) -> list[str]:

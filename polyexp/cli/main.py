@@ -65,6 +65,8 @@ def main() -> int:
         return _print_error(str(as_input_error(error)))
     except RunError as error:
         return error.code
+    except NotDeliveredError as error:  # of a sweep
+        return _print_error(str(error), 1)
     except OSError as error:  # from Hydra, which makes the folders; an error in a run is a RunError
         return _print_error(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
 from polyexp.tracking.selection import Selection
-from polyexp.tracking.syncing import DeliveryState, Found, by_destination, found_in, synchronized
+from polyexp.tracking.syncing import DeliveryState, Found, by_destination, found_in, size_and_revision, synchronized
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "require_no_credentials",
     "require_no_run",
     "require_no_typed_credentials",
+    "size_and_revision",
     "synchronized",
     "write_result",
 ]

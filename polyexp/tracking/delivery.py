@@ -113,7 +113,10 @@ def _written(read: Mapping[Path, Undelivered | Exception], writer: Writer) -> di
 
 
 def _views_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Written | Exception]:
-    """The places of what is not a run, once the views of all that has ended are saved, each of which many runs may have."""
+    """The places of what is not a run, once the views of all that has ended are saved, each of which many runs may have.
+
+    A run does not depend on its view, which the next run saves.
+    """
     where: dict[Path, Written | Exception] = {}
     saved: dict[str, Written | Exception] = {}
     for one in new:
@@ -127,11 +130,10 @@ def _views_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Writt
 
 
 def _view_saved(one: Undelivered, writer: Writer) -> Written | Exception:
-    """The MLflow experiment in which a view has been saved; no run depends on it."""
+    """The MLflow experiment in which a view has been saved, or what prevented it."""
     try:
         experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
-        with contextlib.suppress(Exception):
-            save(writer, experiment, view_of(one.header.view or {}))
+        save(writer, experiment, view_of(one.header.view or {}))
     except Exception as error:
         return error
     return Written("", experiment.id)

@@ -3,6 +3,7 @@
 Only attributes of the errors are read, so that neither MLflow nor a driver is imported for it.
 """
 
+import errno
 import re
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ PASSING_STATUSES = {408, 429, 500, 502, 503, 504}
 # MLflow's words for what a database refuses: it is locked or gone, or another transaction has just written the same row.
 PASSING_CODES = {"TEMPORARILY_UNAVAILABLE", "BAD_REQUEST"}
 LOCAL_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)  # of a file of the run
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 STATUS = re.compile(r"too many (\d{3}) error responses|failed with error code (\d{3})\b")
 REFUSALS = {
     401: "refuses the login (401)",
@@ -81,9 +83,10 @@ def error_code(error: BaseException) -> str | None:
 def _fault(error: BaseException, status: int | None, uri: str) -> str:
     if status:
         return REFUSALS.get(status, f"answers {status}")
-    if is_passing(error) and error_code(error) not in PASSING_CODES:
+    disk = [one.strerror or "" for one in _chain(error) if isinstance(one, OSError) and one.errno in DISK_ERRORS]
+    if is_passing(error) and error_code(error) not in PASSING_CODES and not disk:
         return "does not answer"
-    text = f"{str(error).strip() or type(error).__name__}\n".partition("\n")[0]
+    text = f"{''.join(disk[:1]) or str(error).strip() or type(error).__name__}\n".partition("\n")[0]
     text = re.sub(r"^\([\w.]+\) ", "", text)  # SQLAlchemy's name of the error of a driver
     return f"fails ({hidden(text, uri)})"
 

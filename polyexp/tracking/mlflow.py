@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polyexp.base import NotDeliveredError, finite, require, version
+from polyexp.base import NotDeliveredError, counted, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import Header
@@ -35,6 +35,14 @@ class MLflow(Tracker, name="mlflow"):
         experiment_name: The name of the MLflow experiment, of 1 to 250 characters; it is created if need be.
         wait: The longest time in seconds that the command waits at its end until everything is delivered.
         required: Whether a run that is not delivered by then makes the exit code 1.
+
+    Raises:
+        InputError: `uri` is no address of a store or holds a password, or another value is out of range.
+
+    Example:
+        >>> import polyexp as p
+        >>> p.MLflow(uri="sqlite:////tmp/mlflow.db", wait=60).experiment_name
+        'polyexp'
     """
 
     uri: str | None = None
@@ -79,7 +87,12 @@ class MLflow(Tracker, name="mlflow"):
         reason = recorder(folders[0]).wait(folders, self.wait)
         if reason is None:
             return Delivered(self._where(folders[0]))
-        runs = "This run is" if len(folders) == 1 else f"{len(folders)} runs are"
+        count = sum(header_of(folder)[0].is_run for folder in folders)
+        runs = (
+            "This run is"
+            if len(folders) == 1
+            else f"{counted(count, 'run')} of this sweep {'is' if count == 1 else 'are'}"
+        )
         sentence = f"{runs} not in {self._destination.shown} yet: {reason.removesuffix('.')}. `{SYNC}` delivers later."
         if self.required:
             raise NotDeliveredError(sentence)

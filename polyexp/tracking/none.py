@@ -9,4 +9,10 @@ __all__ = ["NoTracking"]
 
 @dataclass
 class NoTracking(Tracker, name="none"):
-    """A tracker that records runs in their folders alone."""
+    """A tracker that records runs in their folders alone.
+
+    Example:
+        >>> import polyexp as p
+        >>> p.NoTracking().choice
+        'none'
+    """

@@ -47,8 +47,8 @@ def note_of(folder: Path, store: str | None = None) -> Note | None:
     """
     try:
         with (folder / NOTE).open("rb") as file:
-            known = json.loads(file.read(MAX_NOTE_BYTES))
-        note = Note(**{**known, "status": Status(known["status"])})
+            content = json.loads(file.read(MAX_NOTE_BYTES))
+        note = Note(**{**content, "status": Status(content["status"])})
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return note if _is_valid(note) and store in (None, note.store) else None

@@ -107,7 +107,7 @@ class _Stores:
                 new = _Deliveries(Destination.of(header.store))
                 self._deliveries.setdefault(header.store, new).add(folder)
         except InputError as error:
-            _say(str(error))
+            _print(str(error))
         except OSError:
             return False
         return True
@@ -142,7 +142,7 @@ class _Deliveries:
 
     def __init__(self, destination: Destination) -> None:
         self.runs: dict[Path, _Run] = {}
-        self._destination, self._is_known = destination, False
+        self._destination, self._was_there = destination, False
         self._said: set[str] = set()
 
     def add(self, folder: Path) -> None:
@@ -157,10 +157,10 @@ class _Deliveries:
             return
         try:
             # A store that was there once and is not any more is not made anew: it may be put back.
-            with open_writer(self._destination, make=not self._is_known) as writer:
+            with open_writer(self._destination, make=not self._was_there) as writer:
                 done = deliver(due, writer, self._destination.artifact_root)
-                if not self._is_known:
-                    self._is_known = True
+                if not self._was_there:
+                    self._was_there = True
                     self._take_over(writer)
         except Exception as error:
             done = dict.fromkeys(due, error)
@@ -171,7 +171,7 @@ class _Deliveries:
     def _take(self, folder: Path, done: Delivery | Exception, now: float, jitter: float) -> None:
         run = self.runs[folder]
         if isinstance(done, Exception):
-            self._say(done)
+            self._report(done)
             run.pause = min(2 * run.pause, MAX_RETRY_SECONDS)
             run.due = now + run.pause * jitter
         elif done.is_complete:
@@ -194,15 +194,15 @@ class _Deliveries:
         except (OSError, InputError):
             return False
 
-    def _say(self, error: Exception) -> None:
+    def _report(self, error: Exception) -> None:
         """Write a failure into the log, once."""
         sentence = describe(error, self._destination.uri)
         if sentence not in self._said:
-            _say(sentence)
+            _print(sentence)
             self._said.add(sentence)
 
 
-def _say(sentence: str) -> None:
+def _print(sentence: str) -> None:
     with suppress(OSError):  # the disk may be full
         print(sentence, flush=True)
 

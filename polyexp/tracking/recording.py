@@ -52,11 +52,11 @@ def recorder(folder: Path) -> Recorder:
     Args:
         folder: The folder of the run that needs it, which gets the log of a recorder that is started.
     """
-    known = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
-    if known is None or not known.is_running:
-        known = _recorders[os.getpid()] = _started(folder)
-        atexit.register(known.leave)
-    return known
+    running = _recorders.get(os.getpid())  # a process that was forked has none of its own yet
+    if running is None or not running.is_running:
+        running = _recorders[os.getpid()] = _started(folder)
+        atexit.register(running.leave)
+    return running
 
 
 def _started(folder: Path) -> Recorder:
@@ -80,14 +80,16 @@ class InProcess:
     def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
         """Deliver journals, however long it takes."""
         for folder in folders:
-            destination = Destination.of(str(header_of(folder)[0].store))
+            uri = ""
             try:
+                destination = Destination.of(header_of(folder)[0].store)
+                uri = destination.uri
                 with open_writer(destination) as writer:
                     (done,) = deliver({folder: None}, writer, destination.artifact_root).values()
             except Exception as error:
                 done = error
             if isinstance(done, Exception):
-                return describe(done, destination.uri)
+                return describe(done, uri)
             self._folders.pop(folder, None)
         return None
 

@@ -11,7 +11,6 @@ from polyexp.base import Component, require, version
 from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Result, Snapshot
 from polyexp.loop import Loop, Manual
-from polyexp.report import description, write
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.journal import Journal
 from polyexp.tracking.mlflow import MLflow
@@ -38,6 +37,7 @@ def record(
         InputError: The result is that of a batch, the folder belongs to a run, or the store cannot be used.
 
     Example:
+        >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import polyexp as p
         >>> samples = p.Samples.of([-1, 0, 1], [1, 0, 1])
@@ -48,6 +48,8 @@ def record(
         []
         ['config.yaml', 'history.csv', 'journal.jsonl', 'result.json']
     """
+    from polyexp.report import write  # which imports rich
+
     require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
     place, tracker = Path(folder).absolute(), tracking or MLflow()
     tracker.check()
@@ -83,6 +85,8 @@ def write_result(journal: Journal, result: Result, predicted: Forecast, files: l
         predicted: The forecast of the run.
         files: The files of its folder that become its artifacts, which are complete.
     """
+    from polyexp.report import description
+
     samples = result.samples
     journal.result(
         final_metrics(result, predicted),

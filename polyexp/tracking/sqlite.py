@@ -29,6 +29,7 @@ __all__ = [
     "make",
     "require_tables",
     "require_writable",
+    "revision",
     "use_wal",
 ]
 
@@ -82,6 +83,20 @@ def exists(path: Path, seconds: float = BUSY_SECONDS) -> bool:
         rows = database.execute(f"SELECT * FROM {VERSION_TABLE}").fetchall() if VERSION_TABLE in tables else []
     require_tables(tables, [str(row[0]) for row in rows])
     return True
+
+
+def revision(path: Path, seconds: float) -> str:
+    """The revision of a SQLite store.
+
+    Args:
+        path: The path of the file, which is only read.
+        seconds: For which a database that another process has locked is waited for.
+
+    Raises:
+        sqlite3.Error: It is none.
+    """
+    with _reading(path, seconds) as database:
+        return str(database.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()[0])
 
 
 def deleted_experiment(path: Path, name: str, seconds: float) -> str | None:

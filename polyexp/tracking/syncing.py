@@ -1,18 +1,23 @@
 """The journals below a folder: how far each is delivered, and the delivery of what is not."""
 
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from polyexp.base import InputError, printable
+from polyexp.tracking import sqlite
 from polyexp.tracking.delivery import RUNS_AT_ONCE, Delivery, deliver, is_delivered
 from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.journal import JOURNAL, Header
 from polyexp.tracking.journal_lines import has_ended, header_of, is_gone
 
-__all__ = ["DeliveryState", "Found", "by_destination", "found_in", "synchronized"]
+__all__ = ["DeliveryState", "Found", "by_destination", "found_in", "size_and_revision", "synchronized"]
+
+MEGABYTE = 10**6
+CHECK_SECONDS = 1  # for which a database that another process has locked is waited for, only to show its revision
 
 
 class DeliveryState(StrEnum):
@@ -53,9 +58,9 @@ class Found:
         return self.state in (DeliveryState.RUNNING, DeliveryState.STALE, DeliveryState.UNDELIVERED)
 
     @property
-    def bytes(self) -> int:
+    def megabytes(self) -> float:
         """The size of the files of the folder, without those of the runs in folders of it."""
-        return sum(map(_size, _files(self.folder)))
+        return sum(map(_size, _files(self.folder))) / MEGABYTE
 
 
 def found_in(folder: Path) -> Iterator[Found]:
@@ -102,6 +107,22 @@ def _state(folder: Path, header: Header) -> DeliveryState:
     if has_ended(folder):
         return DeliveryState.UNDELIVERED
     return DeliveryState.STALE if is_gone(folder, header) else DeliveryState.RUNNING
+
+
+def size_and_revision(destination: Destination) -> str:
+    """What can be seen of a SQLite store: its size and its revision; empty for another store and where nothing is.
+
+    Args:
+        destination: The store, which is only read.
+    """
+    path = destination.path
+    if not path or not path.is_file():
+        return ""
+    size = f"{path.stat().st_size / MEGABYTE:.3g} MB"
+    try:
+        return f"{size}, revision {sqlite.revision(path, CHECK_SECONDS)}"
+    except (OSError, sqlite3.Error, TypeError):  # it is locked, or no store
+        return size
 
 
 def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destination | None, list[Found]]:

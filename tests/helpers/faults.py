@@ -1,6 +1,8 @@
-"""Writing to a SQLite store while the call of a given number fails: a statement, or what makes, opens or renames a file."""
+"""Writing to a SQLite store, and delivering journals to it, while the call of a given number fails: a statement, or what makes,
+opens, writes or renames a file."""
 
 import contextlib
+import json
 import os
 import shutil
 import uuid
@@ -11,11 +13,12 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.recording import typical
+from polyexp.tracking.delivery import Delivery, deliver
 from polyexp.tracking.entry import Entry, Status
 from polyexp.tracking.sqlite_writer import SqliteWriter
 from tests.helpers.databases import files, rows
 
-SYSTEM_CALLS = ("mkdir", "open", "fchmod", "utime", "rename")
+SYSTEM_CALLS = ("mkdir", "open", "fchmod", "utime", "rename", "replace", "fsync")
 
 
 class Counted:
@@ -66,21 +69,57 @@ def writing(folder: Path) -> Iterator[SqliteWriter]:
 
 def write_with_fault(folder: Path, at: int, fail: Callable[[], Any]) -> int:
     """Write two runs to the store of a folder while call number `at` fails, and return how many calls were made."""
-    entries, counted = two_runs(folder), Counted(at, fail)
-    with writing(folder) as writer, contextlib.ExitStack() as stack:
-        writer._connection = Connection(writer._connection, counted)
-        for name in SYSTEM_CALLS:
-            stack.enter_context(patch.object(os, name, counted.wrap(getattr(os, name))))
+    entries = two_runs(folder)
+    with writing_with_fault(folder, at, fail) as (writer, counted):
         writer.write(entries)
     return counted.calls
+
+
+@contextlib.contextmanager
+def writing_with_fault(folder: Path, at: int, fail: Callable[[], Any]) -> Iterator[tuple[SqliteWriter, Counted]]:
+    """As `writing`, while call number `at` fails."""
+    counted = Counted(at, fail)
+    with writing(folder) as writer, contextlib.ExitStack() as stack:
+        writer._connection = Connection(writer._connection, counted)
+        stack.enter_context(patch.object(json, "dump", counted.wrap(json.dump)))  # which writes the note
+        for name in SYSTEM_CALLS:
+            stack.enter_context(patch.object(os, name, counted.wrap(getattr(os, name))))
+        yield writer, counted
 
 
 def write(folder: Path) -> str:
     """Write the two runs without a fault, and return what the store then holds, but for the name of its folder."""
     with writing(folder) as writer:
         writer.write(two_runs(folder))
+    return _content(folder)
+
+
+def _content(folder: Path) -> str:
     content = rows(folder / "mlflow.db"), {name: one[0] for name, one in files(folder / "artifacts").items()}
     return repr(content).replace(str(folder), "store")
+
+
+def deliver_with_fault(folder: Path, at: int, fail: Callable[[], Any]) -> tuple[int, list[Any]]:
+    """Deliver the journals of `folder/runs` to the store of a folder while call number `at` fails.
+
+    How many calls were made, and the deliveries.
+    """
+    with writing_with_fault(folder, at, fail) as (writer, counted):
+        done = deliver(dict.fromkeys((folder / "runs").iterdir()), writer, str(folder / "artifacts"))
+    return counted.calls, list(done.values())
+
+
+def delivered(folder: Path) -> str:
+    """Deliver without a fault, and return what the store then holds, but for the name of its folder."""
+    _, done = deliver_with_fault(folder, 0, lambda: None)
+    assert all(isinstance(one, Delivery) for one in done), done
+    return _content(folder)
+
+
+def delivering_store(source: Path, runs: Path, folder: Path) -> Path:
+    """A folder with a copy of a store, and copies of the folders of runs in `runs`."""
+    shutil.copytree(runs, copied_store(source, folder) / "runs")
+    return folder
 
 
 def copied_store(source: Path, folder: Path) -> Path:

@@ -110,6 +110,8 @@ VALUES = {  # that a setting does not take
     "quiet=5": "`quiet` must be true or false, got '5'.",
     "quiet=null": "`quiet` must be true or false, got 'null'.",
     "report.page=html": "`report.page` must be true or false, got 'html'.",
+    "tracking.required=always": "`tracking.required` must be true or false, got 'always'.",
+    "tracking=none tracking.wait=1": "It belongs to `tracking=mlflow`.",
     "action=compare action.runs=abc": "`action.runs` must be a list: [a,b], got 'abc'.",
     "action=compare action.runs={a:1}": "`action.runs` must be a list: [a,b], got '{a:1}'.",
     "problem.domain=[0,1": "`problem.domain` must be a list of numbers, got '[0,1'.",
