@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.helpers.commands import run
-from tests.helpers.recorded_fits import fitting, journal, verdict, wait_until
+from tests.helpers.commands import run, wait_until
+from tests.helpers.recorded_fits import fitting, journal, verdict
 
 LIMIT_SECONDS = 15  # within which all is in the store
 SEEN_MILLISECONDS = 2000
