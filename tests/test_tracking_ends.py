@@ -1,7 +1,10 @@
 """What MLflow holds after runs that end in other ways, and during a run; and what happens where it fails."""
 
+import errno
 import json
 import math
+import os
+import shutil
 import signal
 from functools import partial
 from pathlib import Path
@@ -53,6 +56,39 @@ def failing_at(step, error, problem, model, *, observe, **settings):
 
 
 FIRE = RuntimeError("the disk is on fire")
+
+
+def test_a_run_whose_folder_is_deleted_says_so_in_one_sentence(cli, store, monkeypatch, tmp_path):
+    def deleting(*args, **settings):
+        result = p.fit(*args, **settings)
+        shutil.rmtree(tmp_path / "one")
+        return result
+
+    monkeypatch.setattr("polyexp.experiment.run.fit", deleting)
+    ended = cli(*SHORT, "hydra.run.dir=one")
+    assert ended.code == 1
+    assert ended.err == (
+        f"polyexp: The folder of the run, {tmp_path / 'one'}, cannot be written any more (No such file or directory).\n"
+    )
+    assert not (tmp_path / "one").exists()
+
+
+def test_a_run_whose_disk_is_full_says_so_in_one_sentence(cli, store, monkeypatch, tmp_path):
+    written = os.write
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def write(file, content):
+        if b'"kind": "result"' in bytes(content):
+            raise full
+        return written(file, content)
+
+    monkeypatch.setattr(os, "write", write)
+    ended = cli(*SHORT, "hydra.run.dir=one")
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert ended.err.startswith(
+        f"polyexp: The folder of the run, {tmp_path / 'one'}, cannot be written any more (No space"
+    )
+    wait_until(lambda: all_runs(store) and only_run(store).info.status == "FAILED")
 
 
 def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch):

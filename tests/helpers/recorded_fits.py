@@ -7,14 +7,13 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.commands import POLYEXP, Finished, start
+from tests.helpers.commands import POLYEXP, Finished, start, wait_until
 
 SOME_SECONDS = (  # about 200 snapshots
     "backend=numpy",
@@ -50,12 +49,12 @@ class Fit:
 
     def wait_for(self, snapshots: int = 0) -> None:
         """Wait until its journal has a header and some snapshots."""
-        wait_until(lambda: len(self.lines()) > snapshots, self.is_alive)
+        self._wait_until(lambda: len(self.lines()) > snapshots)
         self.recorders = self.recorders or recorders_of(self.process.pid)
 
     def wait_for_delivery(self) -> None:
         """Wait until something has been delivered."""
-        wait_until(lambda: (self.folder / "delivery.json").exists(), self.is_alive)
+        self._wait_until((self.folder / "delivery.json").exists)
 
     def is_alive(self) -> bool:
         """Whether it runs."""
@@ -79,7 +78,11 @@ class Fit:
 
     def wait_for_recorder(self) -> None:
         """Wait until its recorder has ended."""
-        wait_until(lambda: not any(map(is_running, self.recorders)))
+        wait_until(lambda: not any(map(is_running, self.recorders)), PATIENCE_SECONDS)
+
+    def _wait_until(self, happened: Callable[[], object]) -> None:
+        wait_until(lambda: happened() or not self.is_alive(), PATIENCE_SECONDS)
+        assert happened(), "it has ended"
 
 
 @contextlib.contextmanager
@@ -93,18 +96,6 @@ def fitting(folder: Path, *words: str, run: str = "runs/one", env: Mapping[str, 
             for one in (*fit.recorders, *recorders_of(process.pid)):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(one, signal.SIGKILL)
-
-
-def wait_until(
-    reached: Callable[[], object], is_alive: Callable[[], bool] = lambda: True, seconds: float = PATIENCE_SECONDS
-) -> None:
-    """Wait until something is true, or fail after some seconds, or where what would make it true has ended."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        alive = is_alive()
-        assert alive or reached(), "it has ended"
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.02)
 
 
 def recorders_of(pid: int) -> list[int]:

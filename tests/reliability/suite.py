@@ -25,6 +25,7 @@ HEAD = (
     "What fails",
     "When",
     "Cases",
+    "Runs",
     "As promised",
     "Exit code",
     "Lines on stderr",
@@ -108,6 +109,7 @@ def table() -> str:
 
 def _numbers(cases: list[dict[str, Any]]) -> Iterator[str]:
     yield str(len(cases))
+    yield str(sum(case.get("runs", 1) for case in cases))
     yield str(sum(case["passed"] for case in cases))
     codes = sorted({case["exit"] for case in cases if "exit" in case})
     yield ", ".join(map(str, codes))

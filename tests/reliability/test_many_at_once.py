@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.helpers.commands import POLYEXP, SHORT, run, start
-from tests.helpers.recorded_fits import distinct_runs, fitting, journal, verdict, wait_until
+from tests.helpers.commands import POLYEXP, SHORT, run, start, wait_until
+from tests.helpers.recorded_fits import distinct_runs, fitting, journal, verdict
 
 AT_ONCE = 8
 

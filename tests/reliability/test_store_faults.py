@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.helpers.commands import run
+from tests.helpers.commands import run, wait_until
 from tests.helpers.disks import can_mount, damage, disk, read_only_view
-from tests.helpers.recorded_fits import fitting, verdict, wait_until
+from tests.helpers.recorded_fits import fitting, verdict
 from tests.reliability.test_server_faults import judge
 
 WAIT = "tracking.wait=1"
