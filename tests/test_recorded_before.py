@@ -7,6 +7,7 @@ import base64
 import gzip
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -63,7 +65,9 @@ def unpack(folder):
 
 def compared(folder, selection):
     """What `action=compare` prints of each run, in its order: the id and the cells of all tables."""
-    done = run_in_process("action=compare", *SELECTIONS[selection], cwd=folder)
+    with patch.dict(os.environ):
+        os.environ.pop("COLUMNS", None)  # so that names are not cut to the width
+        done = run_in_process("action=compare", *SELECTIONS[selection], cwd=folder)
     assert (done.code, done.err) == (0, "")
     rows = {}
     for line in done.out.splitlines():
