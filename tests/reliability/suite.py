@@ -91,7 +91,9 @@ def pytest_terminal_summary(config: pytest.Config) -> None:
     if _cases:
         print(f"\n{table()}\n")
         if config.getoption("report"):
-            PAGE.write_text(TEXT.format(table=table(), facts="\n".join(_facts(config.getoption("sample")))), encoding="utf-8")
+            PAGE.write_text(
+                TEXT.format(table=table(), facts="\n".join(_facts(config.getoption("sample")))), encoding="utf-8"
+            )
 
 
 def table() -> str:
