@@ -91,7 +91,9 @@ def pytest_terminal_summary(config: pytest.Config) -> None:
     if _cases:
         print(f"\n{table()}\n")
         if config.getoption("report"):
-            PAGE.write_text(TEXT.format(table=table(), facts="\n".join(_facts())), encoding="utf-8")
+            PAGE.write_text(
+                TEXT.format(table=table(), facts="\n".join(_facts(config.getoption("sample")))), encoding="utf-8"
+            )
 
 
 def table() -> str:
@@ -119,7 +121,9 @@ def _numbers(cases: list[dict[str, Any]]) -> Iterator[str]:
         yield str(sum(case.get(name, 0) for case in cases))
 
 
-def _facts() -> Iterator[str]:
+def _facts(is_sample: bool) -> Iterator[str]:
+    if is_sample:
+        yield "- The table is of a sample of the cases (`SAMPLE=1`)."
     for case in _cases:
         if "fact" in case:
             yield f"- {case['fact']}"
