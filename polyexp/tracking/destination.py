@@ -218,7 +218,7 @@ def _deleted(path: Path, experiment_name: str) -> str | None:
 def _lock(path: Path) -> Path:
     """The file whose lock lets one process at a time make a store."""
     lock = Path(f"{path}.lock")
-    if lock.is_symlink() or (lock.is_file() and lock.stat().st_size):
+    if lock.is_symlink() or (lock.exists() and (not lock.is_file() or lock.stat().st_size)):
         raise FileExistsError(f"{lock} is not the lock of a store")
     return lock
 
