@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from polyexp.base import InputError
+from polyexp.base import InputError, NotDeliveredError
 from polyexp.cli.composition import checked, finish_sweep, hydra_config
 from polyexp.cli.config_loader import in_one_sentence, parse
 from polyexp.cli.texts import quoted
@@ -69,9 +70,16 @@ class Sweep:
             sweeper.validate_batch_is_legal = _nothing
         try:
             sweeper.sweep(arguments=self._typed)
-        finally:
-            if self._experiments:
-                finish_sweep(self._experiments, Path(self._cfg.hydra.sweep.dir).absolute())
+        except BaseException:
+            with suppress(NotDeliveredError):  # the first error is the one to report
+                self._finish()
+            raise
+        self._finish()
+
+    def _finish(self) -> None:
+        """Print where the runs are recorded, if there are any."""
+        if self._experiments:
+            finish_sweep(self._experiments, Path(self._cfg.hydra.sweep.dir).absolute())
 
     def _sweeper(self) -> Any:
         """The sweeper, whose launcher checks each batch of jobs first."""
