@@ -2,7 +2,7 @@
 
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
-from polyexp.base.files import replaced, write_bytes, write_text
+from polyexp.base.files import replaced, save_bytes, save_text
 from polyexp.base.former_names import FormerNames
 from polyexp.base.text import bounded, counted, cut, printable, shown
 from polyexp.base.validation import (
@@ -48,9 +48,9 @@ __all__ = [
     "printable",
     "replaced",
     "require",
+    "save_bytes",
+    "save_text",
     "seeds",
     "shown",
     "whole",
-    "write_bytes",
-    "write_text",
 ]

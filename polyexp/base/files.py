@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replaced", "write_bytes", "write_text"]
+__all__ = ["replaced", "save_bytes", "save_text"]
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def replaced(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def save_bytes(path: Path, content: bytes) -> None:
     """Write a file as a whole, or not at all.
 
     Args:
@@ -45,11 +45,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         unfinished.write_bytes(content)
 
 
-def write_text(path: Path, text: str) -> None:
+def save_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8 as a whole, or not at all.
 
     Args:
         path: The path of the file.
         text: Its text; characters that UTF-8 has not, such as half of a surrogate pair, are escaped.
     """
-    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+    save_bytes(path, text.encode("utf-8", errors="backslashreplace"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import printable, write_bytes
+from polyexp.base import printable, save_bytes
 
 __all__ = [
     "COLOURS",
@@ -218,5 +218,5 @@ def png(made: Figure) -> bytes:
 
 def save(made: Figure, path: Path) -> Path:
     """Write a figure as a PNG file and return its path."""
-    write_bytes(path, png(made))
+    save_bytes(path, png(made))
     return path

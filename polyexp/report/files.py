@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import replaced, write_text
+from polyexp.base import replaced, save_text
 from polyexp.exact import Forecast, hessian_eigenvalues
 from polyexp.fitting import History, Result
 from polyexp.report.sentences import headline
@@ -36,9 +36,9 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("result.json", "history.csv", "config.yaml")]
-    write_text(files[0], json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n")
+    save_text(files[0], json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n")
     _write_history(files[1], result.history, result.model.param_names)
-    write_text(files[2], config_yaml)
+    save_text(files[2], config_yaml)
     return files
 
 

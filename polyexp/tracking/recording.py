@@ -113,7 +113,7 @@ class Separate:
         code = f"import sys; sys.path[:] = {path!r}; from polyexp.tracking.recorder import main; {main}"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
+                [sys.executable, "-X", "utf8", "-W", "ignore", "-c", code],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -68,8 +68,9 @@ def _opened(request: Any, proxy: str, seconds: float) -> Any:
 
     https = [requests.HTTPSHandler(context=_tls_context())] if request.type == "https" else []
     proxies = requests.ProxyHandler({request.type: proxy} if proxy else {})
+    ask = requests.build_opener(proxies, Redirections(), *https).open
     try:
-        return requests.build_opener(proxies, Redirections(), *https).open(request, timeout=seconds)
+        return ask(request, timeout=seconds)
     except HTTPError as response:
         return response
 
