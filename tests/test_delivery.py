@@ -109,7 +109,7 @@ def test_a_run_that_goes_on_is_delivered_while_it_does(tmp_path, store, writer):
     assert not is_delivered(tmp_path)
     assert delivered(tmp_path, writer).is_complete
     assert store.by_name["run 1"]["status"] == "FINISHED"
-    assert sum(len(entry.points) for entry in writer.entries) == 2 * 5  # none is sent twice
+    assert sum(len(entry.points) for entry in writer.entries) == 2 * 6  # none is sent twice
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -510,7 +510,7 @@ def test_two_deliverers_at_once_double_nothing(tmp_path, store):
                 one.result(60)
     delivered(tmp_path, writers[0])
     assert [step for step, _ in store.points("run 1")] == [*range(1, 201)]
-    assert sum(len(entry.points) for writer in writers for entry in writer.entries) == 200 * 5
+    assert sum(len(entry.points) for writer in writers for entry in writer.entries) == 200 * 6
 
 
 def test_a_journal_that_another_process_delivers_is_left_to_it(tmp_path, store, writer, monkeypatch):
@@ -563,7 +563,7 @@ def test_processes_that_deliver_the_same_runs_at_once_double_nothing(tmp_path, n
     assert [(one.out, one.err) for one in ends] == [("20\n", "")] * 4
     found = stored(tmp_path / "mlflow.db")
     assert len(found["runs"]) == len({row["name"] for row in found["runs"]}) == 20
-    assert len(found["metrics"]) == len(set(map(repr, found["metrics"]))) == 20 * (4 * 5 + 1)
+    assert len(found["metrics"]) == len(set(map(repr, found["metrics"]))) == 20 * (4 * 6 + 1)
 
 
 # A fault at every call

@@ -225,7 +225,7 @@ def test_two_at_once_double_nothing(tmp_path, cli, uri):
     assert [(one.code, one.err) for one in ends] == [(0, "")] * 2
     found = stored(tmp_path / "outputs" / "mlflow.db")
     assert len(found["runs"]) == len({row["name"] for row in found["runs"]}) == 30
-    assert len(found["metrics"]) == len(set(map(repr, found["metrics"]))) == 30 * (4 * 5 + 1)
+    assert len(found["metrics"]) == len(set(map(repr, found["metrics"]))) == 30 * (4 * 6 + 1)
 
 
 def test_many_runs_are_counted_and_some_of_them_listed(tmp_path, sync, uri):
