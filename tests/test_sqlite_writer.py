@@ -475,6 +475,7 @@ def broken():
     raise OSError("broken")
 
 
+@pytest.mark.slow
 def test_a_write_that_fails_at_any_call_is_completed_by_the_next_one(tmp_path, new_store):
     new_store(tmp_path / "empty.db")
     calls = write_with_fault(copied_store(tmp_path / "empty.db", tmp_path / "counted"), 0, broken)
@@ -510,6 +511,7 @@ print(at - 1, code)
 """
 
 
+@pytest.mark.slow
 def test_a_write_that_is_killed_at_any_call_is_completed_by_the_next_one(tmp_path, new_store):
     new_store(tmp_path / "empty.db")
     calls = write_with_fault(copied_store(tmp_path / "empty.db", tmp_path / "counted"), 0, broken)
