@@ -34,6 +34,12 @@ DELETED_SENTENCE = (
 )
 
 
+@pytest.fixture(autouse=True)
+def login_of_mlflow(monkeypatch):
+    """MLflow's own logins, which `login.py` replaces for the whole process once a test has opened a store."""
+    monkeypatch.delenv("MLFLOW_TRACKING_AUTH", raising=False)
+
+
 def check(uri):
     """The sentence with which the address is refused; empty where it is not."""
     try:
