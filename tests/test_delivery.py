@@ -187,6 +187,7 @@ def at_once(folder, whole):
     return store
 
 
+@pytest.mark.slow
 @SHARED
 @given(data=st.data())
 def test_pieces_with_failures_give_the_same_rows_as_one_delivery(tmp_path_factory, journals, data, monkeypatch):
@@ -436,6 +437,7 @@ def test_where_the_store_fails_every_run_says_so(tmp_path, store):
     assert len(deliver(dict.fromkeys(folders), writer)) == len(store.by_name) == len(folders)
 
 
+@pytest.mark.slow
 def test_more_runs_than_a_process_may_open_files(tmp_path, store, writer, monkeypatch):
     """Only so many journals are open at once."""
     folders = [new_run(tmp_path / str(number), number, 0) for number in range(250)]
@@ -554,6 +556,7 @@ print(sum(isinstance(one, Delivery) for one in done.values()))
 """
 
 
+@pytest.mark.slow
 def test_processes_that_deliver_the_same_runs_at_once_double_nothing(tmp_path, new_store):
     new_store(tmp_path / "mlflow.db")
     for number in range(20):
@@ -587,6 +590,7 @@ def broken():
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.slow
 def test_a_delivery_that_fails_at_any_call_is_completed_by_the_next_one(tmp_path, new_store, runs):
     new_store(empty := tmp_path / "empty.db")
     calls, _ = deliver_with_fault(delivering_store(empty, runs, tmp_path / "counted"), 0, broken)

@@ -19,7 +19,7 @@ from polyexp.tracking.entry import MLflowExperiment
 from polyexp.tracking.errors import short_reason
 from polyexp.tracking.server import ENDPOINT
 from polyexp.tracking.sqlite import latest_revision
-from polyexp.tracking.view import ALL_RUNS, TAG, arrange, encoded, link, of_sweep, save
+from polyexp.tracking.view import ALL_RUNS, TAG, encoded, link, of_sweep, save
 from tests.helpers.certificates import signed_by_itself
 from tests.helpers.commands import run_python
 from tests.helpers.servers import serving
@@ -32,6 +32,12 @@ DELETED_SENTENCE = (
     "`tracking.experiment_name` must not name a deleted experiment, got 'polyexp': choose another name, or restore it "
     "with `mlflow experiments restore -x 7`."
 )
+
+
+@pytest.fixture(autouse=True)
+def login_of_mlflow(monkeypatch):
+    """MLflow's own logins, which `login.py` replaces for the whole process once a test has opened a store."""
+    monkeypatch.delenv("MLFLOW_TRACKING_AUTH", raising=False)
 
 
 def check(uri):
@@ -555,6 +561,9 @@ def test_an_empty_database_can_become_a_store(tmp_path):
 class Opened(SimpleNamespace):
     """A writer that only tells how it was opened."""
 
+    def close(self):
+        self.is_closed = True
+
 
 class UnknownSchemaError(Exception):
     """As that of the module of the same name."""
@@ -567,13 +576,13 @@ def writers(monkeypatch):
 
     class SqliteWriter:
         @staticmethod
-        def open(path, artifact_root):
+        def open(path, artifact_root, otherwise):
             if found.unknown:
                 raise UnknownSchemaError
-            return Opened(by="sqlite", where=path, root=artifact_root)
+            return Opened(by="sqlite", where=path, root=artifact_root, otherwise=otherwise())
 
-    def client_writer(uri, artifact_root):
-        return Opened(by="client", where=uri, root=artifact_root)
+    def client_writer(uri):
+        return Opened(by="client", where=uri)
 
     modules = {
         "sqlite_writer": SimpleNamespace(SqliteWriter=SqliteWriter, UnknownSchemaError=UnknownSchemaError),
@@ -585,16 +594,23 @@ def writers(monkeypatch):
 
 
 def test_a_sqlite_store_of_a_known_form_is_written_without_mlflow(tmp_path, new_store, writers):
-    uri, root = new_store(tmp_path / "mlflow.db"), str(tmp_path / "artifacts")
-    assert open_writer(Destination.of(uri)) == Opened(by="sqlite", where=tmp_path / "mlflow.db", root=root)
+    uri, root = new_store(tmp_path / "mlflow.db"), tmp_path / "artifacts"
+    client = Opened(by="client", where=uri)
+    with open_writer(Destination.of(uri)) as writer:
+        assert writer == Opened(by="sqlite", where=tmp_path / "mlflow.db", root=root, otherwise=client)
+    assert writer.is_closed
     assert (tmp_path / "mlflow.db").read_bytes()[18:20] == b"\x02\x02"  # SQLite's file format for WAL
     writers.unknown = True
-    assert open_writer(Destination.of(uri)) == Opened(by="client", where=uri, root=root)
+    with open_writer(Destination.of(uri)) as writer:
+        assert writer == client
+    assert writer.is_closed
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://me@127.0.0.1:9/mlflow"])
 def test_any_other_store_is_written_by_mlflow(writers, uri):
-    assert open_writer(Destination.of(uri)) == Opened(by="client", where=uri, root=None)
+    with open_writer(Destination.of(uri)) as writer:
+        assert writer == Opened(by="client", where=uri)
+    assert writer.is_closed
 
 
 @pytest.mark.slow
@@ -612,8 +628,8 @@ def test_a_store_that_cannot_be_opened_changes_nothing(tmp_path, new_store):
     uri = new_store(tmp_path / "mlflow.db")
     change(tmp_path / "mlflow.db", "UPDATE alembic_version SET version_num = 'ffffffffffff'")
     before = state(tmp_path)
-    with pytest.raises(sqlite.NewerRevisionError) as caught:
-        open_writer(Destination.of(uri))
+    with pytest.raises(sqlite.NewerRevisionError) as caught, open_writer(Destination.of(uri)):
+        pass
     assert short_reason(caught.value, uri).startswith("its revision is ffffffffffff, that of the")
     assert state(tmp_path) == before
 
@@ -622,16 +638,13 @@ def test_a_store_that_cannot_be_opened_changes_nothing(tmp_path, new_store):
 
 
 class Tags(dict):
-    """The tags of an MLflow experiment with the id 7, as a writer sets them, and as MLflow's client does."""
+    """The tags of an MLflow experiment with the id 7, as a writer sets them."""
 
     def set_experiment_tag(self, experiment_id, name, value):
         assert experiment_id == "7"
         self[name] = value
         if value is None:
             del self[name]
-
-    def delete_experiment_tag(self, experiment_id, name):
-        self.set_experiment_tag(experiment_id, name, None)
 
 
 def test_a_view_is_saved_once_and_the_oldest_of_sweeps_are_deleted():
@@ -656,5 +669,3 @@ def test_a_link_names_the_view():
         "&viewStateShareKey=polyexp-sweep-2026-11-28%20a%26b"
     )
     assert link("http://127.0.0.1:5000", "7", view) == expected
-    found = SimpleNamespace(experiment_id="7", tags={})
-    assert arrange(Tags(), "http://127.0.0.1:5000", found, view) == [expected]

@@ -186,6 +186,7 @@ except InputError:
 """
 
 
+@pytest.mark.slow
 def test_of_eight_processes_at_once_one_has_the_folder(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         ends = [pool.submit(run_python, ONE_WINS, tmp_path, str(number), cwd=ROOT) for number in range(8)]
@@ -285,6 +286,7 @@ def test_a_line_that_is_interrupted_is_whole_or_not_there(tmp_path, monkeypatch,
     assert the_end(tmp_path) == ("end", "KILLED")
 
 
+@pytest.mark.slow
 def test_a_last_line_that_is_torn_is_ignored_at_every_byte(tmp_path):
     new_run(tmp_path, steps=2)
     path = tmp_path / JOURNAL
@@ -375,6 +377,7 @@ def paths_of(value, path=()):
         yield from paths_of(one, (*path, name))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), new=VALUES, missing=st.booleans())
 def test_values_of_other_kinds_are_errors_of_the_journal(tmp_path, journal_bytes, data, new, missing):

@@ -90,6 +90,7 @@ def killed_at_some_moment(tmp_path, started, seed):
     assert not (tmp_path / "runs" / "1" / LOG).exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_is_in_the_store_as_killed(tmp_path, started):
     killed_at_some_moment(tmp_path, started, 0)
 
@@ -189,6 +190,7 @@ def test_a_signal_to_the_group_of_the_run_does_not_reach_the_recorder(tmp_path, 
     wait_until(lambda: not runs_on(pid))
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_recorder_itself_that_a_terminal_sends_is_ignored(tmp_path, started):
     process = started(GOES_ON)
     pid = int(process.stdout.readline())
@@ -215,6 +217,7 @@ print(recorder(journal.folder)._process.pid, flush=True)
     assert run_in(tmp_path)[0] == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_forked_process_does_not_keep_the_recorder_alive(tmp_path, started):
     """It holds the pipe open that tells the recorder what to do."""
     process = started(
@@ -264,6 +267,7 @@ print(mine, flush=True)
 # Where it cannot deliver
 
 
+@pytest.mark.slow
 def test_it_gives_up_some_time_after_the_run(tmp_path, uri):
     """The store is not there, and is not made anew because it was there before."""
     folder, log = tmp_path / "run", tmp_path / LOG
@@ -344,6 +348,7 @@ def test_a_damaged_journal_and_an_unknown_address_do_not_stop_it(tmp_path, uri, 
     assert (tmp_path / LOG).exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_can_never_be_delivered_does_not_delay_the_others(tmp_path, uri):
     bad = new_run(tmp_path / "bad", 2, store=uri)
     with (bad / JOURNAL).open("ab") as file:
@@ -363,6 +368,7 @@ def test_a_run_that_can_never_be_delivered_does_not_delay_the_others(tmp_path, u
     assert len((tmp_path / LOG).read_text().splitlines()) == 1  # it is said once
 
 
+@pytest.mark.slow
 def test_a_run_whose_folder_is_lost_is_closed(tmp_path, started):
     process = started(GOES_ON)
     pid = int(process.stdout.readline())

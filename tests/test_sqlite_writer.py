@@ -1,8 +1,10 @@
 """The rows and files that are written without MLflow are those of its client, once, whatever interrupts the writing."""
 
 import contextlib
+import errno
 import math
 import os
+import re
 import resource
 import sqlite3
 import uuid
@@ -17,7 +19,7 @@ import polyexp as p
 from benchmarks.recording import record_by_client, typical
 from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of_run
 from polyexp.tracking.dataset import dataset_of
-from polyexp.tracking.entry import File, LostRunError, MLflowExperiment, Point, Status, Written
+from polyexp.tracking.entry import File, LostRunError, MLflowExperiment, Point, Status, Writer, Written
 from polyexp.tracking.sqlite_writer import SqliteWriter, UnknownSchemaError
 from tests.helpers.commands import loaded_by, run_python
 from tests.helpers.databases import files, rows
@@ -25,6 +27,7 @@ from tests.helpers.faults import copied_store, write, write_with_fault
 
 ROOT = Path(__file__).parents[1]
 NOW = 1_800_000_000.0
+ENDED = (Status.FINISHED, Status.FAILED, Status.KILLED)
 
 
 @pytest.fixture
@@ -39,8 +42,8 @@ def opened(folder):
     """Call it for another writer of the store. Each is closed at the end."""
     with contextlib.ExitStack() as stack:
 
-        def call(busy_seconds=0.0):
-            writer = SqliteWriter.open(folder / "mlflow.db", folder / "artifacts", busy_seconds)
+        def call(busy_seconds=0.0, otherwise=None):
+            writer = SqliteWriter.open(folder / "mlflow.db", folder / "artifacts", otherwise, busy_seconds)
             stack.callback(writer.close)
             return writer
 
@@ -267,7 +270,7 @@ def test_an_experiment_is_made_once_and_its_tags_are_read(folder, writer, client
     assert writer.experiment("polyexP", None).id == "2"
     assert client.get_experiment("1").artifact_location == str(folder / "elsewhere")
     assert client.get_experiment("2").artifact_location == str(folder / "artifacts" / "2")
-    with pytest.raises(ValueError, match="20001 characters"):
+    with pytest.raises(ValueError, match="longer than the 20000 characters"):
         writer.set_experiment_tag(made.id, "a", "x" * 20_001)
 
 
@@ -275,14 +278,16 @@ def test_a_deleted_experiment_is_refused_but_its_runs_are_completed(folder, writ
     entry = unfinished(0, folder)
     (written,) = writer.write([entry])
     client.delete_experiment(written.experiment_id)
-    with pytest.raises(p.InputError, match=r"must not name a deleted experiment.*mlflow experiments restore -x 1"):
-        writer.write([typical(1, folder), typical(2, folder, experiment="another")])
+    refused, other = writer.write([typical(1, folder), typical(2, folder, experiment="another")])
+    assert isinstance(refused, p.InputError)
+    assert re.search(r"must not name a deleted experiment.*mlflow experiments restore -x 1", str(refused))
+    assert other == Written(typical(2, folder).id, "2")
     with pytest.raises(p.InputError, match="must not name a deleted experiment"):
         writer.experiment("polyexp", None)
-    assert [one["name"] for one in rows(folder / "mlflow.db")["experiments"]] == ["Default", "polyexp"]
+    assert [one["name"] for one in rows(folder / "mlflow.db")["experiments"]] == ["Default", "polyexp", "another"]
     assert writer.write([replace(typical(0, folder), run_id=entry.id)]) == [written]
-    (run,) = rows(folder / "mlflow.db")["runs"]
-    assert (run["status"], run["lifecycle_stage"]) == ("FINISHED", "deleted")
+    found = {run["run_uuid"]: (run["status"], run["lifecycle_stage"]) for run in rows(folder / "mlflow.db")["runs"]}
+    assert found == {entry.id: ("FINISHED", "deleted"), other.run_id: ("FINISHED", "active")}
 
 
 # Other databases
@@ -359,9 +364,10 @@ def test_a_store_made_anew_has_another_identity(folder, opened, new_store):
     assert opened().identity != writer.identity
     with pytest.raises(FileNotFoundError, match="not the file any more"):
         writer.write([typical(1, folder)])
-    with pytest.raises(LostRunError):
-        opened().write([typical(1, folder), replace(typical(0, folder), run_id=typical(0, folder).id)])
-    assert rows(folder / "mlflow.db")["runs"] == []
+    new, lost = opened().write([typical(1, folder), replace(typical(0, folder), run_id=typical(0, folder).id)])
+    assert isinstance(lost, LostRunError)
+    assert new == Written(typical(1, folder).id, "1")
+    assert [run["run_uuid"] for run in rows(folder / "mlflow.db")["runs"]] == [new.run_id]
 
 
 # A store that fails
@@ -452,10 +458,13 @@ def test_a_full_disk_leaves_no_half_file(folder, writer):
     entry = typical(0, folder)
     big.write_bytes(b"0" * 3_000_000)
     entry = replace(entry, files=[File(big)])
-    with largest_file(2_500_000), pytest.raises(OSError, match="File too large"):
-        writer.write([entry])
-    assert not [path for path in (folder / "artifacts").rglob("*") if path.is_file()]
-    writer.write([entry])
+    with largest_file(2_500_000):
+        full, other = writer.write([entry, typical(1, folder)])
+    assert isinstance(full, OSError)
+    assert full.errno == errno.EFBIG
+    assert other == Written(typical(1, folder).id, "1")
+    assert not [path for path in (folder / "artifacts" / entry.id).rglob("*") if path.is_file()]
+    assert writer.write([entry]) == [Written(entry.id, "1")]
     assert (folder / "artifacts" / entry.id / "artifacts" / "big.bin").read_bytes() == big.read_bytes()
 
 
@@ -466,6 +475,7 @@ def broken():
     raise OSError("broken")
 
 
+@pytest.mark.slow
 def test_a_write_that_fails_at_any_call_is_completed_by_the_next_one(tmp_path, new_store):
     new_store(tmp_path / "empty.db")
     calls = write_with_fault(copied_store(tmp_path / "empty.db", tmp_path / "counted"), 0, broken)
@@ -501,6 +511,7 @@ print(at - 1, code)
 """
 
 
+@pytest.mark.slow
 def test_a_write_that_is_killed_at_any_call_is_completed_by_the_next_one(tmp_path, new_store):
     new_store(tmp_path / "empty.db")
     calls = write_with_fault(copied_store(tmp_path / "empty.db", tmp_path / "counted"), 0, broken)
@@ -614,11 +625,63 @@ mlflow-artifacts:7
 def test_other_locations_are_left_to_the_client(folder, writer, location):
     with pytest.raises(UnknownLocationError):
         local_folder(location, folder)
-    made = writer.experiment("elsewhere", location)
+    move_elsewhere(folder, writer, location)
+    here, elsewhere = writer.write([typical(0, folder), typical(1, folder, experiment="elsewhere")])
+    assert here == Written(typical(0, folder).id, "2")
+    assert isinstance(elsewhere, UnknownLocationError)
+    assert [run["run_uuid"] for run in rows(folder / "mlflow.db")["runs"]] == [here.run_id]
+
+
+def move_elsewhere(folder, writer, location):
+    """Give the artifacts of an MLflow experiment that is named `elsewhere` a location."""
+    made = writer.experiment("elsewhere", None)
     changed(folder, f"UPDATE experiments SET artifact_location = '{location}' WHERE experiment_id = {made.id}")
-    with pytest.raises(UnknownLocationError):
-        writer.write([typical(0, folder), typical(1, folder, experiment="elsewhere")])
-    assert rows(folder / "mlflow.db")["runs"] == []
+
+
+class Other(Writer):
+    """A writer that keeps what it is given, and fails at the run of a name."""
+
+    def __init__(self, failing):
+        self.entries, self.times_closed, self.failing = [], 0, failing
+
+    def write(self, entries):
+        self.entries += entries
+        return [ConnectionError() if one.name == self.failing else Written(f"other {one.name}", "2") for one in entries]
+
+    def close(self):
+        self.times_closed += 1
+
+
+def test_what_is_elsewhere_is_written_by_the_other_writer(folder, opened):
+    other = Other(failing="run 3")
+    writer = opened(otherwise=lambda: other)
+    move_elsewhere(folder, writer, "s3://bucket/a")
+    entries = [typical(n, folder, experiment="elsewhere" if n % 2 else "polyexp") for n in range(4)]
+    first, second, third, fourth = writer.write(entries)
+    assert (first.run_id, second.run_id, third.run_id) == (entries[0].id, "other run 1", entries[2].id)
+    assert isinstance(fourth, ConnectionError)
+    assert other.entries == [entries[1], entries[3]]
+    assert other.times_closed == 1
+    assert {run["run_uuid"] for run in rows(folder / "mlflow.db")["runs"]} == {entries[0].id, entries[2].id}
+    writer.write(entries[::2])
+    assert other.times_closed == 1  # nothing is opened for nothing
+
+
+def test_the_runs_that_have_not_ended_are_found(folder, writer, client):
+    def tagged(number, **tags):
+        return {"polyexp.journal": typical(number, folder).id, "polyexp.output_folder": f"/runs/{number}"} | tags
+
+    without_journal = {"polyexp.output_folder": "/runs/2"}
+    entries = [unfinished(n, folder, tags=tagged(n)) for n in (0, 1)]
+    entries += [unfinished(2, folder, tags=without_journal), unfinished(3, folder, tags={"polyexp.journal": "3"})]
+    entries += [typical(n, folder, tags=tagged(n), status=status) for n, status in enumerate(ENDED, 4)]
+    entries += [unfinished(7, folder, tags=tagged(7), experiment="another")]
+    assert writer.running() == []
+    writer.write(entries)
+    assert sorted(writer.running()) == ["/runs/0", "/runs/1", "/runs/7"]
+    client.delete_run(entries[1].id)
+    writer.write([replace(typical(7, folder), run_id=typical(7, folder).id)])
+    assert writer.running() == ["/runs/0"]
 
 
 # The dataset

@@ -96,6 +96,7 @@ def test_a_run_that_went_on_is_complete_after_the_next_one(tmp_path, sync, uri):
     assert statuses(tmp_path / "outputs" / "mlflow.db") == {"run 1": "FINISHED"}
 
 
+@pytest.mark.slow
 def test_all_runs_go_to_the_store_that_is_typed(tmp_path, sync, runs, new_store):
     assert sync().code == 0
     first = tmp_path / "outputs" / "mlflow.db"
@@ -194,6 +195,7 @@ def test_a_store_that_is_locked_is_said(tmp_path, sync, runs, monkeypatch):
     assert len(statuses(tmp_path / "outputs" / "mlflow.db")) == 3
 
 
+@pytest.mark.slow
 def test_a_store_that_is_not_there_is_made(tmp_path, bare_cli, uri):
     new_run(tmp_path / "outputs" / "run", store=uri)
     listed = bare_cli("action=sync", "action.dry_run=true")
@@ -217,6 +219,7 @@ def test_a_journal_of_another_process_at_work_is_left_to_it(tmp_path, sync, runs
     assert "run 1" in statuses(tmp_path / "outputs" / "mlflow.db")
 
 
+@pytest.mark.slow
 def test_two_at_once_double_nothing(tmp_path, cli, uri):
     for number in range(30):
         new_run(tmp_path / "outputs" / "runs" / f"{number:02}", number, store=uri)

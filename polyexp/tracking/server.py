@@ -183,12 +183,14 @@ def _tls_context() -> Any:
     """The TLS settings of MLflow and requests: their certificates, and whether that of the server is verified."""
     import ssl
 
+    from certifi import where
+
     insecure = _is_set(INSECURE)
     authorities = os.environ.get(AUTHORITIES)
     if insecure and authorities:
         raise ValueError(f"{INSECURE} and {AUTHORITIES} exclude each other")
     bundle = authorities or next(filter(None, map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))), None)
-    place = _certificates(bundle or _usual_authorities())
+    place = _certificates(bundle or where())
     is_folder = bool(place and os.path.isdir(place))
     context = ssl.create_default_context(cafile=None if is_folder else place, capath=place if is_folder else None)
     if insecure:
@@ -196,15 +198,6 @@ def _tls_context() -> Any:
     if client := _certificates(os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")):
         context.load_cert_chain(client)
     return context
-
-
-def _usual_authorities() -> str | None:
-    """The certificates that requests trusts."""
-    try:
-        from certifi import where
-    except ImportError:
-        return None
-    return where()
 
 
 def _certificates(path: str | None) -> str | None:
