@@ -1,6 +1,7 @@
 """The login of a server, which only that server is sent."""
 
 import base64
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -42,6 +43,12 @@ def test_a_login_reaches_its_own_server_alone(logins, user, login):
 def test_an_address_without_a_password_gives_no_login(logins, uri):
     assert registered(uri) == "http://host"
     assert headers(logins, "http://host/health") == {}
+
+
+def test_without_a_password_mlflow_looks_for_a_login_elsewhere(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_AUTH", raising=False)
+    assert registered("http://host") == "http://host"
+    assert "MLFLOW_TRACKING_AUTH" not in os.environ
 
 
 def test_mlflow_finds_the_provider_once(logins):

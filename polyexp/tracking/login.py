@@ -40,17 +40,22 @@ def registered(uri: str) -> str:
     Args:
         uri: The address, http or https.
     """
-    from mlflow.tracking.request_auth import registry
-
     bare = without_credentials(uri)
     user, _, password = uri.partition("://")[2].rpartition("@")[0].partition(":")
-    if password:
+    if password:  # otherwise MLflow and requests look for a login elsewhere, such as in ~/.netrc
         Logins.of[_server(bare)] = unquote(user), unquote(password)
+        _register()
+    return bare
+
+
+def _register() -> None:
+    """Make MLflow ask `Logins`, unless the user has chosen another provider."""
+    from mlflow.tracking.request_auth import registry
+
     providers = registry._request_auth_provider_registry
     if not any(isinstance(one, Logins) for one in providers):
         providers.register(Logins)
     os.environ.setdefault("MLFLOW_TRACKING_AUTH", Logins().get_name())
-    return bare
 
 
 def _server(url: str) -> tuple[str, str]:
