@@ -17,6 +17,7 @@ from polyexp.tracking import answers, destination, sqlite
 from polyexp.tracking.destination import Destination, make_store, open_writer
 from polyexp.tracking.entry import MLflowExperiment
 from polyexp.tracking.errors import short_reason
+from polyexp.tracking.login import PROVIDER
 from polyexp.tracking.server import ENDPOINT
 from polyexp.tracking.sqlite import latest_revision
 from polyexp.tracking.view import ALL_RUNS, TAG, encoded, link, of_sweep, save
@@ -297,6 +298,12 @@ def test_a_login_that_only_mlflow_knows_is_left_to_it(monkeypatch, variable):
         assert "refused the login" in check(server.address)
         monkeypatch.setenv(variable, "true")
         assert check(server.address) == ""
+
+
+def test_the_login_of_an_address_is_refused_as_any_other(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_AUTH", PROVIDER)  # as an open store leaves it
+    with stub(fixed(401)) as server:
+        assert "refused the login" in check(server.address)
 
 
 # The same requests as those of MLflow itself

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from polyexp.base import cut
 from polyexp.tracking.address import without_credentials
+from polyexp.tracking.login import PROVIDER
 
 __all__ = ["RefusedLoginError", "deleted_experiment"]
 
@@ -89,7 +90,12 @@ def _deleted(response: Any, body: bytes) -> str | None:
 
 
 def _is_set(variable: str) -> bool:
-    return os.environ.get(variable, "").lower() not in ("", "false", "0")
+    return os.environ.get(variable, "").lower() not in (
+        "",
+        "false",
+        "0",
+        PROVIDER,
+    )  # ours has asked with the same login
 
 
 def _fault(response: Any, body: bytes) -> Exception:
