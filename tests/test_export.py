@@ -5,7 +5,7 @@ import ctypes
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -19,7 +19,7 @@ from matplotlib.mathtext import MathTextParser
 import polyexp as p
 from polyexp.base import cut, version
 from polyexp.export import FORMATS, Exported, Fit, formula_of, is_name, measured_accuracy, require_agreement, rounded_up
-from polyexp.export.accuracy import points_of
+from polyexp.export.accuracy import largest_ratio, points_of
 from polyexp.tracking import RecordedRun
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import execute, run_in_process
@@ -472,3 +472,16 @@ def test_a_record_without_a_formula():
         formula(config=nowhere, samples={"total": 3})
     _, params, domain = formula(samples={"total": 3}, parameters={"w0": 1.0, "w1": 2.0})
     assert (params.tolist(), domain) == ([1.0, 2.0], (-3.0, 3.0))
+
+
+def test_a_value_that_is_almost_0_has_no_number_of_ulps():
+    """Two terms of 1e38 that cancel leave a difference of 1e22, and a value whose ulp may be 5e-324."""
+    model, params = p.LegendreSeries(degree=2).on_domain((0.0, 1.0)), np.array([0.0, 1e38, 1e38])
+    measured = measured_accuracy(
+        formula_of(model, params, "power"), model, params, Fit(2, 0.0, "data", None, ""), (0.0, 1.0)
+    )
+    assert measured.ulps_of_value is None or measured.ulps_of_value > 1
+    assert largest_ratio(np.array([1.0, 1e22]), np.array([0.5, 5e-324])) is None
+    assert largest_ratio(np.array([1.0, 1e22]), np.array([0.5, 1e22])) == 2
+    lines = replace(measured, ulps_of_value=None).lines()
+    assert lines[-1].endswith(" ulps of the largest value there.")

@@ -101,8 +101,9 @@ def given(guard, home, tmp_path):
         if process:
             return run(*words, cwd=tmp_path, env=env)
         with pytest.MonkeyPatch.context() as patch:
-            # A process keeps this with its open stores; `run_in_process` keeps the stores alone.
-            for name, value in {**env, "MLFLOW_TRACKING_AUTH": "polyexp"}.items():
+            # A process keeps this with an open store whose address has a login; `run_in_process` keeps the stores alone.
+            kept = {"MLFLOW_TRACKING_AUTH": "polyexp"} if "@" in env.get("MLFLOW_TRACKING_URI", "") else {}
+            for name, value in {**env, **kept}.items():
                 patch.setenv(name, value)
             return run_in_process(*words, cwd=tmp_path)
 

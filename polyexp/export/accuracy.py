@@ -11,7 +11,7 @@ from polyexp.base import InputError, counted, cut
 from polyexp.export.formula import Formula
 from polyexp.model import Model
 
-__all__ = ["Accuracy", "Fit", "measured_accuracy", "points_of", "require_agreement", "rounded_up"]
+__all__ = ["Accuracy", "Fit", "largest_ratio", "measured_accuracy", "points_of", "require_agreement", "rounded_up"]
 
 MEASURED_POINTS = 10_000  # equidistant points of the domain, on which errors are measured
 MAX_ROUNDING = 1e-6  # relative to the sizes of the terms; a larger difference is a mistake, or leaves no digits of use
@@ -54,7 +54,8 @@ class Accuracy:
         target_error: The largest difference from the target; None where it is not known, as for a data file.
         rounding: The largest difference from the model in float64.
         ulps_of_largest: The same difference in ulps of the largest value on the domain.
-        ulps_of_value: The largest difference in ulps of the value at the same point.
+        ulps_of_value: The largest difference in ulps of the value at the same point; None where that is not finite, as where a
+            value is almost 0.
         outcome: The name of the outcome of the run.
     """
 
@@ -65,7 +66,7 @@ class Accuracy:
     target_error: float | None
     rounding: float
     ulps_of_largest: float
-    ulps_of_value: float
+    ulps_of_value: float | None
     outcome: str
 
     def lines(self) -> list[str]:
@@ -82,12 +83,13 @@ class Accuracy:
             )
         if self.outcome == "DIVERGED":
             lines.append("The run diverged: these are its last finite parameters, not a fit.")
+        of_value = self.ulps_of_value
         return [
             *lines,
             f"Rounding: on {MEASURED_POINTS} points of the domain it differs from the float64 model by at most"
             f" {rounded_up(self.rounding)},",
-            f"which is {rounded_up(self.ulps_of_largest)} ulps of the largest value there;"
-            f" at most {rounded_up(self.ulps_of_value)} ulps of the value itself.",
+            f"which is {rounded_up(self.ulps_of_largest)} ulps of the largest value there"
+            + ("." if of_value is None else f"; at most {rounded_up(of_value)} ulps of the value itself."),
         ]
 
 
@@ -147,7 +149,7 @@ def measured_accuracy(
         target_error=_largest(found, fit.function(x)) if fit.function else None,
         rounding=float(difference.max()),
         ulps_of_largest=float(difference.max() / _ulp(np.abs(exact).max(), kind)),
-        ulps_of_value=float((difference / _ulp(np.abs(exact), kind)).max()),
+        ulps_of_value=largest_ratio(difference, _ulp(np.abs(exact), kind)),
         outcome=fit.outcome,
     )
 
@@ -166,6 +168,18 @@ def rounded_up(value: float) -> str:
 def _ulp(values: Any, kind: Any) -> np.ndarray:
     """The unit in the last place of each value in the precision `kind`, as float64."""
     return np.asarray(np.spacing(np.asarray(values).astype(kind)).astype(float))
+
+
+def largest_ratio(values: np.ndarray, units: np.ndarray) -> float | None:
+    """The largest of the values in their units; None where that is not finite.
+
+    Args:
+        values: The values, at least 0. Shape (N,).
+        units: The unit of each. Shape (N,).
+    """
+    with np.errstate(over="ignore"):
+        ratio = float((values / units).max())
+    return ratio if np.isfinite(ratio) else None
 
 
 def _largest(values: np.ndarray, target: np.ndarray) -> float | None:
