@@ -121,10 +121,7 @@ def open_store(uri: str) -> Store:
     Raises:
         InputError: Where the store cannot be opened or created.
     """
-    key = VARIABLE if uri == os.environ.get(VARIABLE) else KEY
-    require_address(uri, key)
-    with _opening_errors(uri, key):
-        path = sqlite_path(uri)
+    key, path = _place(uri)
     return _opened(sqlite_uri(path) if path else uri.strip(), key)
 
 
@@ -137,16 +134,22 @@ def open_recorded(uri: str) -> Store:
     Raises:
         InputError: Where there is no store, or it cannot be opened.
     """
-    key = VARIABLE if uri == os.environ.get(VARIABLE) else KEY
-    require_address(uri, key)
+    key, path = _place(uri)
     with _opening_errors(uri, key):
-        path = sqlite_path(uri)
         there = path is None or sqlite.exists(path)
     if not there:
         raise InputError(
             f"`{key}` must name a store with recorded runs, got {shown(uri)}, where nothing is recorded yet."
         )
     return open_store(uri)
+
+
+def _place(uri: str) -> tuple[str, Path | None]:
+    """The setting or variable that an address comes from, and the path of a SQLite store, None for another one."""
+    key = VARIABLE if uri == os.environ.get(VARIABLE) else KEY
+    require_address(uri, key)
+    with _opening_errors(uri, key):
+        return key, sqlite_path(uri)
 
 
 @cache
