@@ -485,3 +485,5 @@ def test_a_value_that_is_almost_0_has_no_number_of_ulps():
     assert largest_ratio(np.array([1.0, 1e22]), np.array([0.5, 1e22])) == 2
     lines = replace(measured, ulps_of_value=None).lines()
     assert lines[-1].endswith(" ulps of the largest value there.")
+    lines = replace(measured, ulps_of_largest=None, ulps_of_value=None).lines()
+    assert lines[-1].endswith(f" by at most {rounded_up(measured.rounding)}.")

@@ -53,9 +53,9 @@ class Accuracy:
         target: The name of what was fitted.
         target_error: The largest difference from the target; None where it is not known, as for a data file.
         rounding: The largest difference from the model in float64.
-        ulps_of_largest: The same difference in ulps of the largest value on the domain.
-        ulps_of_value: The largest difference in ulps of the value at the same point; None where that is not finite, as where a
-            value is almost 0.
+        ulps_of_largest: The same difference in ulps of the largest value on the domain; None where that is not finite, as where
+            the value is almost 0.
+        ulps_of_value: The largest difference in ulps of the value at the same point; None in the same case.
         outcome: The name of the outcome of the run.
     """
 
@@ -65,7 +65,7 @@ class Accuracy:
     target: str
     target_error: float | None
     rounding: float
-    ulps_of_largest: float
+    ulps_of_largest: float | None
     ulps_of_value: float | None
     outcome: str
 
@@ -83,14 +83,15 @@ class Accuracy:
             )
         if self.outcome == "DIVERGED":
             lines.append("The run diverged: these are its last finite parameters, not a fit.")
-        of_value = self.ulps_of_value
-        return [
-            *lines,
+        of_largest, of_value = self.ulps_of_largest, self.ulps_of_value
+        rounding = (
             f"Rounding: on {MEASURED_POINTS} points of the domain it differs from the float64 model by at most"
-            f" {rounded_up(self.rounding)},",
-            f"which is {rounded_up(self.ulps_of_largest)} ulps of the largest value there"
-            + ("." if of_value is None else f"; at most {rounded_up(of_value)} ulps of the value itself."),
-        ]
+            f" {rounded_up(self.rounding)}"
+        )
+        if of_largest is None:
+            return [*lines, f"{rounding}."]
+        more = "." if of_value is None else f"; at most {rounded_up(of_value)} ulps of the value itself."
+        return [*lines, f"{rounding},", f"which is {rounded_up(of_largest)} ulps of the largest value there{more}"]
 
 
 def require_agreement(formula: Formula, model: Model, params: np.ndarray, domain: tuple[float, float]) -> None:
@@ -148,7 +149,7 @@ def measured_accuracy(
         target=fit.target,
         target_error=_largest(found, fit.function(x)) if fit.function else None,
         rounding=float(difference.max()),
-        ulps_of_largest=float(difference.max() / _ulp(np.abs(exact).max(), kind)),
+        ulps_of_largest=largest_ratio(difference, _ulp(np.abs(exact).max(), kind)),
         ulps_of_value=largest_ratio(difference, _ulp(np.abs(exact), kind)),
         outcome=fit.outcome,
     )
@@ -175,7 +176,7 @@ def largest_ratio(values: np.ndarray, units: np.ndarray) -> float | None:
 
     Args:
         values: The values, at least 0. Shape (N,).
-        units: The unit of each. Shape (N,).
+        units: The unit of each, or of all. Shape (N,) or ().
     """
     with np.errstate(over="ignore"):
         ratio = float((values / units).max())

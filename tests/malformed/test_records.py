@@ -179,47 +179,38 @@ def require_only_a_formula(files):
         assert archive["coefficients"].ndim == 1
 
 
-@pytest.mark.parametrize("examples", [SOME, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
+some_or_many = pytest.mark.parametrize("examples", [SOME, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
+
+
+def require_harmless(folder, files, number, examples):
+    """Require that runs with these files are data alone, and that the C of their exports, which is returned, compiles."""
+    sources = set()
+
+    @seed(number)
+    @settings(max_examples=examples, **USUAL)
+    @given(files)
+    def check(changes):
+        sources.update(require_data_alone(recorded(7, **changes)))
+
+    check()
+    require_compilable(sources, folder)
+    return sources
+
+
+@some_or_many
 def test_a_result_that_is_damaged(examples, tmp_path):
-    sources = set()
-
-    @seed(1)
-    @settings(max_examples=examples, **USUAL)
-    @given(results())
-    def check(text):
-        sources.update(require_data_alone(recorded(7, result=text)))
-
-    check()
-    require_compilable(sources, tmp_path)
+    require_harmless(tmp_path, st.fixed_dictionaries({"result": results()}), 1, examples)
 
 
-@pytest.mark.parametrize("examples", [SOME, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
+@some_or_many
 def test_a_result_that_says_anything(examples, tmp_path):
-    sources = set()
-
-    @seed(3)
-    @settings(max_examples=examples, **USUAL)
-    @given(readable())
-    def check(content):
-        sources.update(require_data_alone(recorded(7, result=content)))
-
-    check()
+    sources = require_harmless(tmp_path, st.fixed_dictionaries({"result": readable()}), 3, examples)
     assert len(sources) >= examples / 2
-    require_compilable(sources, tmp_path)
 
 
-@pytest.mark.parametrize("examples", [SOME, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
+@some_or_many
 def test_a_history_that_is_damaged(examples, tmp_path):
-    sources = set()
-
-    @seed(2)
-    @settings(max_examples=examples, **USUAL)
-    @given(histories())
-    def check(text):
-        sources.update(require_data_alone(recorded(7, history=text)))
-
-    check()
-    require_compilable(sources, tmp_path)
+    require_harmless(tmp_path, st.fixed_dictionaries({"history": histories()}), 2, examples)
 
 
 RESULTS = {
