@@ -13,7 +13,7 @@ from tests.helpers.recorded_fits import fitting, journal, verdict
 LIMIT_SECONDS = 15  # within which all is in the store
 SEEN_MILLISECONDS = 2000
 FROM_THE_START = 8  # runs that may be killed before they have a journal; the others have one
-LONG = "loop.steps=10000000"  # it does not end by itself
+LONG = ("loop.steps=10000000", "quiet=true")  # it does not end by itself, nor wait for somebody who reads what it prints
 
 
 def kill_at(fit, seconds):
@@ -44,7 +44,7 @@ def require_journaled(folder, killed):
 def test_a_run_is_killed_at_a_random_moment(number, seed, tmp_path, new_store, facts):
     store = tmp_path / "store" / "mlflow.db"
     uri, folder = new_store(store), tmp_path / "runs" / "one"
-    with fitting(tmp_path, f"tracking.uri={uri}", LONG) as fit:
+    with fitting(tmp_path, f"tracking.uri={uri}", *LONG) as fit:
         if number >= FROM_THE_START:
             fit.wait_for()
         killed = kill_at(fit, random.Random(f"{seed} {number}").uniform(0, 8))
@@ -59,7 +59,7 @@ def test_a_run_is_killed_at_a_random_moment(number, seed, tmp_path, new_store, f
 def test_a_run_is_killed_with_its_recorder(number, seed, tmp_path, new_store, facts):
     store = tmp_path / "store" / "mlflow.db"
     uri, folder = new_store(store), tmp_path / "runs" / "one"
-    with fitting(tmp_path, f"tracking.uri={uri}", LONG) as fit:
+    with fitting(tmp_path, f"tracking.uri={uri}", *LONG) as fit:
         fit.wait_for()
         seconds = random.Random(f"{seed} both {number}").uniform(0, 6)
         if number % 2:  # the recorder first, or last
