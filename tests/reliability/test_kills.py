@@ -13,7 +13,7 @@ from tests.helpers.recorded_fits import fitting, journal, verdict
 LIMIT_SECONDS = 15  # within which all is in the store
 SEEN_MILLISECONDS = 2000
 FROM_THE_START = 8  # runs that may be killed before they have a journal; the others have one
-LONG = ("loop.steps=10000000", "quiet=true")  # it does not end by itself, nor wait for somebody who reads what it prints
+LONG = ("loop.steps=10000000", "quiet=true")  # it neither ends by itself nor waits until its pipe is read
 
 
 def kill_at(fit, seconds):
