@@ -4,7 +4,9 @@
 ## PORT     the port of make ui
 ## OUTPUTS  the folder whose runs make ui shows
 ## FULL     FULL=1 makes make test-kernels run all numeric tests
-## SEED     the seed of make test-kernels' sample
+## SAMPLE   SAMPLE=1 makes make test-reliability run a sample
+## REPORT   REPORT=1 makes make test-reliability write docs/reliability.md
+## SEED     the seed of the samples of make test-kernels and make test-reliability
 ## PYTHON   the Python that .venv is made with
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help run test test-slow test-malformed test-kernels test-wheel test-browser screenshots bench accuracy dist lint format ui clean
+.PHONY: help run test test-slow test-malformed test-kernels test-reliability test-wheel test-browser screenshots bench accuracy dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -52,6 +54,10 @@ test-malformed: .venv/dev ## run the tables of malformed input, each of which is
 # Each kernel in processes of its own, which alone set OPENBLAS_CORETYPE.
 test-kernels: .venv/dev ## run a sample of the numeric tests under other processors' kernels; all: FULL=1
 	$(BIN)/python -m tests.kernels $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
+
+# Real processes, which wait most of the time; as an administrator with small disks that are full or read-only, too.
+test-reliability: .venv/dev ## let stores fail while runs are recorded; a sample of it: SAMPLE=1
+	$(BIN)/python -m tests.reliability.suite $(if $(SAMPLE),--sample) $(if $(REPORT),--report) $(if $(SEED),--seed $(SEED))
 
 # Built, installed into an environment of its own and run from another folder.
 test-wheel: .venv/dev ## build and test the wheel elsewhere, and test plugins of Hydra

@@ -10,7 +10,8 @@ imports no other package, and the first use of one of these names neither torch 
     backend     `NumPy`, `Torch` and `JAX`: a `Backend` each, and
     device      `CPU`, `CUDA` and `Auto`: a `Device` each.
 
-`fit` makes a `Result` of them; `place`, `start` and `step` take single steps by hand.
+`fit` makes a `Result` of them, which `record` has recorded by `MLflow` or `NoTracking`; `place`, `start` and `step` take single
+steps by hand.
 
 Example:
     >>> import polyexp as p
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # at run time `__getattr__` imports these names
     from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, LegendreSum, Model, PowerSeries
     from polyexp.optimizer import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
     from polyexp.problem import Chunk, Data, DataFile, Problem, Samples, Source, gauss, merge, reduce_chunks
+    from polyexp.tracking import MLflow, NoTracking, record
 
     __version__: str
 
@@ -61,10 +63,12 @@ __all__ = [
     "LegendreSeries",
     "LegendreSum",
     "Loop",
+    "MLflow",
     "Manual",
     "Model",
     "Momentum",
     "Nesterov",
+    "NoTracking",
     "NumPy",
     "Optimizer",
     "Outcome",
@@ -83,6 +87,7 @@ __all__ = [
     "gauss",
     "merge",
     "place",
+    "record",
     "reduce_chunks",
     "start",
     "step",
@@ -90,6 +95,7 @@ __all__ = [
 
 # The modules and folders that have these names.
 PARTS = ("base", "problem", "model", "device", "backend", "loop", "optimizer", "exact", "fitting")
+RECORDING = {"MLflow", "NoTracking", "record"}  # names of `tracking`, which a fit does not need
 RENAMED = {"Look": "Snapshot"}  # public names by their former ones, which are still accepted
 
 
@@ -110,15 +116,23 @@ if not TYPE_CHECKING:  # a type checker would accept every misspelt name
         if name not in (*__all__, *PARTS):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
         _import_all()
+        if name in RECORDING:
+            _import("tracking")
         return globals()[name]
 
 
 def _import_all() -> None:
     """Import all names, not one alone, because a component is registered when its module is imported."""
-    from importlib import import_module
     from importlib.metadata import version
 
     for part in PARTS:
-        module = import_module(f"{__name__}.{part}")
-        globals().update({name: getattr(module, name) for name in module.__all__ if name in __all__})
+        _import(part)
     globals()["__version__"] = version(__name__)
+
+
+def _import(part: str) -> None:
+    """Import a part, and make those of its names public that are."""
+    from importlib import import_module
+
+    module = import_module(f"{__name__}.{part}")
+    globals().update({name: getattr(module, name) for name in module.__all__ if name in __all__})

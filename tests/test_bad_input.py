@@ -342,8 +342,8 @@ def no_place_for_the_lock(path):
             "its revision is 451aebb31d03, that of the installed MLflow {revision}",
             "Back it up and run `mlflow db upgrade {uri}`, or type `tracking=none`.",
         ),
-        (no_place_for_artifacts, "[Errno 17] File exists: '{folder}/artifacts'", None),
-        (no_place_for_the_lock, "[Errno 21] Is a directory: '{folder}/mlflow.db.lock'", None),
+        (no_place_for_artifacts, "{folder}/artifacts is not a folder", None),
+        (no_place_for_the_lock, "{folder}/mlflow.db.lock is not the lock of a store", None),
     ],
 )
 def test_a_store_that_cannot_be_opened(bare_cli, tmp_path, new_store, break_it, why, advice):

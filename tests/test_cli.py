@@ -108,6 +108,7 @@ def test_without_a_tracker_nothing_but_the_folder_is_written(bare_cli, tmp_path)
         ".hydra",
         "config.yaml",
         "history.csv",
+        "journal.jsonl",
         "polyexp.log",
         "result.json",
     ]

@@ -17,6 +17,7 @@ from polyexp.experiment import Experiment, Job, build, compute, publish
 from polyexp.experiment.job import run_info
 from polyexp.experiment.run import run
 from polyexp.report import Terminal
+from polyexp.tracking import Journal
 from tests.helpers.cases import assert_close
 from tests.helpers.commands import run_python
 from tests.helpers.config import composed
@@ -295,8 +296,9 @@ def published(experiments: Sequence[Experiment], root: Path) -> list[Path]:
     batch = compute(experiments)
     jobs = [job(root / str(i)) for i in range(len(experiments))]
     for one, result, its in zip(experiments, batch, jobs, strict=True):
-        with Terminal(its.folder, quiet=True) as terminal, one.tracking.record(run_info(one, its)) as record:
-            publish(one, result, its, terminal, record)
+        header = one.tracking.header(run_info(one, its))
+        with Terminal(its.folder, quiet=True) as terminal, Journal(its.folder, header) as journal:
+            publish(one, result, its, terminal, journal)
     return [one.folder for one in jobs]
 
 

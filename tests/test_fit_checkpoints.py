@@ -54,7 +54,7 @@ def stopped_once(arguments, k):
     if first.checkpoint is None:
         return first, False
     assert_interrupted(first, arguments["loop"])
-    assert len(seen) == len(first.checkpoint.snapshots)
+    assert len(seen) == len(first.checkpoint.history.step)
     rest = p.fit(**arguments, start=first.checkpoint, observe=seen.append)
     assert [one.step for one in seen] == rest.history.step.tolist()  # each snapshot once
     return rest, True
@@ -259,7 +259,7 @@ def chain(arguments, stops):
         )
         if result.checkpoint is None:
             break
-        assert len(result.checkpoint.snapshots) == len(seen)
+        assert len(result.checkpoint.history.step) == len(seen)
         assert result.checkpoint.seconds >= 0
     return result, seen
 
@@ -426,7 +426,7 @@ def test_nobody_can_change_a_fit_through_its_arrays(backend, runs):
 
     whole = p.fit(**arguments)
     stopped = p.fit(**arguments, observe=observe, stop=Stop(5))
-    assert len(refused) == 5 * len(stopped.checkpoint.snapshots) > 0
+    assert len(refused) == 5 * len(stopped.checkpoint.history.step) > 0
     checkpoint, history = stopped.checkpoint, stopped.history
     progress, state = checkpoint.progress, checkpoint.state
     arrays = [checkpoint.initial, checkpoint.finite, checkpoint.taken, progress.best, progress.waited, progress.outcome]
@@ -525,7 +525,7 @@ def test_stopped_before_the_first_snapshot(seconds):
     seconds(1e-7)
     for runs, seed in (((), 0), ((2,), [0, 1])):
         stopped = p.fit(**arguments, optimizer=p.GradientDescent(0.1), seed=seed, stop=Stop(3))
-        assert (stopped.checkpoint.state.step, stopped.checkpoint.snapshots) == (3, ())
+        assert (stopped.checkpoint.state.step, stopped.checkpoint.history.step.size) == (3, 0)
         assert stopped.history.params.shape == (0, *runs, 4)
         assert stopped.history.loss.shape == (0, *runs)
         assert stopped.history.step.shape == (0,)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import polyexp as p
-from polyexp.tracking import Record, Tracker
 
 
 def test_a_model_and_a_backend_are_placed_by_the_former_name():
@@ -40,13 +39,9 @@ def test_an_override_by_a_class_beside_it_is_told_too():
             pass
 
 
-def test_loops_trackers_and_records_are_told_too():
+def test_a_loop_is_told_too():
     with pytest.raises(TypeError, match=r"`OwnLoop.looks` must be called `snapshot_steps`"):
         type("OwnLoop", (p.Manual,), {"looks": lambda self: [1]})
-    with pytest.raises(TypeError, match=r"`OwnTracker.gather` must be called `finish_sweep`"):
-        type("OwnTracker", (Tracker,), {"gather": lambda self, sweep, varying: []})
-    with pytest.raises(TypeError, match=r"`OwnRecord.look` must be called `snapshot`"):
-        type("OwnRecord", (Record,), {"look": lambda self, look: None})
 
 
 def test_an_error_inside_of_a_property_is_not_hidden():

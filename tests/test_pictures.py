@@ -15,7 +15,8 @@ from PIL import Image
 import polyexp as p
 from polyexp.base import SETTINGS, printable
 from polyexp.report import Report
-from polyexp.report.axes import plain, save, shortened, thinned, thinned_history
+from polyexp.report.axes import figure as empty_figure
+from polyexp.report.axes import log_axis, log_steps, plain, save, shortened, thinned, thinned_history
 from polyexp.report.figures import coefficients_figure, draw, fit_figure, loss_figure, modes_figure
 from polyexp.report.figures.curves import updates
 from tests.helpers.commands import MAIN, loaded_by, run_in_process
@@ -342,6 +343,25 @@ def test_what_is_left_of_each_mode(plain_run):
     labels = [label.get_text() for label in ax.get_xticklabels()]
     assert labels[0] == f"0\n{plain_run.forecast.eigenvalues[0]:.3g}"
     assert words(figure)[1] == "mode 3 holds 66.5 % of the 10.45 above the best possible loss"
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-9, 1e6), (0.15, 0.3), (2.0, 900.0)])
+def test_ticks_are_the_numbers_of_matplotlib_as_text(low, high):
+    """Both the powers of ten and what is between them: the text of a label is the number that it stands beside."""
+    made, (ax,) = empty_figure("ticks")
+    log_axis(ax, np.array([low, high]), otherwise="")
+    ax.set_xlim(0, 1e4)
+    log_steps(ax)
+    FigureCanvasAgg(made).draw()
+    superscripts = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+    for axis in (ax.xaxis, ax.yaxis):
+        ticks = axis.get_major_ticks() + axis.get_minor_ticks()
+        labels = [(tick.get_loc(), tick.label1.get_text()) for tick in ticks if tick.label1.get_text()]
+        assert len(labels) > 2
+        for place, label in labels:
+            number, _, power = label.rpartition("10") if set(label) & set("⁻⁰¹²³⁴⁵⁶⁷⁸⁹") else (label, "", "⁰")
+            value = float(number.rstrip("\N{MULTIPLICATION SIGN}") or 1) * 10.0 ** int(power.translate(superscripts))
+            assert value == pytest.approx(place)
 
 
 def test_bars_that_are_cut_are_marked(plain_run):

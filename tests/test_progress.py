@@ -207,7 +207,7 @@ def test_a_sweep_says_how_many_jobs_are_left(bare_cli):
 
 
 def test_a_failed_job_is_counted(bare_cli, monkeypatch):
-    monkeypatch.setattr(p.PowerSeries, "formula", lambda self, params: 1 / (self.degree - 2))
+    monkeypatch.setattr(p.PowerSeries, "formula", lambda self, params: str(1 / (self.degree - 2)))
     ended = bare_cli("-m", *FIT, "loop.steps=2", "model.degree=2,1")
     assert ended.code == 1
     counts = [line for line in ended.out.splitlines() if "jobs done" in line]

@@ -101,7 +101,13 @@ def in_text_mode(call):
     """Whether a call opens or reads a file as text, as far as its source shows."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     of = ast.unparse(call.func).split(".")[0]
-    if name not in ("open", "read_text", "write_text", "fdopen") or of in ("os", "archive", "Image", "tarfile"):
+    if name not in ("open", "read_text", "write_text", "fdopen") or of in (
+        "os",
+        "archive",
+        "Image",
+        "tarfile",
+        "SqliteWriter",
+    ):
         return False
     modes = [node.value for node in ast.walk(call) if isinstance(node, ast.Constant)]
     return not any(mode in ("rb", "wb", "ab", "r+b") for mode in modes)

@@ -1,18 +1,22 @@
-"""What MLflow holds after runs that end in other ways, and how few calls a run makes."""
+"""What MLflow holds after runs that end in other ways, and during a run; and what happens where it fails."""
 
+import errno
 import json
 import math
+import os
+import shutil
 import signal
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 import polyexp as p
+from polyexp.tracking import Journal, recording
+from polyexp.tracking.sqlite_writer import SqliteWriter
 from polyexp.tracking.store import open_store
-from tests.helpers.commands import POLYEXP, SHORT, start
+from tests.helpers.commands import POLYEXP, SHORT, start, wait_until
+from tests.helpers.refusals import require_refused
 from tests.helpers.stores import all_runs, history, only_run
 
 # Other ends
@@ -54,6 +58,39 @@ def failing_at(step, error, problem, model, *, observe, **settings):
 FIRE = RuntimeError("the disk is on fire")
 
 
+def test_a_run_whose_folder_is_deleted_says_so_in_one_sentence(cli, store, monkeypatch, tmp_path):
+    def deleting(*args, **settings):
+        result = p.fit(*args, **settings)
+        shutil.rmtree(tmp_path / "one")
+        return result
+
+    monkeypatch.setattr("polyexp.experiment.run.fit", deleting)
+    ended = cli(*SHORT, "hydra.run.dir=one")
+    assert ended.code == 1
+    assert ended.err == (
+        f"polyexp: The folder of the run, {tmp_path / 'one'}, cannot be written any more (No such file or directory).\n"
+    )
+    assert not (tmp_path / "one").exists()
+
+
+def test_a_run_whose_disk_is_full_says_so_in_one_sentence(cli, store, monkeypatch, tmp_path):
+    written = os.write
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def write(file, content):
+        if b'"kind": "result"' in bytes(content):
+            raise full
+        return written(file, content)
+
+    monkeypatch.setattr(os, "write", write)
+    ended = cli(*SHORT, "hydra.run.dir=one")
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert ended.err.startswith(
+        f"polyexp: The folder of the run, {tmp_path / 'one'}, cannot be written any more (No space"
+    )
+    wait_until(lambda: all_runs(store) and only_run(store).info.status == "FAILED")
+
+
 def test_a_run_that_raises_is_failed_with_what_was_seen(cli, store, monkeypatch):
     monkeypatch.setattr("polyexp.experiment.run.fit", partial(failing_at, 20, FIRE))
     ended = cli(*SHORT, "loop.steps=100")
@@ -84,46 +121,37 @@ def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
 @pytest.mark.parametrize(
     ("signum", "code", "err"), [(signal.SIGINT, 130, "polyexp: interrupted.\n"), (signal.SIGTERM, 143, "")]
 )
-def test_an_interrupted_run_is_killed_with_what_was_seen(tmp_path, new_store, signum, code, err):
-    uri = new_store(tmp_path / "outputs" / "mlflow.db")
-    with start([*POLYEXP, *SHORT, "loop.steps=1000000000"], cwd=tmp_path) as process:
-        while not process.stdout.readline().startswith("Loss at    20 "):  # which comes after step 10 is recorded
-            assert process.poll() is None
+def test_a_run_is_in_mlflow_while_it_goes_on_and_killed_once_it_is_interrupted(tmp_path, new_store, signum, code, err):
+    client = open_store(new_store(tmp_path / "outputs" / "mlflow.db")).client
+
+    def seen():
+        return [(one.info.status, [step for step, _ in history(client, one, "loss/train")]) for one in all_runs(client)]
+
+    first = [1, 2, 5, 10, 20]
+    with start([*POLYEXP, *SHORT, "loop.steps=1000000000", "loop.log_every=1000000"], cwd=tmp_path) as process:
+        wait_until(lambda: [(status, steps[:5]) for status, steps in seen()] == [("RUNNING", first)])
         process.send_signal(signum)
         _, written = process.communicate(timeout=60)
     assert (process.returncode, written) == (code, err)
-    client = open_store(uri).client
-    run = only_run(client)
-    assert run.info.status == "KILLED"
-    assert [step for step, _ in history(client, run, "loss/train")[:5]] == [1, 2, 5, 10, 20]
+    wait_until(lambda: [(status, steps[:5]) for status, steps in seen()] == [("KILLED", first)])
 
 
-def test_a_run_interrupted_while_it_is_written_loses_nothing(cli, store, monkeypatch):
-    log_batch, interrupts = MlflowClient.log_batch, [KeyboardInterrupt]
+def test_an_interrupt_while_a_run_is_delivered_loses_nothing(cli, store, monkeypatch):
+    write, interrupts = SqliteWriter.write, [KeyboardInterrupt]
 
-    def interrupted(self, *args, **kwargs):
+    def interrupted(self, entries):
         if interrupts:
             raise interrupts.pop()
-        return log_batch(self, *args, **kwargs)
+        return write(self, entries)
 
-    monkeypatch.setattr(MlflowClient, "log_batch", interrupted)
-    assert cli(*SHORT).code == 130
+    monkeypatch.setattr(SqliteWriter, "write", interrupted)
+    ended = cli(*SHORT)
+    assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
     run = only_run(store)
-    assert run.info.status == "KILLED"
+    assert run.info.status == "FINISHED"
     assert [step for step, _ in history(store, run, "weight/w0")] == [1, 2, 5, 10, 20]
     assert run.data.params["model.degree"] == "3"
-
-
-def test_an_interrupt_while_a_run_is_created_leaves_one_killed_run(cli, store, monkeypatch):
-    create = MlflowClient.create_run
-
-    def interrupted(*args, **settings):
-        create(*args, **settings)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(MlflowClient, "create_run", interrupted)
-    assert cli(*SHORT).code == 130
-    assert only_run(store).info.status == "KILLED"
+    assert run.data.tags["polyexp.outcome"] == "MAX_STEPS"
 
 
 def test_a_loss_without_a_finite_logarithm_is_no_metric(cli, store):
@@ -134,58 +162,116 @@ def test_a_loss_without_a_finite_logarithm_is_no_metric(cli, store):
     assert "loss/log10_final" not in metrics
 
 
-# Few calls
+# Deliveries while a run goes on
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """The names of the MlflowClient methods that are called, except look-ups."""
-    seen = []
+def test_a_run_that_is_delivered_in_parts_is_the_same(cli, store, monkeypatch):
+    during, snapshot = [], Journal.snapshot
 
-    def spied(name, method):
-        def spy(self, *args, **kwargs):
-            seen.append(name)
-            return method(self, *args, **kwargs)
+    def delivered(self, one):
+        snapshot(self, one)
+        assert recording.recorder(self.folder).wait([self.folder], 60) is None
+        run = only_run(store)
+        during.append((run.info.status, [step for step, _ in history(store, run, "loss/train")]))
 
-        return spy
-
-    for name, method in vars(MlflowClient).items():
-        if callable(method) and not name.startswith(("_", "get_", "search_")):
-            monkeypatch.setattr(MlflowClient, name, spied(name, method))
-    return seen
-
-
-def test_a_run_costs_three_calls_beside_its_dataset_and_artifacts(cli, calls):
-    cli(*SHORT, "loop.steps=200", "loop.log_every=1")
-    assert Counter(calls) == {
-        "create_experiment": 1,
-        "set_experiment_tag": 1,  # the saved view, once for all runs
-        "create_run": 1,
-        "log_batch": 1,
-        "log_inputs": 1,
-        "log_artifact": 3,
-        "set_terminated": 1,
-    }
-
-
-def test_a_long_run_is_written_while_it_runs(cli, store, calls, monkeypatch):
-    monkeypatch.setattr("polyexp.tracking.mlflow.FLUSH_SECONDS", 0)
-    during, log_batch = [], MlflowClient.log_batch
-
-    def watched(self, run_id, *args, **kwargs):
-        log_batch(self, run_id, *args, **kwargs)
-        run = self.get_run(run_id)
-        during.append((run.info.status, [step for step, _ in history(self, run, "loss/train")]))
-
-    monkeypatch.setattr(MlflowClient, "log_batch", watched)
-    cli(*SHORT, "loop.steps=30")
+    monkeypatch.setattr(Journal, "snapshot", delivered)
+    assert cli(*SHORT, "loop.steps=30").code == 0
     steps = [1, 2, 5, 10, 20, 30]
-    assert during == [*(("RUNNING", steps[:count]) for count in range(1, 7)), ("RUNNING", steps)]
-    assert Counter(calls)["create_run"] == 1
+    assert during == [("RUNNING", steps[:count]) for count in range(1, 7)]
     monkeypatch.undo()
-    cli(*SHORT, "loop.steps=30")
+    assert cli(*SHORT, "loop.steps=30").code == 0
     often, once = all_runs(store)
+    assert often.info.status == once.info.status == "FINISHED"
     assert often.data.params == once.data.params
     same = once.data.metrics.keys() - {"optimizer/steps_per_second"}
     assert often.data.metrics.keys() == once.data.metrics.keys()
     assert all(history(store, often, name) == history(store, once, name) for name in same)
+    own = {"polyexp.journal", "polyexp.output_folder"}
+    assert {name: often.data.tags[name] for name in once.data.tags.keys() - own} == {
+        name: one for name, one in once.data.tags.items() if name not in own
+    }
+
+
+def test_a_point_has_the_time_at_which_it_was_seen(cli, store):
+    assert cli(*SHORT).code == 0
+    run = only_run(store)
+    times = [point.timestamp for point in store.get_metric_history(run.info.run_id, "loss/train")]
+    assert times == sorted(times)
+    assert run.info.start_time <= times[0]
+    assert times[-1] <= run.info.end_time
+
+
+# A tracker that fails
+
+
+@pytest.fixture
+def failing_store(monkeypatch):
+    """The store of `cli` fails as soon as a run has been checked."""
+
+    def fail(self, entries):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SqliteWriter, "write", fail)
+
+
+@pytest.mark.usefixtures("failing_store")
+def test_a_tracker_that_fails_does_not_fail_a_run(cli, store, tmp_path):
+    ended = cli(*SHORT)
+    assert ended.code == 0
+    address = f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}"
+    ((warning, line),) = [(one, two) for one, _, two in [ended.err.partition("\n")]]
+    assert warning.startswith(f"warning: This run is not in {address} yet: ")
+    assert "No space left on device" in warning
+    assert warning.endswith(". `python -m polyexp action=sync` delivers later.")
+    assert line == ""
+    assert all_runs(store) == []
+    (folder,) = (tmp_path / "outputs" / "runs").glob("*/*")
+    assert {path.name for path in folder.iterdir()} >= {"journal.jsonl", "result.json", "history.csv"}
+
+
+def test_what_was_not_delivered_is_delivered_later(cli, store, tmp_path, request, monkeypatch):
+    request.getfixturevalue("failing_store")
+    cli(*SHORT)
+    monkeypatch.undo()
+    synced = cli("action=sync")
+    assert (synced.code, synced.err) == (0, "")
+    run = only_run(store)
+    assert run.info.status == "FINISHED"
+    assert [step for step, _ in history(store, run, "loss/train")] == [1, 2, 5, 10, 20]
+
+
+@pytest.mark.usefixtures("failing_store")
+@pytest.mark.parametrize("words", [(), ("-m", "seed=0,1")])
+def test_a_required_record_that_fails_is_exit_code_1(cli, words):
+    ended = cli(*SHORT, "tracking.required=true", *words)
+    assert ended.code == 1
+    assert ended.err.startswith("polyexp: ")
+    assert ended.err.count("\n") == 1
+    assert "`python -m polyexp action=sync` delivers later." in ended.err
+
+
+@pytest.mark.usefixtures("failing_store")
+def test_a_sweep_warns_once(cli):
+    ended = cli("-m", *SHORT, "seed=0,1")
+    assert ended.code == 0
+    assert ended.err.startswith("warning: 2 runs of this sweep are not in sqlite:///")
+    assert ended.err.count("\n") == 1
+
+
+# A folder belongs to one run
+
+
+@pytest.mark.parametrize("words", [("hydra.run.dir=one",), ("-m", "seed=0,1", "hydra.sweep.dir=one")])
+@pytest.mark.parametrize("tracking", ["mlflow", "none"])
+def test_a_second_run_into_a_folder_is_refused(cli, tmp_path, words, tracking):
+    assert cli(*SHORT, *words, f"tracking={tracking}").code == 0
+    sentence = require_refused(tmp_path, *SHORT, *words, f"tracking={tracking}", "model.degree=2")
+    key = words[-1].partition("=")[0]
+    assert sentence.startswith(f"`{key}` must name a folder without a run in it, got 'one")
+    assert sentence.endswith("': leave it out, so that each run has its own.")
+
+
+def test_the_folder_of_a_run_without_a_journal_is_refused_too(cli, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "result.json").write_text("{}")
+    assert "without a run in it, got 'one': " in require_refused(tmp_path, *SHORT, "hydra.run.dir=one")

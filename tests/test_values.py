@@ -26,6 +26,12 @@ def result(degree=1):
     return p.fit(samples(), p.PowerSeries(degree=degree), **PARTS, stop=lambda: True)
 
 
+def snapshot(degree=1):
+    seen = []
+    p.fit(samples(), p.PowerSeries(degree=degree), **PARTS, observe=seen.append)
+    return seen[-1]
+
+
 MADE = {
     "Samples": (samples, lambda: samples(y=np.array([4.0, 5.0, 7.0]))),
     "Samples of other precision": (samples, lambda: samples(y=np.float32([4, 5, 6]))),
@@ -34,7 +40,7 @@ MADE = {
     "Quadratic": tuple(lambda d=d: p.Quadratic.of(p.PowerSeries(d), samples()) for d in (1, 2)),
     "State": (lambda: result().checkpoint.state, lambda: result(2).checkpoint.state),
     "Checkpoint": (lambda: result().checkpoint, lambda: result(2).checkpoint),
-    "Snapshot": (lambda: result().checkpoint.snapshots[-1], lambda: result(2).checkpoint.snapshots[-1]),
+    "Snapshot": (snapshot, lambda: snapshot(2)),
     "History": (lambda: result().history, lambda: result(2).history),
     "optimizer": (lambda: p.GradientDescent([0.1, 0.2]), lambda: p.GradientDescent([0.1, 0.3])),
     "optimizer of one run": (lambda: p.GradientDescent(np.array(0.1)), lambda: p.GradientDescent([0.1, 0.3])),

@@ -6,5 +6,6 @@ from polyexp.action.crosscheck import Crosscheck
 from polyexp.action.export import Export
 from polyexp.action.fit import Fit
 from polyexp.action.predict import Predict
+from polyexp.action.sync import Sync
 
-__all__ = ["Action", "Compare", "Crosscheck", "Export", "Fit", "Predict"]
+__all__ = ["Action", "Compare", "Crosscheck", "Export", "Fit", "Predict", "Sync"]

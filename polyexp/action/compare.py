@@ -7,7 +7,7 @@ from polyexp.base import require, whole
 from polyexp.comparison import Comparison, best_first, compared, parts, write
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
-from polyexp.tracking import RecordedRun, Selection
+from polyexp.tracking import KIND_COMPARISON, Journal, RecordedRun, RunInfo, Selection
 
 __all__ = ["Compare"]
 
@@ -51,14 +51,15 @@ class Compare(Action, name="compare"):
 
     def __call__(self, experiment: Experiment, job: Job) -> None:
         """Print the tables, write the page and the picture into the folder of the job, and record these."""
-        recorded = experiment.tracking.recorded()
         comparison = Comparison.of(self._chosen(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             for part in parts(comparison):
                 terminal.print(part) if isinstance(part, str) else terminal.print_table(part)
-            files = write(job.folder, comparison)
-            lines = recorded.record_comparison(comparison.title, comparison.tags(job.folder), files)
-            terminal.end(job.folder, lines)
+            about = RunInfo(comparison.title, {}, (), {"polyexp.kind": KIND_COMPARISON, **comparison.tags(job.folder)})
+            with Journal(job.folder, experiment.tracking.header(about).of_comparison()) as journal:
+                journal.files([file.name for file in write(job.folder, comparison)])
+            delivered = experiment.tracking.delivered([job.folder])
+            terminal.end(job.folder, delivered.lines, delivered.warning)
 
     def _chosen(self, experiment: Experiment) -> list[RecordedRun]:
         return self._selected(experiment) if self.runs is None else self._named(experiment)

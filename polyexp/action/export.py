@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from polyexp.action.action import Action
-from polyexp.base import one_of, require, version
+from polyexp.base import one_of, require, save_bytes, version
 from polyexp.experiment import Experiment, Job
 from polyexp.export import (
     BASES,
@@ -64,7 +64,7 @@ class Export(Action, name="export"):
         run = self._named(experiment)
         made = self._exported(run)
         file, write_as = FORMATS[self.format]
-        (job.folder / file).write_bytes(write_as(made))
+        save_bytes(job.folder / file, write_as(made))
         run.artifacts.add(job.folder / file, ARTIFACT_FOLDER)
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             for line in made.lines():

@@ -1,7 +1,8 @@
 """The base of all other folders: components, errors, and the validation of values."""
 
 from polyexp.base.component import SETTINGS, Component
-from polyexp.base.errors import DisagreementError, InputError
+from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
+from polyexp.base.files import replaced, save_bytes, save_text
 from polyexp.base.former_names import FormerNames
 from polyexp.base.text import bounded, counted, cut, printable, shown
 from polyexp.base.validation import (
@@ -25,8 +26,10 @@ __all__ = [
     "SETTINGS",
     "Component",
     "DisagreementError",
+    "FolderError",
     "FormerNames",
     "InputError",
+    "NotDeliveredError",
     "Value",
     "as_numbers",
     "bounded",
@@ -43,7 +46,10 @@ __all__ = [
     "one_of",
     "positive",
     "printable",
+    "replaced",
     "require",
+    "save_bytes",
+    "save_text",
     "seeds",
     "shown",
     "whole",

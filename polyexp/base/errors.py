@@ -2,7 +2,7 @@
 
 from polyexp.base.text import bounded
 
-__all__ = ["DisagreementError", "InputError"]
+__all__ = ["DisagreementError", "FolderError", "InputError", "NotDeliveredError"]
 
 
 class InputError(ValueError):
@@ -29,3 +29,11 @@ class InputError(ValueError):
 
 class DisagreementError(Exception):
     """A comparison that failed, as of a crosscheck. Its message is one sentence that names what differs."""
+
+
+class FolderError(Exception):
+    """A folder of a run that cannot be written any more. Its message is one sentence that says why."""
+
+
+class NotDeliveredError(Exception):
+    """Runs that are not in the store, where that is required. Its message is one sentence that says why."""

@@ -27,6 +27,7 @@ from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
 from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.sweep import Sweep
 from polyexp.experiment import Experiment
+from polyexp.tracking import require_no_run
 
 __all__ = ["RunError", "Task", "carry_out"]
 
@@ -170,13 +171,14 @@ def _composed(hydra: Hydra, name: str, args: Namespace) -> DictConfig:
 
 
 def _require_folder(cfg: DictConfig, key: str) -> None:
-    """Require that the setting `key` names a folder that is neither the current one nor above it."""
+    """Require that the setting `key` names a folder without a run that is neither the current one nor above it."""
     typed = str(OmegaConf.select(cfg, key))
     here = Path.cwd()
     if Path(os.path.realpath(typed)) in (here, *here.parents):  # Path.resolve fails where a link points to itself
         raise InputError(
             f"`{key}` must be a folder that is neither the current one nor above it, got {typed!r}: type `{key}=outputs/...`."
         )
+    require_no_run(key, Path(typed))
 
 
 def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import create_automatic_config_search_path
@@ -25,6 +26,7 @@ from polyexp.problem import OnProgress
 from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import bar
 from polyexp.report.stream import Stream
+from polyexp.tracking import JOURNAL, Journal, RunInfo
 
 __all__ = ["as_input_error", "checked", "finish_sweep", "hydra_config", "prepare", "search_path"]
 
@@ -153,18 +155,26 @@ def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> No
     progress((before + done) / jobs)
 
 
-def finish_sweep(experiments: Sequence[Experiment], sweep: str) -> None:
+def finish_sweep(experiments: Sequence[Experiment], folder: Path) -> None:
     """Print which jobs of a sweep get nowhere, and where its runs are recorded.
 
     Args:
         experiments: The experiments of the sweep.
-        sweep: The name of the sweep.
+        folder: The folder of the sweep, below which are those of its jobs.
     """
     first = experiments[0]
     if not first.action.records:
         return
     for line in futile_jobs([one.forecast for one in experiments]):
         Stream(stderr=True).text(f"warning: {line}")
-    lines = first.tracking.finish_sweep(sweep, varying(experiments))
-    for line in lines if not first.quiet else []:
+    jobs = sorted(one.parent for one in folder.rglob(JOURNAL))
+    header = first.tracking.header(RunInfo(f"sweep {folder.name}", {}, (), {}))
+    if header.store is None:
+        return
+    with Journal(folder, header.of_sweep(folder.name, varying(experiments))):
+        pass
+    delivered = first.tracking.delivered([folder, *jobs])
+    for line in delivered.lines if not first.quiet else []:
         Stream().text(line)
+    if delivered.warning:
+        Stream(stderr=True).text(f"warning: {delivered.warning}")

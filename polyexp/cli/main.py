@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base import DisagreementError, InputError, bounded
+from polyexp.base import DisagreementError, FolderError, InputError, NotDeliveredError, bounded
 from polyexp.cli.command import RunError, carry_out
 from polyexp.cli.composition import as_input_error, checked, prepare
 from polyexp.cli.overrides import USER_ERRORS
@@ -44,7 +44,7 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
         if experiment is None:
             (experiment,) = checked([cfg])
         return experiment.action(experiment, job)
-    except (DisagreementError, InputError) as error:
+    except (DisagreementError, FolderError, InputError, NotDeliveredError) as error:
         code = _print_error(str(error), 2 if isinstance(error, InputError) else 1)
         if not job.sweep:
             sys.exit(code)  # an exception would pass through Hydra, which would print that a job failed
@@ -65,6 +65,8 @@ def main() -> int:
         return _print_error(str(as_input_error(error)))
     except RunError as error:
         return error.code
+    except NotDeliveredError as error:  # of a sweep
+        return _print_error(str(error), 1)
     except OSError as error:  # from Hydra, which makes the folders; an error in a run is a RunError
         return _print_error(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:

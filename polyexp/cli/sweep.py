@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from polyexp.base import InputError
+from polyexp.base import InputError, NotDeliveredError
 from polyexp.cli.composition import checked, finish_sweep, hydra_config
 from polyexp.cli.config_loader import in_one_sentence, parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment
 from polyexp.report.progress_bar import JobCounter
+from polyexp.tracking import require_no_run
 
 __all__ = ["CheckedLauncher", "Sweep"]
 
@@ -68,10 +70,16 @@ class Sweep:
             sweeper.validate_batch_is_legal = _nothing
         try:
             sweeper.sweep(arguments=self._typed)
-        finally:
-            if self._experiments:
-                name = Path(self._cfg.hydra.sweep.dir).name
-                finish_sweep(self._experiments, name)
+        except BaseException:
+            with suppress(NotDeliveredError):  # the first error is the one to report
+                self._finish()
+            raise
+        self._finish()
+
+    def _finish(self) -> None:
+        """Print where the runs are recorded, if there are any."""
+        if self._experiments:
+            finish_sweep(self._experiments, Path(self._cfg.hydra.sweep.dir).absolute())
 
     def _sweeper(self) -> Any:
         """The sweeper, whose launcher checks each batch of jobs first."""
@@ -127,6 +135,7 @@ class Sweep:
                 "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
                 f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
             )
+        require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
         return cfg
 

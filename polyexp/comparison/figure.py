@@ -84,7 +84,7 @@ def _draw_losses(axes: Any, comparison: Comparison) -> None:
         axes.plot(detail.losses.step[shown], loss[shown], marker="o" if shown.sum() == 1 else None, **style)
     log_axis(axes, *drawn, otherwise="No loss is finite and above zero.")
     if _spans_decades(details):
-        log_steps(axes) if any(detail.losses.step.min() == 0 for detail in details) else axes.set_xscale("log")
+        log_steps(axes, from_zero=any(detail.losses.step.min() == 0 for detail in details))
     axes.set(xlabel="step", ylabel="loss per sample" if comparison.per_sample else "loss")
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from polyexp.base import save_bytes, save_text
 from polyexp.comparison.figure import draw
 from polyexp.comparison.page import page
 from polyexp.comparison.table import Comparison
@@ -14,6 +15,6 @@ def write(folder: Path, comparison: Comparison) -> list[Path]:
     """Write compare.html and compare.png, and return their paths."""
     files = [folder / "compare.html", folder / "compare.png"]
     picture = png(draw(comparison))
-    files[0].write_text(page(comparison, picture), encoding="utf-8")
-    files[1].write_bytes(picture)
+    save_text(files[0], page(comparison, picture))
+    save_bytes(files[1], picture)
     return files

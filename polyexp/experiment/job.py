@@ -53,9 +53,14 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
         tags["polyexp.sweep"] = job.sweep
     params = {key: spell(value) for key, value in experiment.settings().items()}
     forecast = experiment.forecast
-    # No loss is below 0, whatever the model.
-    lower_bound = math.nan if forecast.exact else forecast.lowest or 0.0
-    return RunInfo(_name(experiment, job), params, experiment.model.param_names, tags, lower_bound)
+    return RunInfo(
+        name=_name(experiment, job),
+        params=params,
+        param_names=experiment.model.param_names,
+        tags=tags,
+        snapshots=experiment.loop.regular_snapshots,
+        lower_bound=math.nan if forecast.exact else forecast.lowest or 0.0,  # no loss is below 0, whatever the model
+    )
 
 
 def _name(experiment: Experiment, job: Job) -> str:

@@ -1,8 +1,11 @@
 """The one way through: compute experiments, publish their results, and run both for one job."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import cast
 
+from polyexp.base import FolderError
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
@@ -10,7 +13,7 @@ from polyexp.fitting import Checkpoint, Result, Snapshot, fit
 from polyexp.problem import OnProgress
 from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Record
+from polyexp.tracking import Delivered, Journal, write_result
 
 __all__ = ["compute", "publish", "run"]
 
@@ -21,32 +24,38 @@ def run(experiment: Experiment, job: Job) -> Result:
     Args:
         experiment: The experiment, which has been checked.
         job: The circumstances of the run.
+
+    Raises:
+        FolderError: The folder of the run cannot be written any more.
     """
     with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
         experiment.samples(progress)
-    with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-        terminal.begin(
-            experiment.forecast,
-            experiment.computed_by,
-            folds_equal_lines=experiment.loop.direct,
-            in_sweep=job.sweep is not None,
-        )
+    tracking = experiment.tracking
+    tracking.begin(job.folder)
+    with _folder_errors(job.folder), Terminal(job.folder, quiet=experiment.quiet) as terminal:
         with (
-            experiment.tracking.record(run_info(experiment, job)) as record,
+            Journal(job.folder, tracking.header(run_info(experiment, job))) as journal,
             bar("Largest error", quiet=experiment.quiet) as progress,
         ):
+            terminal.begin(
+                experiment.forecast,
+                experiment.computed_by,
+                folds_equal_lines=experiment.loop.direct,
+                in_sweep=job.sweep is not None,
+            )
 
             def observe(snapshot: Snapshot) -> None:
+                journal.snapshot(snapshot)
                 terminal.snapshot(snapshot)
-                record.snapshot(snapshot)
 
             def on_progress(done: float) -> None:  # called while the largest error is computed, after the fit
                 terminal.close_bar()
                 progress(done)
 
             result = compute(experiment, observe=observe, on_progress=on_progress)
-            publish(experiment, result, job, terminal, record)
-        terminal.end(job.folder, record.where())
+            publish(experiment, result, job, terminal, journal)
+        delivered = Delivered() if job.sweep else tracking.delivered([job.folder])
+        terminal.end(job.folder, delivered.lines, delivered.warning)
     return result
 
 
@@ -92,17 +101,21 @@ def compute(
     )
 
 
-def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal, record: Record) -> None:
-    """Write the files of a result, print its summary, draw its pictures and finish its record.
+def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal, journal: Journal) -> None:
+    """Write the files of a result, print its summary, draw its pictures and write what is recorded of it into its journal.
 
     Args:
         experiment: The experiment.
         result: The result of a single run, computed alone or as a part of a batch.
         job: The circumstances of the run.
         terminal: What prints.
-        record: The record of the run, which has been begun.
+        journal: The journal of the run.
+
+    Raises:
+        OSError: The folder of the run cannot be written, or has been deleted.
     """
     forecast = experiment.forecast
+    journal.require_there()  # `write` would make the folder anew
     files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
     terminal.summary(result, forecast)
     try:
@@ -111,4 +124,15 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
-    record.finish(result, forecast, files)
+    write_result(journal, result, forecast, files)
+
+
+@contextlib.contextmanager
+def _folder_errors(folder: Path) -> Iterator[None]:
+    """A context in which what the operating system says of the folder of a run becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if not Path(error.filename or "").is_relative_to(folder):
+            raise
+        raise FolderError(f"The folder of the run, {folder}, cannot be written any more ({error.strerror}).") from error

@@ -8,9 +8,10 @@
 
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.driver import computed_by, fit, require_offers
+from polyexp.fitting.history import History
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import GROWTH_LIMIT, Progress
-from polyexp.fitting.result import History, Result, best_power_series
+from polyexp.fitting.result import Result, best_power_series
 from polyexp.fitting.state import Snapshot, State, start
 from polyexp.fitting.updates import place, step
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from polyexp.base import Value
 from polyexp.fitting.checkpoint import Checkpoint
+from polyexp.fitting.history import Collected
 from polyexp.fitting.state import Snapshot, State
 from polyexp.fitting.stepper import Stepper
 from polyexp.loop import Loop
@@ -41,7 +42,7 @@ def run_blocks(
     stepper: Stepper, loop: Loop, begin: Checkpoint, observe: Callable[[Snapshot], None], stop: Callable[[], bool]
 ) -> tuple[Checkpoint, bool]:
     """Take blocks until every run has ended, or until `stop` returns True between two of them, which the second value says."""
-    progress, snapshots = begin.progress, [*begin.snapshots]
+    progress, collected = begin.progress, Collected(begin.history)
     position = Position(stepper.put(begin.state), begin.finite, begin.taken, 1, begin.seconds)
     done, stopped = int(begin.state.step), False
     for target in dropwhile(lambda step: step <= done, loop.snapshot_steps()):
@@ -50,9 +51,11 @@ def run_blocks(
             going = progress.going
             position, snapshot = _block(stepper, position, going, target)
             if snapshot:
-                snapshots.append(snapshot if going.all() else snapshot.standing_still(snapshots[-1], ~going))
-                progress = progress.after(snapshots[-1])
-                observe(snapshots[-1])
+                if not going.all():
+                    snapshot = snapshot.standing_still(collected.last(progress.steps), ~going)
+                collected.add(snapshot)
+                progress = progress.after(snapshot)
+                observe(snapshot)
             ended = not progress.going.any() or int(position.state.step) == loop.steps
             stopped = not ended and stop()
         if stopped or not progress.going.any():
@@ -63,7 +66,7 @@ def run_blocks(
         finite=position.finite,
         taken=position.taken,
         progress=progress,
-        snapshots=tuple(snapshots),
+        history=collected.history(progress.snapshots),
         seconds=position.seconds,
     )
     return reached, stopped

@@ -6,8 +6,9 @@ from typing import Self
 import numpy as np
 
 from polyexp.base import Value
+from polyexp.fitting.history import History
 from polyexp.fitting.progress import Progress, Rules
-from polyexp.fitting.state import Snapshot, State, close_arrays, read_only
+from polyexp.fitting.state import State, close_arrays, read_only
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
@@ -32,7 +33,7 @@ class Checkpoint(Value):
             Shape (*runs, K).
         taken: The number of updates that gave them. Shape (*runs,).
         progress: The progress at the last snapshot, with the loop among its rules.
-        snapshots: The snapshots so far.
+        history: The snapshots so far.
         seconds: The time that the steps took so far, in seconds.
 
     Example:
@@ -40,7 +41,7 @@ class Checkpoint(Value):
         >>> parts = {"loop": p.Manual(steps=100), "optimizer": p.GradientDescent(0.25), "backend": p.NumPy()}
         >>> samples, model = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1)
         >>> stopped = p.fit(samples, model, **parts, stop=lambda: True)
-        >>> stopped.outcome.name, int(stopped.steps), len(stopped.checkpoint.snapshots)
+        >>> stopped.outcome.name, int(stopped.steps), len(stopped.checkpoint.history.step)
         ('INTERRUPTED', 1, 1)
         >>> result = p.fit(samples, model, **parts, start=stopped.checkpoint)
         >>> result.outcome.name, int(result.steps), bool((result.params == p.fit(samples, model, **parts).params).all())
@@ -55,7 +56,7 @@ class Checkpoint(Value):
     finite: np.ndarray  # shape: (*runs, K)
     taken: np.ndarray  # shape: (*runs,)
     progress: Progress
-    snapshots: tuple[Snapshot, ...]
+    history: History
     seconds: float
 
     def __post_init__(self) -> None:
@@ -68,7 +69,18 @@ class Checkpoint(Value):
     ) -> Self:
         """The checkpoint of a fit that has taken no step."""
         taken = np.zeros(initial.shape[:-1], int)
-        return cls(model, optimizer, samples, initial, state, initial, taken, Progress.start(rules), (), 0.0)
+        return cls(
+            model,
+            optimizer,
+            samples,
+            initial,
+            state,
+            initial,
+            taken,
+            Progress.start(rules),
+            History.empty(initial),
+            0.0,
+        )
 
     def differences(self, other: "Checkpoint") -> list[str]:
         """What decides the numbers of a fit and is not the same in the fits of two checkpoints, in words; none for one fit.

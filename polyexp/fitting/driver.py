@@ -15,7 +15,7 @@ from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.max_error import max_error
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import Rules, largest_loss, loss_of
-from polyexp.fitting.result import History, Result
+from polyexp.fitting.result import Result
 from polyexp.fitting.slices import Slices, slices_of
 from polyexp.fitting.state import Snapshot
 from polyexp.fitting.stepper import ClosedFormStepper, StepByStep, Stepper
@@ -122,7 +122,7 @@ def fit(
         begin = _going_on(begin, start) if start else begin
         reached, stopped = run_blocks(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
         going = reached.progress.going
-        last = reached.snapshots[-1].params if reached.snapshots else initial
+        last = reached.history.params[-1] if reached.history.step.size else initial
         params = np.where(going[..., None], reached.finite, last)
         loss = loss_of(model, samples, params)
         progress = reached.progress.ending(Outcome.INTERRUPTED) if stopped else reached.progress.end(loss)
@@ -138,7 +138,7 @@ def fit(
             max_error=max_error(model, params, chunks)[()],
             outcome=progress.outcome[()],
             steps=np.where(going, reached.taken, progress.steps)[()],
-            history=History.of(reached.snapshots, progress.snapshots, initial),
+            history=reached.history,
             seconds=reached.seconds,
             computed_by=computed_by(loop, backend),
             checkpoint=reached if stopped else None,

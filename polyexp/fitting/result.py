@@ -1,7 +1,7 @@
 """The result of a fit: its outcome, its history, and its final parameters."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,79 +9,12 @@ import numpy as np
 from polyexp.base import Value
 from polyexp.exact import Quadratic, quadratic_of
 from polyexp.fitting.checkpoint import Checkpoint
-from polyexp.fitting.state import Snapshot, close_arrays
+from polyexp.fitting.history import History
 from polyexp.model import LegendreSeries, Model
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Samples
 
-__all__ = ["History", "Result", "best_power_series"]
-
-
-@dataclass(frozen=True)
-class History(Value):
-    """All S snapshots of a fit, stacked into arrays that are read-only.
-
-    If one run of a batch ends before the others, its later snapshots repeat the values of its last one.
-
-    Args:
-        step: The number of updates at each snapshot. Shape (S,).
-        params: The parameters after these updates. Shape (S, *runs, K).
-        loss: The loss before the last of these updates, in the unit of y squared. Shape (S, *runs).
-        excess: How far that loss is above the best loss; nan for a model that is not linear. Shape (S, *runs).
-        grad_norm: The Euclidean norm of the gradient before the last of these updates. Shape (S, *runs).
-        length: The number of snapshots up to the end of each run. Shape (*runs,).
-
-    Example:
-        >>> import polyexp as p
-        >>> samples, model = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1)
-        >>> loop, optimizer = p.Manual(steps=20, log_every=10), p.GradientDescent(0.25)
-        >>> history = p.fit(samples, model, loop=loop, optimizer=optimizer, params=[0, 1], backend=p.NumPy()).history
-        >>> history.step.tolist(), history.loss.round(6).tolist(), history.params.shape
-        ([1, 2, 5, 10, 20], [1.333333, 0.62963, 0.249971, 0.222675, 0.222222], (5, 2))
-    """
-
-    step: np.ndarray  # shape: (S,)
-    params: np.ndarray  # shape: (S, *runs, K)
-    loss: np.ndarray  # shape: (S, *runs)
-    excess: np.ndarray  # shape: (S, *runs)
-    grad_norm: np.ndarray  # shape: (S, *runs)
-
-    length: Any  # shape: (*runs,)
-
-    def __post_init__(self) -> None:
-        close_arrays(self)
-
-    @classmethod
-    def of(cls, snapshots: Sequence[Snapshot], length: np.ndarray, initial: np.ndarray) -> "History":
-        """The history that consists of these snapshots; there are none of a fit that was stopped before the first.
-
-        Args:
-            snapshots: The snapshots.
-            length: The number of snapshots up to the end of each run. Shape (*runs,).
-            initial: The initial values, which have the shape of the parameters. Shape (*runs, K).
-        """
-        unknown = np.full(initial.shape[:-1], np.nan)
-        before = Snapshot(0, initial, unknown, unknown, unknown)  # gives the shapes where there are no snapshots
-        stacked = {name: np.stack([getattr(one, name) for one in (before, *snapshots)])[1:] for name in STACKED}
-        return cls(**stacked, length=length[()])
-
-    def of_run(self, run: Any) -> "History":
-        """The history of one run of a batch, up to its end; or of several, up to the end of the last of them.
-
-        Args:
-            run: The index of the run, which is applied to the axes (*runs,).
-        """
-        length = self.length[run]
-        picked = {name: getattr(self, name)[: np.max(length, initial=0)] for name in STACKED}
-        picked |= {name: array[(slice(None), *_axes(run))] for name, array in picked.items() if name != "step"}
-        return History(**picked, length=length)
-
-
-STACKED = tuple(one.name for one in fields(History) if one.name != "length")
-
-
-def _axes(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
+__all__ = ["Result", "best_power_series"]
 
 
 @dataclass(frozen=True)

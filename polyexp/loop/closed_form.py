@@ -53,6 +53,11 @@ class ClosedForm(Loop, name="closed_form"):
         spread = np.geomspace(1, self.steps, min(MAX_SNAPSHOTS, self.steps))
         return sorted({*map(round, spread[:-1].tolist()), self.steps})
 
+    @property
+    def regular_snapshots(self) -> int:
+        """The number of all snapshots."""
+        return len(self.snapshot_steps())
+
     def is_early(self, step: int) -> bool:
         """False: all snapshots are regular."""
         return False

@@ -72,6 +72,11 @@ class Loop(Component):
             takewhile(lambda step: step < first, early), range(first, self.steps, self.log_every), [self.steps]
         )
 
+    @property
+    def regular_snapshots(self) -> int:
+        """The number of snapshots that are not early, unless the fit ends before its last step."""
+        return -(-self.steps // self.log_every)
+
     def is_early(self, step: int) -> bool:
         """Whether the snapshot at this step comes before the first regular one."""
         return step < min(self.log_every, self.steps)

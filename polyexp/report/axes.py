@@ -4,14 +4,16 @@ The colours can be distinguished by colour-blind readers, and the characters can
 Figures are made without pyplot, so that nothing is shared between them and nothing needs a display.
 """
 
+import re
 from collections.abc import Sequence
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polyexp.base import printable
+from polyexp.base import printable, save_bytes
 
 __all__ = [
     "COLOURS",
@@ -29,6 +31,7 @@ __all__ = [
     "log_steps",
     "plain",
     "png",
+    "power_ticks",
     "save",
     "shortened",
     "thinned",
@@ -49,6 +52,9 @@ MAX_AXIS_NAME_CHARACTERS = 24  # as many as fit beside the shorter axes
 STEP_TICKS = 8  # of a logarithmic axis of steps that has more decades; each is labelled
 # The values that a logarithmic axis shows; matplotlib puts ticks beyond them, and these must not overflow either.
 LOWEST_ON_LOG_AXIS, HIGHEST_ON_LOG_AXIS = 1e-200, 1e200
+# The label of a tick of a logarithmic axis, as a formula of matplotlib's.
+TICK_FORMULA = re.compile(r"\$\\mathdefault\{(.*?)(?:\^\{(-?\d+)\})?\}\$")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Palette:
@@ -154,15 +160,47 @@ def log_axis(ax: Any, *curves: np.ndarray, otherwise: str) -> bool:
     # The limits are set before the scale, which would otherwise search all data for limits of its own.
     ax.set_ylim(10 ** (low - margin), 10 ** (high + margin))
     ax.set_yscale("log")
+    power_ticks(ax.yaxis)
     if high - low > 2:
         ax.minorticks_off()  # drawing a minor tick takes as much time as drawing a major one
     return True
 
 
-def log_steps(ax: Any) -> None:
-    """Make the x axis, of steps from 0, logarithmic from 1 on, with 0 a decade before 1."""
-    ax.set_xscale("symlog", linthresh=1)
-    ax.xaxis.get_major_locator().set_params(numticks=STEP_TICKS)
+def log_steps(ax: Any, *, from_zero: bool = True) -> None:
+    """Make the x axis, of steps, logarithmic from 1 on; where it begins at 0, this is a decade before 1."""
+    if from_zero:
+        ax.set_xscale("symlog", linthresh=1)
+        ax.xaxis.get_major_locator().set_params(numticks=STEP_TICKS)
+    else:
+        ax.set_xscale("log")
+    power_ticks(ax.xaxis)
+
+
+def power_ticks(axis: Any) -> None:
+    """Label the ticks of a logarithmic axis by text, such as 10³: with formulas a picture would take half as long again."""
+    axis.set_major_formatter(_power_formatter()())
+    if axis.get_scale() == "log":
+        axis.set_minor_formatter(_power_formatter()())  # which labels as many as there is room for
+
+
+@cache
+def _power_formatter() -> Any:
+    """The class of the formatter of matplotlib's whose labels are text."""
+    from matplotlib.ticker import LogFormatterSciNotation
+
+    class PowerFormatter(LogFormatterSciNotation):  # type: ignore[misc, unused-ignore]
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return TICK_FORMULA.sub(_as_text, super().__call__(x, pos))
+
+    return PowerFormatter
+
+
+def _as_text(formula: re.Match[str]) -> str:
+    """The label of a tick as text: for the formula 10^{-1} the same with superscripts."""
+    number, exponent = formula.groups("")
+    for command, character in (("-", "\N{MINUS SIGN}"), (r"\times", "\N{MULTIPLICATION SIGN}")):
+        number = number.replace(command, character)
+    return number + exponent.translate(SUPERSCRIPTS)
 
 
 def annotate(ax: Any, sentence: str) -> None:
@@ -218,5 +256,5 @@ def png(made: Figure) -> bytes:
 
 def save(made: Figure, path: Path) -> Path:
     """Write a figure as a PNG file and return its path."""
-    path.write_bytes(png(made))
+    save_bytes(path, png(made))
     return path

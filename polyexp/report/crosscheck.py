@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from polyexp.base import counted
+from polyexp.base import counted, save_text
 from polyexp.crosscheck import TOLERANCE, Crosscheck, Formulation, ModelCheck
 
 __all__ = ["HEADS", "crosscheck_lines", "crosscheck_rows", "crosscheck_verdict", "write_crosscheck"]
@@ -63,7 +63,7 @@ def write_crosscheck(path: Path, found: Crosscheck) -> None:
         },
     }
     del values["tolerance"]
-    path.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    save_text(path, json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
 
 
 def _check_line(check: ModelCheck) -> str:

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from polyexp.base import replaced, save_text
 from polyexp.exact import Forecast, hessian_eigenvalues
 from polyexp.fitting import History, Result
 from polyexp.report.sentences import headline
 
 __all__ = ["write"]
+
+ROWS_AT_ONCE = 10_000  # of history.csv, since numbers need more memory as Python objects than in the arrays
 
 
 def write(
@@ -33,11 +36,9 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("result.json", "history.csv", "config.yaml")]
-    files[0].write_text(
-        json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    save_text(files[0], json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n")
     _write_history(files[1], result.history, result.model.param_names)
-    files[2].write_text(config_yaml, encoding="utf-8", errors="backslashreplace")
+    save_text(files[2], config_yaml)
     return files
 
 
@@ -96,8 +97,11 @@ def _number(value: Any) -> float | None:
 
 
 def _write_history(path: Path, history: History, names: tuple[str, ...]) -> None:
-    columns = np.column_stack([history.loss, history.excess, history.grad_norm, history.params]).tolist()
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replaced(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "loss", "excess", "grad_norm", *names])
-        writer.writerows([int(step), *row] for step, row in zip(history.step, columns, strict=True))
+        for start in range(0, history.step.size, ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            numbers = (history.loss, history.excess, history.grad_norm, history.params)
+            rows = np.column_stack([one[part] for one in numbers]).tolist()
+            writer.writerows([step, *row] for step, row in zip(history.step[part].tolist(), rows, strict=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import printable
+from polyexp.base import printable, save_text
 from polyexp.exact import Forecast
 from polyexp.fitting import Outcome, Result
 from polyexp.report.axes import MAX_AXIS_NAME_CHARACTERS, Palette, shortened, thinned, thinned_history
@@ -52,7 +52,7 @@ def write_page(folder: Path, result: Result, forecast: Forecast, shown: Displaye
         config={"displaylogo": False, "responsive": True},
         div_id="film",
     )
-    path.write_text(PAGE.format(title=html.escape(f"polyexp: {subject(result)}"), film=inside), encoding="utf-8")
+    save_text(path, PAGE.format(title=html.escape(f"polyexp: {subject(result)}"), film=inside))
     return path
 
 

@@ -1,6 +1,7 @@
 """What a run prints on the terminal or, as plain lines, into a pipe, and always into `polyexp.log` of its folder."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -34,7 +35,7 @@ class Terminal:
 
     Args:
         folder: The folder of the run, which must exist.
-        quiet: Whether only warnings are printed; polyexp.log gets everything anyway.
+        quiet: Whether only warnings are printed; polyexp.log then gets everything but the losses, which are in history.csv.
     """
 
     def __init__(self, folder: Path, *, quiet: bool = False) -> None:
@@ -50,7 +51,8 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.close_bar()
-        self._log.close()
+        with suppress(OSError):  # of a full disk, of which the run has spoken
+            self._log.close()
 
     def print(self, what: str) -> None:
         """Print text, whose lines are wrapped at blanks on a terminal alone."""
@@ -102,7 +104,7 @@ class Terminal:
         Lines of snapshots that follow each other fast are collected and printed together, so that printing takes at most a
         hundredth of the time of the fit.
         """
-        if not snapshot.early:
+        if not snapshot.early and not self._outputs[0].quiet:
             self._collect(loss_line(snapshot))
         if self._interval.due():
             with self._interval.showing():
@@ -148,11 +150,13 @@ class Terminal:
         for line in advice(forecast):
             self.print(line)
 
-    def end(self, folder: Path, lines: Sequence[str]) -> None:
-        """Print the folder of the run, and lines on where else it is recorded."""
+    def end(self, folder: Path, lines: Sequence[str], warning: str | None = None) -> None:
+        """Print the folder of the run, lines on where else it is recorded, and a warning if it is not."""
         self.print(f"\nFiles in {_relative(folder)}")
         for line in lines:
             self.print(line)
+        if warning:
+            self.warn(warning)
 
     def _flush(self) -> None:
         if not self._pending:

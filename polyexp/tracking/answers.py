@@ -1,61 +1,110 @@
 """Whether a server or a database answers: asked before MLflow, which would try for minutes where it does not."""
 
-import socket
-import urllib.error
-import urllib.request
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
-from polyexp.tracking import sqlite
-from polyexp.tracking.address import dialect, is_server, without_credentials
+from polyexp.tracking import server, sqlite
+from polyexp.tracking.address import is_server
 
-__all__ = ["require_answer"]
+__all__ = ["deleted_experiment", "require_empty_or_mlflow", "within"]
 
 TIMEOUT_SECONDS = 3
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # where an address names none
 
+Answer = TypeVar("Answer")
 
-def require_answer(uri: str) -> None:
-    """Require that a server, or a database other than SQLite, answers within 3 seconds.
+
+def deleted_experiment(uri: str, name: str) -> str | None:
+    """The id of the MLflow experiment of a name if it has been deleted; None where it has not, or is not there.
+
+    A server, or a database other than SQLite, is asked, and has to answer within 3 seconds.
 
     Args:
         uri: The address of a store, which may hold credentials.
+        name: The name of the MLflow experiment.
 
     Raises:
         ImportError: The driver of the database is not installed.
         Exception: Any other, as the error of the network or of the driver: there is no answer, or not the right one.
     """
     if is_server(uri):
-        # Without user and password, which /health does not need and urllib does not accept.
-        address = f"{without_credentials(uri).rstrip('/')}/health"
-        try:
-            urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS).close()
-        except urllib.error.HTTPError as error:
-            error.close()  # it is the response, too
-            raise
-    else:
-        _require_database(uri)
-
-
-def _require_database(uri: str) -> None:
+        return within(TIMEOUT_SECONDS, lambda: server.deleted_experiment(uri, name, TIMEOUT_SECONDS))
     from sqlalchemy import create_engine
 
-    kind = dialect(uri)
-    engine = create_engine(uri, connect_args={"connect_timeout": TIMEOUT_SECONDS} if kind == "postgresql" else {})
+    engine = create_engine(uri)
+    return within(TIMEOUT_SECONDS, lambda: _deleted_in_database(engine, name))
+
+
+def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """The result of a function that asks the network, or its exception.
+
+    What is asked can delay its answer for ever, byte by byte. The thread that asks is then left alone.
+
+    Args:
+        seconds: The time limit.
+        ask: The function.
+
+    Raises:
+        TimeoutError: There is no result in time.
+    """
+    from concurrent.futures import Future
+    from threading import Thread
+
+    answer: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    try:
+        return answer.result(seconds)
+    except TimeoutError:
+        if answer.done():  # it may be the exception of the function
+            return answer.result()
+        raise TimeoutError("timed out") from None
+
+
+def _deleted_in_database(engine: Any, name: str) -> str | None:
+    import socket
+
     try:
         if engine.url.host:
-            place = engine.url.host, engine.url.port or PORTS[kind]
+            place = engine.url.host, engine.url.port or PORTS[engine.dialect.name]
             socket.create_connection(place, timeout=TIMEOUT_SECONDS).close()
-        _require_empty_or_mlflow(engine)
+        return _deleted(engine, name) if require_empty_or_mlflow(engine) else None
     finally:
         engine.dispose()
 
 
-def _require_empty_or_mlflow(engine: Any) -> None:
-    """Require a database without tables, or one of the installed MLflow, which adds its tables to any other."""
+def _deleted(engine: Any, name: str) -> str | None:
+    from sqlalchemy import text
+
+    with engine.connect() as connection:
+        rows: Iterable[Mapping[str, Any]] = connection.execute(text(sqlite.EXPERIMENT), {"name": name}).mappings()
+        return sqlite.deleted_among(rows)
+
+
+def require_empty_or_mlflow(engine: Any) -> bool:
+    """Require a database without tables, or one of the installed MLflow, which adds its tables to any other.
+
+    Args:
+        engine: The SQLAlchemy engine of the database.
+
+    Returns:
+        Whether it is one of MLflow.
+
+    Raises:
+        ValueError: It is another database.
+    """
     from sqlalchemy import inspect, text
 
-    if tables := inspect(engine).get_table_names():
+    tables = inspect(engine).get_table_names()
+    if tables:
         with engine.connect() as connection:
             version = f"SELECT version_num FROM {sqlite.VERSION_TABLE}"
             rows = connection.execute(text(version)).fetchall() if sqlite.VERSION_TABLE in tables else []
         sqlite.require_tables(tables, [str(row[0]) for row in rows])
+    return bool(tables)

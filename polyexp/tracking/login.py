@@ -10,7 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from polyexp.tracking.address import without_credentials
 
-__all__ = ["registered"]
+__all__ = ["PROVIDER", "registered"]
+
+
+PROVIDER = "polyexp"  # the value of MLFLOW_TRACKING_AUTH
 
 
 class Logins:
@@ -20,7 +23,7 @@ class Logins:
 
     def get_name(self) -> str:
         """The value of MLFLOW_TRACKING_AUTH that chooses this provider."""
-        return "polyexp"
+        return PROVIDER
 
     def get_auth(self) -> "Logins":
         """What `requests` calls with each request."""
@@ -55,7 +58,7 @@ def _register() -> None:
     providers = registry._request_auth_provider_registry
     if not any(isinstance(one, Logins) for one in providers):
         providers.register(Logins)
-    os.environ.setdefault("MLFLOW_TRACKING_AUTH", Logins().get_name())
+    os.environ.setdefault("MLFLOW_TRACKING_AUTH", PROVIDER)
 
 
 def _server(url: str) -> tuple[str, str]:

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
-from polyexp.tracking.tracker import Record, RunInfo, Tracker
+from polyexp.tracking.tracker import Tracker
 
 __all__ = ["NoTracking"]
 
 
 @dataclass
 class NoTracking(Tracker, name="none"):
-    """A tracker that records nothing and imports no other package."""
+    """A tracker that records runs in their folders alone.
 
-    def record(self, about: RunInfo) -> Record:
-        """A record that ignores what it is given."""
-        return Record()
+    Example:
+        >>> import polyexp as p
+        >>> p.NoTracking().choice
+        'none'
+    """

@@ -6,7 +6,7 @@ when they are read.
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -179,24 +179,6 @@ class RecordedRuns:
             InputError: Where MLflow refuses the filter.
         """
         return list(self._matching(selection))
-
-    def record_comparison(self, name: str, tags: Mapping[str, str], files: Sequence[Path]) -> list[str]:
-        """Record a comparison with its files, and return lines with its page.
-
-        It is recorded in an MLflow experiment of its own, so that it is in no table, chart or search of runs.
-
-        Args:
-            name: The name of the comparison in MLflow.
-            tags: Its tags.
-            files: The files that are added to it.
-        """
-        experiment_id = self.store.experiment_id(f"{self.experiment_name} comparisons")
-        run = self._client.create_run(experiment_id, tags={"polyexp.kind": KIND_COMPARISON, **tags}, run_name=name)
-        artifacts = Artifacts(self.store, run.info.run_id, run.info.artifact_uri)
-        for file in files:
-            artifacts.add(file)
-        self._client.set_terminated(run.info.run_id)
-        return [f"Recorded as {name} ({run.info.run_id})", *self.store.pages(experiment_id, run.info.run_id)]
 
     @property
     def _client(self) -> Any:

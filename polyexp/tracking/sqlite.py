@@ -9,21 +9,36 @@ import os
 import re
 import sqlite3
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from polyexp.tracking.address import sqlite_uri
 
-__all__ = ["OtherRevisionError", "exists", "latest_revision", "make", "require_tables", "use_wal"]
+__all__ = [
+    "NewerRevisionError",
+    "OtherRevisionError",
+    "deleted_among",
+    "deleted_experiment",
+    "exists",
+    "is_locked",
+    "latest_revision",
+    "make",
+    "require_tables",
+    "require_writable",
+    "revision",
+    "use_wal",
+]
 
 BUSY_SECONDS = 120  # for which a database that another process has locked is waited for
 MAGIC = b"SQLite format 3\0"  # the first bytes of every SQLite database
 VERSION_TABLE = "alembic_version"  # holds the revision of a database that MLflow has made
 # Of every MLflow database.
 TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags", VERSION_TABLE}
+EXPERIMENT = "SELECT * FROM experiments WHERE name = :name"
 KINDS = {
     stat.S_ISDIR: "a folder",
     stat.S_ISBLK: "a device",
@@ -37,11 +52,16 @@ class OtherRevisionError(ValueError):
     """A database of an older or a newer MLflow."""
 
 
-def exists(path: Path) -> bool:
+class NewerRevisionError(OtherRevisionError):
+    """A database whose revision the installed MLflow does not know."""
+
+
+def exists(path: Path, seconds: float = BUSY_SECONDS) -> bool:
     """Whether there is a SQLite store at a path; False where nothing is, so that one can be made.
 
     Args:
         path: The path of the file, which is only read, and only where it is a regular file.
+        seconds: For which a database that another process has locked is waited for.
 
     Raises:
         ValueError: Where something else is there; OtherRevisionError for a database of another MLflow.
@@ -53,15 +73,78 @@ def exists(path: Path) -> bool:
     for is_kind, name in KINDS.items():
         if is_kind(mode):
             raise ValueError(f"it is {name}")
-    with path.open("rb") as file:
-        head = file.read(100)
+    head = _head(path)
     if not head:
         raise ValueError("it is an empty file; a store is made only where no file is")
     if not head.startswith(MAGIC):
         raise ValueError("file is not a database")
-    tables, revisions = _content(path, in_wal_mode=head[18:19] == b"\2")
-    require_tables(tables, revisions)
+    with _reading(path, seconds) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        rows = database.execute(f"SELECT * FROM {VERSION_TABLE}").fetchall() if VERSION_TABLE in tables else []
+    require_tables(tables, [str(row[0]) for row in rows])
     return True
+
+
+def revision(path: Path, seconds: float) -> str:
+    """The revision of a SQLite store.
+
+    Args:
+        path: The path of the file, which is only read.
+        seconds: For which a database that another process has locked is waited for.
+
+    Raises:
+        sqlite3.Error: It is none.
+    """
+    with _reading(path, seconds) as database:
+        return str(database.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()[0])
+
+
+def deleted_experiment(path: Path, name: str, seconds: float) -> str | None:
+    """The id of the MLflow experiment of a name if it has been deleted; None where it has not, or is not there.
+
+    Args:
+        path: The path of a SQLite store, which is only read.
+        name: The name of the MLflow experiment.
+        seconds: For which a database that another process has locked is waited for.
+    """
+    with _reading(path, seconds) as database:
+        database.row_factory = sqlite3.Row
+        return deleted_among(map(dict, database.execute(EXPERIMENT, {"name": name})))
+
+
+def deleted_among(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """The id of a deleted MLflow experiment, of those of one name in a database; None where none has been deleted.
+
+    Args:
+        rows: The rows of the table experiments. Those of another workspace are others.
+    """
+    own = (row for row in rows if row.get("workspace", "default") == "default")
+    return next((str(row["experiment_id"]) for row in own if row["lifecycle_stage"] == "deleted"), None)
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether an error says that another process has locked the database."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the other bits tell more of the reason
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def require_writable(path: Path) -> None:
+    """Require that a SQLite store can be written, or where nothing is that one can be made; nothing is tried.
+
+    Args:
+        path: The path of the file.
+
+    Raises:
+        OSError: It cannot.
+        ModuleNotFoundError: MLflow, which makes a store, is not installed.
+    """
+    latest_revision()
+    folder = next(folder for folder in path.parents if folder.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is not a folder")
+    for place in (folder, path) if path.exists() else (folder,):
+        if not os.access(place, os.W_OK | (os.X_OK if place == folder else 0)):
+            raise PermissionError(f"{place} cannot be written")
 
 
 def require_tables(tables: Collection[str], revisions: Collection[str]) -> None:
@@ -78,42 +161,51 @@ def require_tables(tables: Collection[str], revisions: Collection[str]) -> None:
         raise ValueError("it is a database of another program")
     (revision,) = revisions
     if revision != latest_revision():
-        raise OtherRevisionError(f"its revision is {revision}, that of the installed MLflow {latest_revision()}")
+        error = OtherRevisionError if revision in _revisions()["down_revision"] else NewerRevisionError
+        raise error(f"its revision is {revision}, that of the installed MLflow {latest_revision()}")
 
 
-@cache
 def latest_revision() -> str:
     """The revision of the databases that the installed MLflow makes, read from its migrations, without importing it.
 
     Raises:
         ModuleNotFoundError: MLflow is not installed.
     """
+    (latest,) = _revisions()["revision"] - _revisions()["down_revision"]
+    return latest
+
+
+@cache
+def _revisions() -> dict[str, set[str]]:
+    """The revisions that the migrations of the installed MLflow begin and end with."""
     spec = find_spec("mlflow")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("No module named 'mlflow'")
     (folder,) = spec.submodule_search_locations
     texts = [file.read_text("utf-8") for file in Path(folder, "store/db_migrations/versions").glob("*.py")]
-    found = {name: {one for text in texts for one in _assigned(name, text)} for name in ("revision", "down_revision")}
-    (latest,) = found["revision"] - found["down_revision"]
-    return latest
+    return {name: {one for text in texts for one in _assigned(name, text)} for name in ("revision", "down_revision")}
 
 
 def _assigned(name: str, text: str) -> list[str]:
     return re.findall(rf"""^{name}(?:: \w+)? = ["'](\w+)["']""", text, re.MULTILINE)
 
 
-def _content(path: Path, *, in_wal_mode: bool) -> tuple[set[str], list[str]]:
-    """The tables of a database and the content of alembic_version, with nothing written and no file left behind.
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(100)
+
+
+@contextlib.contextmanager
+def _reading(path: Path, seconds: float) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, with nothing written and no file left behind.
 
     A reader of a database in WAL mode makes files beside it where no other process has made them; immutable=1 prevents that,
     and misses nothing where they do not exist.
     """
-    alone = in_wal_mode and not Path(f"{path}-wal").exists()
+    alone = _head(path)[18:19] == b"\2" and not Path(f"{path}-wal").exists()
     options = "mode=ro&immutable=1" if alone else "mode=ro"
-    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?{options}", timeout=BUSY_SECONDS, uri=True)) as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        rows = database.execute(f"SELECT * FROM {VERSION_TABLE}").fetchall() if VERSION_TABLE in tables else []
-    return tables, [str(row[0]) for row in rows]
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?{options}", timeout=seconds, uri=True)) as database:
+        yield database
 
 
 def make(path: Path, artifact_root: Path) -> None:

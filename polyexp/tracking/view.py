@@ -10,12 +10,14 @@ import base64
 import json
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
-__all__ = ["ALL_RUNS", "View", "arrange", "decoded", "encoded", "links", "of_sweep"]
+from polyexp.tracking.entry import MLflowExperiment
+
+__all__ = ["ALL_RUNS", "View", "decoded", "encoded", "link", "links", "of_sweep", "save"]
 
 TAG = "mlflow.sharedViewState."  # MLflow's prefix of the tag of a view; the key of the view follows
 ALL_RUNS_KEY, SWEEP_KEY = "polyexp", "polyexp-sweep-"
@@ -106,45 +108,62 @@ def of_sweep(sweep: str, varying: Sequence[str]) -> View:
     return View(f"{SWEEP_KEY}{sweep}", name, "The runs of this sweep", settings, search, by_loss=True)
 
 
-def arrange(client: Any, ui: str, experiment: Any, view: View) -> list[str]:
-    """Save a view in an MLflow experiment that does not have it yet, and return lines with its link.
-
-    Where the view cannot be saved, the lines are the link to the page without the view, and the reason.
+def view_of(arguments: Mapping[str, Any]) -> View:
+    """The view that the header of a journal names.
 
     Args:
-        client: The MLflow client.
-        ui: The address of the pages of MLflow.
+        arguments: Those of `of_sweep`, or none for the view of all runs.
+    """
+    if not arguments:
+        return ALL_RUNS
+    return of_sweep(str(arguments.get("sweep", "")), [str(key) for key in arguments.get("varying", ())])
+
+
+class TagWriter(Protocol):
+    """What sets the tags of an MLflow experiment, as every Writer does."""
+
+    def set_experiment_tag(self, experiment_id: str, name: str, value: str | None) -> None:
+        """Set a tag, or delete it where the value is None."""
+
+
+def save(writer: TagWriter, experiment: MLflowExperiment, view: View) -> None:
+    """Save a view in an MLflow experiment that does not have it yet.
+
+    Args:
+        writer: What writes to the store. Any exception that it raises is raised here.
         experiment: The MLflow experiment with its tags, as it has just been read from the store.
         view: The view.
     """
-    page = f"{view.label}: {_page(ui, experiment)}"
-    try:
-        _save(client, experiment, view)
-    except Exception as error:
-        return [page, f"The columns and charts of this page could not be arranged: {error}".partition("\n")[0]]
-    return [f"{page}&viewStateShareKey={quote(view.key)}"]
+    tags = {key: value for key, value in experiment.tags.items() if key.startswith(TAG + ALL_RUNS_KEY)}
+    if not _same(tags.get(TAG + view.key), view):
+        writer.set_experiment_tag(experiment.id, TAG + view.key, encoded(view))
+        for key in _outdated(tags):
+            writer.set_experiment_tag(experiment.id, key, None)
+
+
+def link(ui: str, experiment_id: str, view: View) -> str:
+    """A line with the link to a saved view.
+
+    Args:
+        ui: The address of the pages of MLflow.
+        experiment_id: The id of the MLflow experiment.
+        view: The view.
+    """
+    return f"{view.label}: {_page(ui, experiment_id)}&viewStateShareKey={quote(view.key)}"
 
 
 def links(client: Any, ui: str) -> list[str]:
     """A line with a link for each MLflow experiment that has a view of all runs; `ui` is the address of the pages."""
     found = client.search_experiments()
     return [
-        f"{one.name}: {_page(ui, one)}&viewStateShareKey={ALL_RUNS.key}"
+        f"{one.name}: {_page(ui, one.experiment_id)}&viewStateShareKey={ALL_RUNS.key}"
         for one in found
         if TAG + ALL_RUNS.key in one.tags
     ]
 
 
-def _page(ui: str, experiment: Any) -> str:
-    return f"{ui}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
-
-
-def _save(client: Any, experiment: Any, view: View) -> None:
-    tags = {key: value for key, value in experiment.tags.items() if key.startswith(TAG + ALL_RUNS_KEY)}
-    if not _same(tags.get(TAG + view.key), view):
-        client.set_experiment_tag(experiment.experiment_id, TAG + view.key, encoded(view))
-        for key in _outdated(tags):
-            client.delete_experiment_tag(experiment.experiment_id, key)
+def _page(ui: str, experiment_id: str) -> str:
+    return f"{ui}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
 
 
 def encoded(view: View) -> str:

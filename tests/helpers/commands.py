@@ -5,7 +5,8 @@ are found at start). It takes from one second to seven, because it imports the l
 `one_process` yields a command line whose commands share one process of its own, so that they pay for that once: for what is
 found at start and stays, such as a plugin.
 `run_in_process` calls `main()` in the process of the test: for everything else. It takes a few hundredths of a second,
-and a test may replace parts of polyexp beforehand (`monkeypatch`).
+and a test may replace parts of polyexp beforehand (`monkeypatch`). It starts no recorder: what it records is delivered in
+the process of the test, at the latest when the command ends.
 Both return `Finished`. `tests.helpers.terminal` runs the command line on a terminal, and returns `Finished` too.
 `start` yields a process that still runs, for tests that send it signals or close its output.
 `run_python` runs a text as a program in a fresh Python, `execute` any other command.
@@ -18,6 +19,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -25,6 +27,7 @@ from unittest.mock import patch
 
 import polyexp.__main__ as entrypoint
 from polyexp.report import Report
+from polyexp.tracking import recording
 
 Word = str | Path
 POLYEXP = (sys.executable, "-m", "polyexp")
@@ -106,6 +109,14 @@ def start(
                 process.wait(timeout=60)
 
 
+def wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
+    """Wait for what another process does."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it has not happened"
+        time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def one_process(cwd: Path, env: Mapping[str, str]) -> Iterator[Callable[..., Finished]]:
     """`polyexp *words` in a folder, each time in the same process of its own, with pictures. env: as of `run`."""
@@ -143,13 +154,18 @@ def call_main(*words: str, cwd: Path, out: TextIO, err: TextIO, pictures: bool =
     """The exit code of `polyexp *words`, which `run_in_process` and its counterpart on a terminal run with these streams."""
     environment, argv, on_term = dict(os.environ), sys.argv, signal.getsignal(signal.SIGTERM)
     sys.argv = [entrypoint.__file__, *words]
+    draws = Report.draws if pictures else _only_if_asked
     try:
-        with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                with contextlib.nullcontext() if pictures else patch.object(Report, "draws", _only_if_asked):
-                    return entrypoint.main()
-            except SystemExit as stop:
-                return int(stop.code or 0)
+        with (
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            patch.object(Report, "draws", draws),
+            _recording_in_process(),
+        ):
+            return entrypoint.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
     finally:
         sys.argv = argv
         signal.signal(signal.SIGTERM, on_term)
@@ -159,3 +175,14 @@ def call_main(*words: str, cwd: Path, out: TextIO, err: TextIO, pictures: bool =
 
 def _only_if_asked(report: Report, *, in_sweep: bool) -> bool:
     return report.pictures == "all"
+
+
+@contextlib.contextmanager
+def _recording_in_process() -> Iterator[None]:
+    """A context in which runs are delivered by this process, and at whose end they are."""
+    with patch.object(recording, "HAS_SESSIONS", False), patch.dict(recording._recorders, clear=True):
+        try:
+            yield
+        finally:
+            for recorder in recording._recorders.values():
+                recorder.leave()

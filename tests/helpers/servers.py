@@ -2,7 +2,10 @@
 
 import contextlib
 import http.client
+import os
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.helpers.commands import start
 
@@ -25,13 +29,31 @@ def find_free_port() -> int:
 @contextlib.contextmanager
 def serving(folder: Path, uri: str, files: str = "--default-artifact-root") -> Iterator[str]:
     """A real MLflow server over a store; yields its address. files: how it keeps them, or --artifacts-destination."""
-    port = find_free_port()
-    root: list[str | Path] = ["--backend-store-uri", uri, files, folder / "served"]
+    with started(folder, uri, find_free_port(), files, folder / "served") as server:
+        yield server.address
+
+
+class Server(NamedTuple):
+    """A server that runs."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        """End it and its workers by SIGKILL."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def started(folder: Path, uri: str, port: int, *words: str | Path) -> Iterator[Server]:
+    """A real MLflow server over a store at a port, with further words of its command; it has answered."""
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
-    with start([*command, *root], folder, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, discard=True) as process:
+    command += ["--backend-store-uri", uri, *map(str, words)]
+    with start(command, folder, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, discard=True) as process:
         address = f"http://127.0.0.1:{port}"
         answer(f"{address}/health", is_alive=lambda: process.poll() is None)
-        yield address
+        yield Server(address, process)
 
 
 def answer(url: str, seconds: float = 120, is_alive: Callable[[], bool] = lambda: True) -> str:

@@ -23,7 +23,7 @@ WHOLE = {
     "action.last": ("action=compare",),
     "action.steps": ("action=crosscheck",),
 }
-NUMBERS = {"problem.noise": (), "model.initial_scale": (), "loop.tolerance": ()}
+NUMBERS = {"problem.noise": (), "model.initial_scale": (), "loop.tolerance": (), "tracking.wait": ()}
 OPTIMIZERS = {
     "optimizer.learning_rate": (),
     "optimizer.momentum": (MOMENTUM,),
@@ -114,6 +114,7 @@ OUT_OF_RANGE = {
     "problem.noise": ("-1", "inf", "nan", "-1e-300"),
     "model.initial_scale": ("nan", "inf", "-inf"),
     "loop.tolerance": ("-1", "nan"),
+    "tracking.wait": ("-1", "nan", "inf", "86401"),
     "optimizer.learning_rate": ("0", "-1", "nan", "inf", "1e-400", "true", "fast"),
     "optimizer.momentum": ("1", "-0.1", "nan", "heavy"),
     "optimizer.alpha": ("1", "-1"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from polyexp.exact import Forecast
 from polyexp.fitting import Result
-from polyexp.report.axes import Figure, Palette, annotate, figure, legend, thinned
+from polyexp.report.axes import Figure, Palette, annotate, figure, legend, power_ticks, thinned
 from polyexp.report.figures.curves import MAX_CURVES, subject
 
 __all__ = ["modes_figure"]
@@ -62,6 +62,7 @@ def _bars(ax: Any, number: np.ndarray, left: np.ndarray) -> None:
     _mark_cut_bars(ax, number, left)
     ax.set_ylim(low, high * (high / low) ** 0.05)
     ax.set_yscale("log")
+    power_ticks(ax.yaxis)
     ax.minorticks_off()
 
 

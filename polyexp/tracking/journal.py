@@ -1,0 +1,220 @@
+"""The journal of a run: `journal.jsonl` in its folder, to which the run appends a line of JSON for everything that it records.
+
+The first line is the header; lines of snapshots, warnings, results and files follow, and a line that says how the run ended. A
+line is complete once it ends with a line feed; what a process that was killed has begun to write is ignored. Numbers that are
+not finite are texts ("nan", "inf", "-inf"), as JSON has none. `journal_lines` reads it.
+"""
+
+import errno
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from polyexp.base import cut
+from polyexp.tracking.entry import Dataset, Status
+from polyexp.tracking.note import NOTE
+from polyexp.tracking.ownership import JOURNAL, taken
+from polyexp.tracking.process import Process
+
+__all__ = ["FORMAT", "JOURNAL", "Header", "Journal", "now"]
+
+FORMAT = 1  # of the lines; it is raised when they change
+HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
+
+
+def now() -> int:
+    """The time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a run before it starts.
+
+    Args:
+        id: The id of the journal, 32 hexadecimal digits.
+        name: The name of the run.
+        params: The settings by their keys.
+        tags: The tags of the run.
+        param_names: The names of the parameters of the model.
+        planned: The number of regular snapshots that the run will have unless it ends early.
+        started: The time of its start, in milliseconds since 1970.
+        process: The process that computes it.
+        store: The address of the store without credentials; None for a run that is not to be delivered.
+        experiment: The name of the MLflow experiment.
+        view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
+        is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
+    """
+
+    id: str
+    name: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    param_names: Sequence[str]
+    planned: int
+    started: int
+    process: Process
+    store: str | None
+    experiment: str
+    view: Mapping[str, Any] | None = field(default_factory=dict)
+    is_run: bool = True
+    lower_bound: float = math.nan
+
+    def of_comparison(self) -> "Header":
+        """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
+        return replace(self, experiment=f"{self.experiment} comparisons", view=None)
+
+    def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
+        """This header for a sweep, of which MLflow gets a saved view.
+
+        Args:
+            sweep: The name of the sweep.
+            varying: The keys of the settings that are not the same in all runs.
+        """
+        return replace(self, view={"sweep": sweep, "varying": list(varying)}, is_run=False)
+
+
+class Journal(AbstractContextManager["Journal"]):
+    """The journal of a run of this process, a context manager that writes how the run ended.
+
+    Args:
+        folder: The folder of the run, which must exist and belong to no other run.
+        header: What is known of the run.
+
+    Raises:
+        InputError: The folder belongs to another run.
+        OSError: The journal cannot be written; as from each of its methods, which then have written nothing.
+    """
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self.folder, self.header = folder, header
+        try:
+            # Another process, too, may try to make it at the same time.
+            self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            raise taken("hydra.run.dir", folder) from None
+        self._begin = self._end = 0  # of the last line
+        try:
+            (folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
+            self._write("header", format=FORMAT, **asdict(header))
+            os.fsync(self._file)
+        except BaseException:
+            os.close(self._file)
+            (folder / JOURNAL).unlink()
+            raise
+        self._ended = threading.Event()
+        threading.Thread(target=self._live, name="heartbeat", daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write how the run ended: FINISHED, FAILED where an exception was raised, KILLED where it was interrupted."""
+        failed = Status.FINISHED if kind is None else Status.FAILED if issubclass(kind, Exception) else Status.KILLED
+        self._ended.set()
+        try:
+            self._write("end", status=failed, reason=cut(repr(error)) if error else "")
+            os.fsync(self._file)
+        except OSError:
+            if error is None:  # otherwise the first error is the one to report
+                raise
+        finally:
+            os.close(self._file)
+
+    def require_there(self) -> None:
+        """Require that it is in the folder of the run, which somebody may have deleted meanwhile.
+
+        Raises:
+            OSError: It is not there, or another one is.
+        """
+        path = self.folder / JOURNAL
+        if not os.path.samestat(path.stat(), os.fstat(self._file)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+    def snapshot(self, snapshot: Any) -> None:
+        """Append a snapshot of a single run.
+
+        Args:
+            snapshot: The `Snapshot`.
+        """
+        early = {"early": True} if snapshot.early else {}
+        self._write(
+            "snapshot",
+            step=int(snapshot.step),
+            **early,
+            loss=float(snapshot.loss),
+            excess=float(snapshot.excess),
+            grad_norm=float(snapshot.grad_norm),
+            params=snapshot.params.tolist(),
+        )
+
+    def warning(self, text: str) -> None:
+        """Append a warning."""
+        self._write("warning", text=text)
+
+    def result(
+        self,
+        metrics: Mapping[str, float],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        dataset: Dataset | None = None,
+    ) -> None:
+        """Append what is known only at the end.
+
+        Args:
+            metrics: The metrics of the result.
+            params: What follows from the settings and the samples.
+            tags: Further tags.
+            dataset: The samples.
+        """
+        self._write("result", metrics=metrics, params=params, tags=tags, dataset=asdict(dataset) if dataset else None)
+
+    def files(self, names: Sequence[str]) -> None:
+        """Append the names of complete files of the folder, which are then artifacts of the run."""
+        self._write("files", names=list(names))
+
+    def _write(self, kind: str, **content: Any) -> None:
+        rest = memoryview(_encoded({"kind": kind, "time": now(), **content}))
+        size = os.fstat(self._file).st_size
+        if size < self._end:  # the last line was interrupted, or the disk was full
+            os.ftruncate(self._file, size := self._begin)
+        self._begin, self._end = size, size + len(rest)
+        try:
+            while rest:  # a disk that is almost full takes a part
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.folder / JOURNAL)) from error
+
+    def _live(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            with suppress(OSError):
+                os.utime(self.folder / JOURNAL)
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    """A line as bytes; what UTF-8 cannot hold, as in a path of other bytes, becomes question marks."""
+    try:
+        text = json.dumps(line, allow_nan=False, ensure_ascii=False)
+    except ValueError:
+        text = json.dumps(_with_texts(line), allow_nan=False, ensure_ascii=False)
+    return f"{text}\n".encode("utf-8", "replace")
+
+
+def _with_texts(value: Any) -> Any:
+    """A value of JSON with texts in place of the numbers that are not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {name: _with_texts(one) for name, one in value.items()}
+    return [_with_texts(one) for one in value] if isinstance(value, (list, tuple)) else value

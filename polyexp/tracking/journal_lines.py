@@ -1,0 +1,137 @@
+"""Reading the journal of a run, which is data that anybody may have written, and of which the last line may be incomplete."""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from polyexp.base import InputError
+from polyexp.tracking.journal import FORMAT, JOURNAL, Header
+from polyexp.tracking.process import Process
+
+__all__ = ["JournalError", "Line", "has_ended", "header_of", "is_gone", "lines_of"]
+
+HEARTBEAT_LIMIT_SECONDS = 60  # without a sign of life, after which a run on another machine is taken for gone
+MAX_END_BYTES = 2**14  # of the last line, which may quote an error
+MAX_LINE_BYTES = 2**22  # of a model with 1001 parameters a snapshot has 25 000
+MAX_WHOLE = 2**63  # of a number in a database
+
+
+class JournalError(InputError):
+    """A journal that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a journal after its header.
+
+    Args:
+        kind: "snapshot", "warning", "result", "files" or "end".
+        content: What it says, by names.
+        end: The position in the file behind it, in bytes.
+    """
+
+    kind: str
+    content: Mapping[str, Any]
+    end: int
+
+
+def header_of(folder: Path) -> tuple[Header, int]:
+    """The header of the journal of a run, and the position behind it.
+
+    Args:
+        folder: The folder of the run.
+
+    Raises:
+        FileNotFoundError: There is no header yet.
+        JournalError: It is damaged, or that of another version.
+        OSError: The file cannot be read.
+    """
+    path = folder / JOURNAL
+    first = next(lines_of(folder, 0), None)
+    if first is None:
+        raise FileNotFoundError(errno.ENOENT, "no journal of a run", str(path))
+    if first.kind != "header" or first.content.get("format") != FORMAT:
+        raise JournalError(f"{path} is not a journal of this version of polyexp.")
+    values: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
+    try:
+        values |= {"process": Process(**values["process"]), "lower_bound": float(values["lower_bound"])}
+        return _checked(Header(**values)), first.end
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise JournalError(f"The header of {path} is damaged.") from error
+
+
+def lines_of(folder: Path, position: int) -> Iterator[Line]:
+    """The complete lines of a journal from a position on.
+
+    Args:
+        folder: The folder of the run.
+        position: The position of the first line in the file, in bytes.
+
+    Raises:
+        JournalError: A line is damaged.
+        OSError: The file cannot be read.
+    """
+    with (folder / JOURNAL).open("rb") as file:
+        file.seek(position)
+        while (text := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
+            position += len(text)
+            try:
+                kind, content = _parsed(text)
+            except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+                raise JournalError(f"A line of {folder / JOURNAL} is damaged.") from error
+            yield Line(kind, content, position)
+        if len(text) == MAX_LINE_BYTES:
+            raise JournalError(f"A line of {folder / JOURNAL} is too long.")
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the last line of a journal says how the run ended.
+
+    Args:
+        folder: The folder of the run.
+    """
+    with (folder / JOURNAL).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_END_BYTES))
+        lines = file.read().split(b"\n")
+    return len(lines) > 1 and not lines[-1] and lines[-2].startswith(b'{"kind": "end"')
+
+
+def is_gone(folder: Path, header: Header) -> bool:
+    """Whether the process of a run has ended: on another machine, whether it has given no sign of life for a minute.
+
+    Args:
+        folder: The folder of the run.
+        header: The header of its journal.
+    """
+    if header.process.is_here:
+        return not header.process.is_alive
+    return time.time() - (folder / JOURNAL).stat().st_mtime > HEARTBEAT_LIMIT_SECONDS
+
+
+def _parsed(text: bytes) -> tuple[str, dict[str, Any]]:
+    """The kind of a line, and what it says."""
+    content = json.loads(text)
+    if b"\\u" in text:  # perhaps half a character, which no database takes
+        json.dumps(content, ensure_ascii=False).encode()
+    return str(content.pop("kind")), content
+
+
+def _checked(header: Header) -> Header:
+    """The header itself, if its values are of the right kinds."""
+    texts = [header.id, header.name, header.experiment, header.process.started, header.process.host]
+    texts += [*header.param_names, *header.params, *header.params.values(), *header.tags, *header.tags.values()]
+    texts += [header.store] if header.store is not None else []
+    whole = [header.planned, header.started, header.process.pid]
+    is_text = all(isinstance(one, str) for one in texts)
+    is_whole = all(type(one) is int and 0 <= one < MAX_WHOLE for one in whole)
+    is_id = len(header.id) == 32 and set(header.id) <= set("0123456789abcdef")
+    if not (
+        is_text and is_whole and is_id and isinstance(header.view, dict | None) and isinstance(header.is_run, bool)
+    ):
+        raise ValueError("a value is of another kind")
+    return header

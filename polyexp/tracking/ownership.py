@@ -1,0 +1,36 @@
+"""The folder of a run, which belongs to this run alone."""
+
+from pathlib import Path
+
+from polyexp.base import InputError, shown
+
+__all__ = ["JOURNAL", "require_no_run", "taken"]
+
+JOURNAL = "journal.jsonl"
+RESULT = "result.json"  # all that a run without a journal has
+
+
+def require_no_run(key: str, folder: Path) -> None:
+    """Require that a folder, which need not exist, belongs to no run.
+
+    Args:
+        key: The setting that names it.
+        folder: The folder.
+
+    Raises:
+        InputError: It has the journal or the result of a run.
+    """
+    if (folder / JOURNAL).exists() or (folder / RESULT).exists():
+        raise taken(key, folder)
+
+
+def taken(key: str, folder: Path) -> InputError:
+    """The error of a folder that belongs to another run.
+
+    Args:
+        key: The setting that names it.
+        folder: The folder.
+    """
+    return InputError(
+        f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each run has its own."
+    )

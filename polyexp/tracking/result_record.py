@@ -1,0 +1,120 @@
+"""Recording the result of a fit that was made in Python, as the command line records its runs."""
+
+import dataclasses
+import json
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+from polyexp.base import Component, require, version
+from polyexp.exact import Forecast, forecast
+from polyexp.fitting import Result, Snapshot
+from polyexp.loop import Loop, Manual
+from polyexp.tracking.dataset import dataset_of
+from polyexp.tracking.journal import Journal
+from polyexp.tracking.mlflow import MLflow
+from polyexp.tracking.tracker import RunInfo, Tracker, derived_params, final_metrics
+
+__all__ = ["record", "write_result"]
+
+
+def record(
+    result: Result, folder: str | Path, *, name: str = "", loop: Loop | None = None, tracking: Tracker | None = None
+) -> list[str]:
+    """Write the files and the journal of a result into a folder, have it recorded, and return lines on where it is.
+
+    What could not be delivered is told by a warning, and `python -m polyexp action=sync` delivers it later.
+
+    Args:
+        result: The result of a single fit.
+        folder: The folder, which is made if need be, and belongs to no other run.
+        name: The name of the run; by default that of the model and of the samples.
+        loop: The loop of the fit, whose settings are recorded, too; by default only its steps are known.
+        tracking: Where it is recorded; by default as `tracking=mlflow` does, `NoTracking()` leaves it in the folder.
+
+    Raises:
+        InputError: The result is that of a batch, the folder belongs to a run, or the store cannot be used.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import polyexp as p
+        >>> samples = p.Samples.of([-1, 0, 1], [1, 0, 1])
+        >>> result = p.fit(samples, p.PowerSeries(degree=2), backend=p.NumPy())
+        >>> with TemporaryDirectory() as folder:
+        ...     p.record(result, folder, tracking=p.NoTracking())
+        ...     sorted(file.name for file in Path(folder).iterdir())
+        []
+        ['config.yaml', 'history.csv', 'journal.jsonl', 'result.json']
+    """
+    from polyexp.report import write  # which imports rich
+
+    require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
+    place, tracker = Path(folder).absolute(), tracking or MLflow()
+    tracker.check()
+    place.mkdir(parents=True, exist_ok=True)
+    one = loop or Manual(steps=max(1, int(result.history.step[-1])))
+    predicted = forecast(result.model, one, result.optimizer, result.samples, result.initial)
+    settings = _settings(one if loop else None, result)
+    about = RunInfo(
+        name=name or f"{result.model.choice} {result.samples.name}",
+        params={key: _spelt(value) for key, value in settings.items()},
+        param_names=result.model.param_names,
+        tags={**version.tags(), "polyexp.computed_by": result.computed_by, "polyexp.output_folder": str(place)},
+        snapshots=result.history.step.size,
+        lower_bound=math.nan if predicted.exact else predicted.lowest or 0.0,
+    )
+    with Journal(place, tracker.header(about)) as journal:
+        _write_history(journal, result, one)
+        files = write(place, result, predicted, settings, json.dumps(settings, indent=2, default=str) + "\n")
+        write_result(journal, result, predicted, files)
+    tracker.begin(place)
+    delivered = tracker.delivered([place])
+    if delivered.warning:
+        warnings.warn(delivered.warning, stacklevel=2)
+    return list(delivered.lines)
+
+
+def write_result(journal: Journal, result: Result, predicted: Forecast, files: list[Path]) -> None:
+    """Append to a journal what is recorded of a result.
+
+    Args:
+        journal: The journal of the run.
+        result: The result of a single run.
+        predicted: The forecast of the run.
+        files: The files of its folder that become its artifacts, which are complete.
+    """
+    from polyexp.report import description
+
+    samples = result.samples
+    journal.result(
+        final_metrics(result, predicted),
+        derived_params(result, predicted),
+        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, predicted)},
+        dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
+    )
+    journal.files([file.name for file in files])
+
+
+def _write_history(journal: Journal, result: Result, loop: Loop) -> None:
+    history = result.history
+    for k, step in enumerate(history.step.tolist()):
+        values = (history.params[k], history.loss[k], history.excess[k], history.grad_norm[k])
+        journal.snapshot(Snapshot(step, *values, early=loop.is_early(step)))
+
+
+def _settings(loop: Loop | None, result: Result) -> dict[str, Any]:
+    """The settings that are known of a result, by their keys on the command line."""
+    settings: dict[str, Any] = {"problem": result.samples.name}
+    parts: list[Component] = [result.model, result.optimizer, *([loop] if loop else [])]
+    for one in parts:
+        settings[one.group] = one.choice
+        settings |= {one.key(field.name): getattr(one, field.name) for field in dataclasses.fields(one)}
+    return settings
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_spelt, value)) + "]"
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

@@ -1,0 +1,277 @@
+"""`action=sync` says what is not delivered, delivers it once, and closes what has gone."""
+
+import contextlib
+import os
+import re
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from polyexp.tracking import delivery
+from polyexp.tracking.journal import JOURNAL, Journal
+from polyexp.tracking.note import NOTE
+from polyexp.tracking.syncing import DeliveryState, found_in
+from tests.helpers.commands import run
+from tests.helpers.databases import files
+from tests.helpers.journals import header, killed, new_run, record, snapshot, stored
+
+
+@pytest.fixture
+def uri(tmp_path):
+    return f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}"
+
+
+@pytest.fixture
+def sync(cli):
+    """`polyexp action=sync` where the default store exists."""
+    return lambda *words: cli("action=sync", *words)
+
+
+@pytest.fixture
+def runs(tmp_path, uri):
+    """The folder of a run that has ended, of one that was killed, of one that goes on, and of one that has no store."""
+    top = tmp_path / "outputs" / "runs"
+    new_run(top / "ended", 1, store=uri)
+    killed(new_run(top / "gone", 2, store=uri))
+    new_run(top / "local", 3)
+    (top / "going").mkdir()
+    with Journal(top / "going", header(4, store=uri)) as journal:
+        journal.snapshot(snapshot(10))
+        yield top
+
+
+def states(folder):
+    return {one.folder.name: one.state for one in found_in(folder)}
+
+
+def statuses(path):
+    return {row["name"]: row["status"] for row in stored(path)["runs"]}
+
+
+def content(folder):
+    """Every file below a folder but those in the folders of commands, with its bytes and its time."""
+    return {name: about for name, about in files(folder).items() if not name.startswith("runs/2")}
+
+
+def test_a_dry_run_says_what_is_there_and_changes_nothing(tmp_path, sync, runs):
+    before = content(tmp_path / "outputs")
+    done = sync("action.dry_run=true")
+    assert (done.code, done.err) == (0, "")
+    assert content(tmp_path / "outputs") == before
+    assert re.search(
+        r"3 runs of sqlite:\S+ \(0\.\d+ MB, revision \w{12}\): 1 running, 1 stale, 1 undelivered;", done.out
+    )
+    assert re.search(r"1 run of no store: 1 not to be delivered; their folders hold 0\.\d+ MB", done.out)
+    rows = [line.split()[:3] for line in done.out.splitlines() if "outputs/runs/" in line and "Files" not in line]
+    assert sorted(row[0] for row in rows) == ["running", "stale", "undelivered"]
+    assert statuses(tmp_path / "outputs" / "mlflow.db") == {}
+
+
+def test_what_is_not_delivered_is_and_what_has_gone_is_closed(tmp_path, sync, runs):
+    done = sync()
+    assert (done.code, done.err) == (0, "")
+    assert "2 runs, of which 1 closed as KILLED" in done.out
+    expected = {"run 1": "FINISHED", "run 2": "KILLED", "run 4": "RUNNING"}
+    assert statuses(tmp_path / "outputs" / "mlflow.db") == expected
+    assert states(runs) == {
+        "ended": DeliveryState.DELIVERED,
+        "gone": DeliveryState.DELIVERED,
+        "going": DeliveryState.RUNNING,
+        "local": DeliveryState.LOCAL,
+    }
+    before = stored(tmp_path / "outputs" / "mlflow.db")
+    again = sync()
+    assert (again.code, again.err) == (0, "")
+    assert stored(tmp_path / "outputs" / "mlflow.db") == before
+
+
+def test_a_run_that_went_on_is_complete_after_the_next_one(tmp_path, sync, uri):
+    folder = tmp_path / "outputs" / "run"
+    folder.mkdir(parents=True)
+    with Journal(folder, header(store=uri)) as journal:
+        assert sync().code == 0
+        record(journal)
+    assert sync().code == 0
+    assert statuses(tmp_path / "outputs" / "mlflow.db") == {"run 1": "FINISHED"}
+
+
+@pytest.mark.slow
+def test_all_runs_go_to_the_store_that_is_typed(tmp_path, sync, runs, new_store):
+    assert sync().code == 0
+    first = tmp_path / "outputs" / "mlflow.db"
+    other = new_store(tmp_path / "other" / "mlflow.db")
+    for _ in range(2):
+        done = sync(f"tracking.uri={other}")
+        assert (done.code, done.err) == (0, "")
+        assert statuses(tmp_path / "other" / "mlflow.db") == statuses(first)
+    rows = ("metrics", "params", "tags", "latest_metrics", "inputs")
+    assert {name: stored(tmp_path / "other" / "mlflow.db")[name] for name in rows} == {
+        name: stored(first)[name] for name in rows
+    }
+    assert sync().code == 0  # back to the first, where everything is
+    assert len(statuses(first)) == 3
+
+
+def test_another_folder_is_searched(tmp_path, sync, uri):
+    new_run(tmp_path / "elsewhere" / "deep" / "run", store=uri)
+    assert sync("action.folder=elsewhere").code == 0
+    assert statuses(tmp_path / "outputs" / "mlflow.db") == {"run 1": "FINISHED"}
+
+
+def test_a_folder_without_journals_has_nothing_to_deliver(tmp_path, sync):
+    (tmp_path / "empty").mkdir()
+    done = sync("action.folder=empty")
+    assert (done.code, done.err) == (0, "")
+    assert "There is no run in empty." in done.out
+
+
+@pytest.mark.parametrize("folder", ["none", "outputs/mlflow.db"])
+def test_a_folder_that_does_not_exist_is_refused(sync, folder):
+    done = sync(f"action.folder={folder}")
+    assert done.code == 2
+    assert f"`action.folder` must be a folder that exists, got '{folder}'" in done.err
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", '{"kind": "header", "format": 99}\n', "[" * 10**5 + "\n"])
+def test_damaged_journals_are_named_and_the_others_delivered(tmp_path, sync, runs, text):
+    for name in ("a damaged", "z damaged"):
+        (runs / name).mkdir()
+        (runs / name / JOURNAL).write_text(text)
+    listed = sync("action.dry_run=true")
+    assert (listed.code, listed.err) == (0, "")
+    done = sync()
+    assert done.code == 1
+    assert "2 runs could not be delivered: the journal in" in done.err
+    assert len(done.err.splitlines()) == 1
+    for out in (listed.out, done.out):
+        assert "2 damaged" in out
+        assert all(
+            any(name in line and "damaged" in line.split() for line in out.splitlines()) for name in ("a dam", "z dam")
+        )
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+def test_a_line_that_is_damaged_prevents_no_other_run(tmp_path, sync, runs):
+    with (runs / "ended" / JOURNAL).open("ab") as file:
+        file.write(b"damaged\n")
+    done = sync()
+    assert done.code == 1
+    assert re.search(r"1 run could not be delivered: A line of \S+ is damaged", done.err.replace("\n", " "))
+    assert statuses(tmp_path / "outputs" / "mlflow.db") == {"run 2": "KILLED", "run 4": "RUNNING"}
+
+
+def test_an_address_that_is_none_prevents_no_other_run(tmp_path, sync, runs):
+    new_run(runs / "nonsense", 5, store="nonsense://")
+    done = sync()
+    assert done.code == 1
+    assert "1 run could not be delivered" in done.err
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+def test_a_store_that_fails_is_said_and_prevents_no_other(tmp_path, sync, runs):
+    broken = tmp_path / "broken.db"
+    broken.write_text("something else")
+    for number in (6, 7):
+        new_run(runs / f"a{number}", number, store=f"sqlite:///{broken}")
+    done = sync()
+    assert done.code == 1
+    assert "2 runs could not be delivered: " in done.err
+    assert "file is not a database" in done.err
+    assert broken.read_text() == "something else"
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+def test_a_store_that_is_locked_is_said(tmp_path, sync, runs, monkeypatch):
+    monkeypatch.setattr("polyexp.tracking.sqlite_writer.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("polyexp.tracking.sqlite_writer.SqliteWriter.open.__func__.__defaults__", (None, 0.1))
+    with contextlib.closing(sqlite3.connect(tmp_path / "outputs" / "mlflow.db", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        done = sync()
+    assert done.code == 1
+    assert "3 runs could not be delivered: the store at sqlite:" in done.err
+    assert "Traceback" not in done.err
+    assert sync().code == 0
+    assert len(statuses(tmp_path / "outputs" / "mlflow.db")) == 3
+
+
+@pytest.mark.slow
+def test_a_store_that_is_not_there_is_made(tmp_path, bare_cli, uri):
+    new_run(tmp_path / "outputs" / "run", store=uri)
+    listed = bare_cli("action=sync", "action.dry_run=true")
+    assert listed.code == 0
+    assert not (tmp_path / "outputs" / "mlflow.db").exists()
+    assert bare_cli("action=sync").code == 0
+    assert statuses(tmp_path / "outputs" / "mlflow.db") == {"run 1": "FINISHED"}
+
+
+def test_a_journal_of_another_process_at_work_is_left_to_it(tmp_path, sync, runs, monkeypatch):
+    import fcntl
+
+    monkeypatch.setattr(delivery, "LOCK_SECONDS", 0.1)
+    with (runs / "ended" / JOURNAL).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = sync()
+    assert done.code == 1
+    assert "Another process is delivering" in done.err
+    assert "run 1" not in statuses(tmp_path / "outputs" / "mlflow.db")
+    assert sync().code == 0
+    assert "run 1" in statuses(tmp_path / "outputs" / "mlflow.db")
+
+
+@pytest.mark.slow
+def test_two_at_once_double_nothing(tmp_path, cli, uri):
+    for number in range(30):
+        new_run(tmp_path / "outputs" / "runs" / f"{number:02}", number, store=uri)
+    with ThreadPoolExecutor(2) as pool:
+        ends = [*pool.map(lambda _: run("action=sync", cwd=tmp_path), range(2))]
+    assert [(one.code, one.err) for one in ends] == [(0, "")] * 2
+    found = stored(tmp_path / "outputs" / "mlflow.db")
+    assert len(found["runs"]) == len({row["name"] for row in found["runs"]}) == 30
+    assert len(found["metrics"]) == len(set(map(repr, found["metrics"]))) == 30 * (4 * 6 + 1)
+
+
+def test_many_runs_are_counted_and_some_of_them_listed(tmp_path, sync, uri):
+    for number in range(120):
+        new_run(tmp_path / "outputs" / "runs" / f"{number:03}", number, 0, store=uri)
+    done = sync()
+    assert (done.code, done.err) == (0, "")
+    assert "120 runs of" in done.out
+    assert "... and 70 more runs" in done.out
+    assert "120 runs, of which 0 closed" in done.out
+    assert len(statuses(tmp_path / "outputs" / "mlflow.db")) == 120
+
+
+def test_the_folder_of_a_sweep_is_counted_without_those_of_its_runs(tmp_path, uri):
+    sweep, job = tmp_path / "sweep", tmp_path / "sweep" / "0"
+    new_run(job, store=uri)
+    (job / "large").write_bytes(b"x" * 10**5)
+    (sweep / ".hydra").mkdir()
+    (sweep / ".hydra" / "config.yaml").write_bytes(b"x" * 1000)
+    with Journal(sweep, header(2, store=uri).of_sweep("s", [])):
+        pass
+    sizes = {one.folder: one.megabytes for one in found_in(tmp_path)}
+    assert sizes == {
+        sweep: (1000 + (sweep / JOURNAL).stat().st_size) / 10**6,
+        job: sum(one.stat().st_size for one in job.iterdir()) / 10**6,
+    }
+
+
+def test_a_note_that_was_lost_is_made_again(tmp_path, sync, runs):
+    assert sync().code == 0
+    before = stored(tmp_path / "outputs" / "mlflow.db")
+    for path in runs.rglob(NOTE):
+        path.unlink()
+    assert sync().code == 0
+    assert stored(tmp_path / "outputs" / "mlflow.db") == before
+    assert states(runs)["gone"] is DeliveryState.DELIVERED
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path, sync, runs):
+    if os.getuid() == 0:
+        pytest.skip("root reads everything")
+    (runs / "ended").chmod(0)
+    try:
+        assert sync().code == 0
+    finally:
+        (runs / "ended").chmod(0o755)
