@@ -1,6 +1,5 @@
 """Files of recorded runs: only from the store that was asked, within limits."""
 
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,6 +8,7 @@ import pytest
 import polyexp as p
 from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
 from polyexp.tracking.store import Store
+from tests.helpers.servers import answering
 
 RUN = "a" * 32
 
@@ -24,13 +24,8 @@ def serving(answer):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def reply(body, code=200, **headers):

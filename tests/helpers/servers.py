@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,17 @@ def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def answering(server: HTTPServer) -> Iterator[int]:
+    """A context in which a thread answers the requests to a server of this process, which is closed at its end; its port."""
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
 
 
 @contextlib.contextmanager
@@ -91,13 +102,9 @@ def guarding(behind: str, logins: Collection[str]) -> Iterator[Guard]:
     """A guard before the MLflow server whose address is `behind`."""
     guard = Guard("", logins)
     handler = type("Handler", (_GuardHandler,), {"guard": guard, "behind": behind.removeprefix("http://")})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        guard.address = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield guard
-        finally:
-            server.shutdown()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as port:
+        guard.address = f"http://127.0.0.1:{port}"
+        yield guard
 
 
 class _GuardHandler(BaseHTTPRequestHandler):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from tests.helpers.servers import answering
+
 
 class Request(NamedTuple):
     """What a server was asked, with the names of the headers in lower case."""
@@ -88,10 +90,6 @@ def stub(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
                 with tls.wrap_socket(request, server_side=True) as secure:
                     super().finish_request(secure, client_address)
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        found.address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
+    with answering(Server(("127.0.0.1", 0), Handler)) as port:
+        found.address = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        yield found

@@ -8,7 +8,6 @@ import os
 import socket
 import sqlite3
 import stat
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ import pytest
 import polyexp as p
 from polyexp.tracking.sqlite import latest_revision
 from polyexp.tracking.store import open_store
+from tests.helpers import servers
 from tests.helpers.refusals import require_refused
 
 SECRET = "hunter2"
@@ -292,12 +292,8 @@ class Odd(BaseHTTPRequestHandler):
 def answering(status):
     """The address of a server on the loopback interface."""
     handler = type("Answer", (Odd,), {"status": status})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
+    with servers.answering(HTTPServer(("127.0.0.1", 0), handler)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(
