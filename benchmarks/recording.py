@@ -86,7 +86,7 @@ def costs(rounds: int, runs: int) -> tuple[list[float], list[float], list[float]
         each, together = (SqliteWriter.open(folder / "mlflow.db", folder / "artifacts") for folder in folders[1:])
         stack.callback(each.close)
         stack.callback(together.close)
-        experiment_id = stores[0].experiment_id("polyexp")
+        experiment_id = stores[0].experiment("polyexp").experiment_id
         found: tuple[list[float], list[float], list[float]] = ([], [], [])
         for turn in range(rounds + 1):
             entries = [[typical(turn * runs + run, folder) for run in range(runs)] for folder in folders]

@@ -14,13 +14,13 @@ from types import SimpleNamespace
 import pytest
 
 from polyexp import InputError
-from polyexp.tracking.client_writer import RETRIED, ClientWriter, _chunks, _own_limit, describe
+from polyexp.tracking.client_writer import RETRIED, ClientWriter, _chunks, _own_limit
 from polyexp.tracking.entry import Dataset, Entry, File, LostRunError, Point, Status, Written
-from polyexp.tracking.failures import is_passing
+from polyexp.tracking.failures import describe, is_passing
 from polyexp.tracking.retry import Retry
 from polyexp.tracking.store import open_store
 from tests.helpers.faulty_proxy import FAULTS, KINDS, Fault, FaultyProxy
-from tests.helpers.servers import find_free_port, started
+from tests.helpers.servers import find_free_port, serving, started
 
 HASTY = Retry(attempt=1, total=6, tries=2, pause=0.05)  # for a fault that takes as long as it is waited for
 PATIENT = Retry(attempt=60, total=200, tries=2, pause=0.05)
@@ -46,8 +46,8 @@ def server(tmp_path_factory, new_store):
     """A server that takes artifacts itself, over a store that is read beside it."""
     folder = tmp_path_factory.mktemp("server")
     uri = new_store(folder / "mlflow.db")
-    with started(folder, uri, find_free_port(), "--artifacts-destination", folder / "taken") as running:
-        yield running.address, folder
+    with serving(folder, uri, "--artifacts-destination") as address:
+        yield address, folder
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def require_exactly(path, entry):
 
 def taken(folder, run_id):
     """The files that the server has taken for a run."""
-    (root,) = (folder / "taken").glob(f"*/{run_id}")
+    (root,) = (folder / "served").glob(f"*/{run_id}")
     return {str(path.relative_to(root / "artifacts")): path.read_text() for path in root.rglob("*") if path.is_file()}
 
 
@@ -250,7 +250,7 @@ def test_several_deliverers_at_once_agree_on_one_run(server, entry):
 @pytest.mark.slow
 def test_a_server_that_is_killed_and_started_again(tmp_path, new_store, entry):
     uri, port = new_store(tmp_path / "mlflow.db"), find_free_port()
-    words = ("--artifacts-destination", tmp_path / "taken")
+    words = ("--artifacts-destination", tmp_path / "served")
     first = replace(entry, points=POINTS[:50], files=(), status=Status.RUNNING, ended=None)
     with started(tmp_path, uri, port, *words) as server:
         writer = ClientWriter(server.address, PATIENT)
@@ -273,7 +273,7 @@ def test_a_store_that_was_made_anew_gets_the_whole_run(tmp_path, new_store, entr
     port, entry = find_free_port(), replace(entry, files=())
     lost = entry
     for path in (tmp_path / "first.db", tmp_path / "second.db"):
-        with started(tmp_path, new_store(path), port, "--artifacts-destination", tmp_path / "taken") as server:
+        with started(tmp_path, new_store(path), port, "--artifacts-destination", tmp_path / "served") as server:
             writer = ClientWriter(server.address, PATIENT)
             result = writer.write([lost])[0]
             assert isinstance(result, LostRunError) == (path.stem == "second")
@@ -305,7 +305,7 @@ def writer(database):
 
 
 def test_a_sqlite_store_gets_the_same_rows(tmp_path, database, writer, entry):
-    entry = replace(entry, artifact_root=str(tmp_path / "taken" / "1"))
+    entry = replace(entry, artifact_root=str(tmp_path / "served" / "1"))
     for _ in range(2):
         ((run_id, experiment_id),) = written(writer, entry)
     assert require_exactly(database, entry) == run_id
@@ -315,7 +315,7 @@ def test_a_sqlite_store_gets_the_same_rows(tmp_path, database, writer, entry):
 
 
 def test_what_is_new_is_added(tmp_path, database, writer, entry):
-    entry = replace(entry, artifact_root=str(tmp_path / "taken" / "1"))
+    entry = replace(entry, artifact_root=str(tmp_path / "served" / "1"))
     first = replace(entry, points=POINTS[:70], params={}, files=(), status=Status.RUNNING, ended=None)
     ((run_id, _),) = written(writer, first)
     assert rows(database, "SELECT status, end_time FROM runs") == [("RUNNING", None)]

@@ -360,7 +360,10 @@ def test_a_run_that_is_lost_in_a_store_of_the_same_name_is_written_as_a_whole(tm
 def test_a_note_that_is_damaged_is_as_none(tmp_path, store, writer):
     delivered(new_run(tmp_path), writer)
     before = store.by_name
-    for text in ("", "{", "[]", "null", '{"store": 1}', json.dumps(asdict(note_of(tmp_path)) | {"position": -1})):
+    counts = [
+        asdict(note_of(tmp_path)) | {"position": position} for position in (-1, 10**30)
+    ]  # the latter is in no file
+    for text in ("", "{", "[]", "null", '{"store": 1}', *map(json.dumps, counts)):
         (tmp_path / NOTE).write_text(text)
         assert note_of(tmp_path) is None
         delivered(tmp_path, writer)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyexp.action.action import Action
-from polyexp.base import NotDeliveredError, counted, cut, require
+from polyexp.base import NotDeliveredError, counted, cut, from_here, require
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
@@ -81,15 +81,10 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
         )
         due = [one for one in found if one.is_due or one.damage]
         if due:
-            rows = [(one.state, one.name, _shown(one.folder)) for one in due[:MAX_LISTED]]
+            rows = [(one.state, one.name, str(from_here(one.folder))) for one in due[:MAX_LISTED]]
             terminal.print_table(columns_of(HEADS, rows), keys=2)
         if len(due) > MAX_LISTED:
             terminal.print(f"... and {counted(len(due) - MAX_LISTED, 'more run')}")
-
-
-def _shown(folder: Path) -> str:
-    """The path of a folder from the current one, if it is below that: a long path is cut at its end."""
-    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
 def _described(destination: Destination | None) -> str:

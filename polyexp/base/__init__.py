@@ -4,7 +4,7 @@ from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
 from polyexp.base.files import replaced, save_bytes, save_text
 from polyexp.base.former_names import FormerNames
-from polyexp.base.text import bounded, counted, cut, printable, shown
+from polyexp.base.text import bounded, counted, cut, from_here, printable, shown
 from polyexp.base.validation import (
     as_numbers,
     closest,
@@ -40,6 +40,7 @@ __all__ = [
     "finite",
     "finite_array",
     "fraction",
+    "from_here",
     "meant",
     "nearest",
     "number_list",

@@ -2,11 +2,12 @@
 
 import re
 import reprlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["bounded", "counted", "cut", "printable", "shown"]
+__all__ = ["bounded", "counted", "cut", "from_here", "printable", "shown"]
 
 MAX_VALUE_CHARACTERS = 80  # of a value in a sentence
 MAX_SENTENCE_CHARACTERS = 1000  # of a whole sentence, whatever it quotes
@@ -87,6 +88,20 @@ def counted(number: int, noun: str) -> str:
         ('1 step', '0 steps', '4000 weighted samples')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def from_here(path: Path) -> Path:
+    """A path as it is shown: from the current folder, if it is below that.
+
+    Args:
+        path: An absolute path.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from_here(Path.cwd() / "outputs" / "runs").as_posix()
+        'outputs/runs'
+    """
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _as_typed(value: Any) -> Any:

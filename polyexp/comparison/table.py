@@ -15,7 +15,7 @@ import numpy as np
 from polyexp.base import SETTINGS, InputError, Value, counted, version
 from polyexp.comparison.losses import divisors
 from polyexp.report.tables import Column
-from polyexp.tracking import LossCurve, NoFormulaError, RecordedRun, ResultFile
+from polyexp.tracking import FOLDER_TAG, LossCurve, NoFormulaError, RecordedRun, ResultFile
 
 __all__ = ["MAX_DETAILED", "Comparison", "Detail", "compared"]
 
@@ -172,7 +172,7 @@ class Comparison:
         return {
             **version.tags(),
             "polyexp.compared": " ".join(ids[:MAX_IDS_IN_TAG]) + (" ..." if len(ids) > MAX_IDS_IN_TAG else ""),
-            "polyexp.output_folder": str(folder),
+            FOLDER_TAG: str(folder),
         }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from polyexp.base import version
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
-from polyexp.tracking import RunInfo
+from polyexp.tracking import FOLDER_TAG, RunInfo
 
 __all__ = ["Job", "run_info"]
 
@@ -45,7 +45,7 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
         **version.tags(),
         "polyexp.fingerprint": experiment.fingerprint(),
         "polyexp.computed_by": experiment.computed_by,
-        "polyexp.output_folder": str(job.folder),
+        FOLDER_TAG: str(job.folder),
     }
     if job.overrides:
         tags["polyexp.overrides"] = " ".join(job.overrides)

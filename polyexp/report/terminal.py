@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import RenderableType
 from rich.segment import Segment, Segments
 
-from polyexp.base import counted, cut
+from polyexp.base import counted, cut, from_here
 from polyexp.exact import Forecast
 from polyexp.fitting import Outcome, Result, Snapshot
 from polyexp.report.progress_bar import DisplayInterval, FitBar, has_bars
@@ -152,7 +152,7 @@ class Terminal:
 
     def end(self, folder: Path, lines: Sequence[str], warning: str | None = None) -> None:
         """Print the folder of the run, lines on where else it is recorded, and a warning if it is not."""
-        self.print(f"\nFiles in {_relative(folder)}")
+        self.print(f"\nFiles in {from_here(folder)}")
         for line in lines:
             self.print(line)
         if warning:
@@ -173,7 +173,3 @@ def _print(console: Stream, what: RenderableType) -> None:
         console.text(what)
     else:
         console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, Segments))
-
-
-def _relative(folder: Path) -> Path:
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

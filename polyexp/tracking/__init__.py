@@ -3,6 +3,7 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
+from polyexp.tracking.entry import FOLDER_TAG
 from polyexp.tracking.failures import describe
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Journal
@@ -17,6 +18,7 @@ from polyexp.tracking.syncing import DeliveryState, Found, by_destination, found
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
+    "FOLDER_TAG",
     "JOURNAL",
     "KIND_COMPARISON",
     "Delivered",

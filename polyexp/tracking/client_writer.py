@@ -20,17 +20,15 @@ from typing import Any, TypeVar
 
 from polyexp.base import InputError
 from polyexp.tracking.address import is_server, without_credentials
-from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Written
-from polyexp.tracking.failures import concerns_store, describe, error_code, is_passing
+from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, LostRunError, MLflowExperiment, Written
+from polyexp.tracking.failures import concerns_store, error_code, is_passing
 from polyexp.tracking.retry import Retry
 from polyexp.tracking.store import open_store, store_of
 
-__all__ = ["ClientWriter", "describe"]
+__all__ = ["ClientWriter"]
 
 T = TypeVar("T")
 
-JOURNAL = "polyexp.journal"
-FOLDER = "polyexp.output_folder"
 RETRIED = "polyexp.retried"  # the time of a creation after one that may have succeeded, in milliseconds since 1970
 USER = "mlflow.user"  # from which MLflow takes the user of a new run; all other tags are written with the params
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -59,9 +57,8 @@ class ClientWriter:
         self._client = self._store.client
         self._retry = retry
         self._call = retry.call
-        self._doubtful: dict[
-            str, str
-        ] = {}  # the MLflow experiment by the id of a journal whose run may come to be twice
+        # The MLflow experiment by the id of a journal whose run may come to be twice.
+        self._doubtful: dict[str, str] = {}
 
     @property
     def identity(self) -> str:
@@ -126,8 +123,8 @@ class ClientWriter:
     def running(self) -> list[str]:
         """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
         experiments = [one.experiment_id for one in self._call(self._client.search_experiments)]
-        found = self._call(self._client.search_runs, experiments, f"status = 'RUNNING' AND tags.`{JOURNAL}` != ''")
-        return [run.data.tags[FOLDER] for run in found if FOLDER in run.data.tags]
+        found = self._call(self._client.search_runs, experiments, f"status = 'RUNNING' AND tags.`{JOURNAL_TAG}` != ''")
+        return [run.data.tags[FOLDER_TAG] for run in found if FOLDER_TAG in run.data.tags]
 
     def close(self) -> None:
         """Delete the runs that have come to be twice since they were written, as far as the store answers."""
@@ -156,7 +153,9 @@ class ClientWriter:
         """The id of the run of a journal, after all others of the same journal were deleted; None where there is none."""
         from mlflow.entities import ViewType
 
-        runs = self._call(self._client.search_runs, [experiment_id], f"tags.`{JOURNAL}` = '{journal}'", ViewType.ALL)
+        runs = self._call(
+            self._client.search_runs, [experiment_id], f"tags.`{JOURNAL_TAG}` = '{journal}'", ViewType.ALL
+        )
         kept, *others = sorted((run for run in runs if run.info.lifecycle_stage == "active"), key=_rank) or [None]
         for other in others:
             self._call(self._client.delete_run, other.info.run_id)
@@ -184,7 +183,7 @@ class ClientWriter:
 
     def _create(self, experiment_id: str, entry: Entry) -> str | Exception:
         """The id of a new run, or an error after which there may be one."""
-        tags = {name: entry.tags[name] for name in (USER,) if name in entry.tags} | {JOURNAL: entry.id}
+        tags = {name: entry.tags[name] for name in (USER,) if name in entry.tags} | {JOURNAL_TAG: entry.id}
         if entry.id in self._doubtful:
             tags[RETRIED] = str(time.time_ns() // 1_000_000)
         try:

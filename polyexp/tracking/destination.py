@@ -29,7 +29,7 @@ from polyexp.tracking.address import (
 from polyexp.tracking.entry import Writer
 from polyexp.tracking.errors import deleted_experiment_error, opening_errors
 
-__all__ = ["Destination", "Pages", "default_uri", "import_mlflow", "make_store", "open_writer"]
+__all__ = ["Destination", "Pages", "import_mlflow", "make_store", "open_writer"]
 
 CHECKOUT_FOLDER = Path(__file__).parents[2]  # has a Makefile where polyexp is not installed but checked out
 WITHOUT_JOB_EXECUTION = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"  # the server is ready after 6 seconds instead of 19
@@ -96,7 +96,7 @@ class Destination(Pages):
         if variable and uri in (None, "", variable, without_credentials(variable.strip())):
             chosen, key = variable, VARIABLE
         else:
-            chosen, key = uri or default_uri(), KEY
+            chosen, key = uri or _default_uri(), KEY
             require_no_credentials(uri or "")
         require_address(chosen, key)
         with opening_errors(chosen, key):
@@ -131,7 +131,7 @@ class Destination(Pages):
             raise deleted_experiment_error(experiment_name, deleted)
 
 
-def default_uri() -> str:
+def _default_uri() -> str:
     """The value of MLFLOW_TRACKING_URI, or where it is not set the address of outputs/mlflow.db below the current folder."""
     return os.environ.get(VARIABLE) or sqlite_uri(Path.cwd() / "outputs" / "mlflow.db")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 __all__ = [
+    "FOLDER_TAG",
+    "JOURNAL_TAG",
     "Dataset",
     "Entry",
     "File",
@@ -20,8 +22,13 @@ __all__ = [
     "Status",
     "Writer",
     "Written",
+    "is_whole",
     "latest",
 ]
+
+JOURNAL_TAG = "polyexp.journal"  # of a run: the id of its journal
+FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
+MAX_WHOLE = 2**63  # of a number in a database, and of a position in a file
 
 
 class Status(StrEnum):
@@ -65,6 +72,19 @@ def latest(points: Iterable[Point]) -> list[Point]:
         if other is None or (point.step, point.time, point.value) > (other.step, other.time, other.value):
             last[point.name] = point
     return list(last.values())
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value that was read is a whole number from 0 on that a database can hold.
+
+    Args:
+        value: The value.
+
+    Example:
+        >>> is_whole(7), is_whole(True), is_whole(-1), is_whole(10**30)
+        (True, False, False, False)
+    """
+    return type(value) is int and 0 <= value < MAX_WHOLE
 
 
 class File(NamedTuple):

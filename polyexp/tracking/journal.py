@@ -121,10 +121,10 @@ class Journal(AbstractContextManager["Journal"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Write how the run ended: FINISHED, FAILED where an exception was raised, KILLED where it was interrupted."""
-        failed = Status.FINISHED if kind is None else Status.FAILED if issubclass(kind, Exception) else Status.KILLED
+        status = Status.FINISHED if kind is None else Status.FAILED if issubclass(kind, Exception) else Status.KILLED
         self._ended.set()
         try:
-            self._write("end", status=failed, reason=cut(repr(error)) if error else "")
+            self._write("end", status=status, reason=cut(repr(error)) if error else "")
             os.fsync(self._file)
         except OSError:
             if error is None:  # otherwise the first error is the one to report

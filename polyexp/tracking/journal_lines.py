@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from polyexp.base import InputError
+from polyexp.tracking.entry import is_whole
 from polyexp.tracking.journal import FORMAT, JOURNAL, Header
 from polyexp.tracking.process import Process
 
@@ -18,7 +19,6 @@ __all__ = ["JournalError", "Line", "has_ended", "header_of", "is_gone", "lines_o
 HEARTBEAT_LIMIT_SECONDS = 60  # without a sign of life, after which a run on another machine is taken for gone
 MAX_END_BYTES = 2**14  # of the last line, which may quote an error
 MAX_LINE_BYTES = 2**22  # of a model with 1001 parameters a snapshot has 25 000
-MAX_WHOLE = 2**63  # of a number in a database
 
 
 class JournalError(InputError):
@@ -128,10 +128,8 @@ def _checked(header: Header) -> Header:
     texts += [header.store] if header.store is not None else []
     whole = [header.planned, header.started, header.process.pid]
     is_text = all(isinstance(one, str) for one in texts)
-    is_whole = all(type(one) is int and 0 <= one < MAX_WHOLE for one in whole)
     is_id = len(header.id) == 32 and set(header.id) <= set("0123456789abcdef")
-    if not (
-        is_text and is_whole and is_id and isinstance(header.view, dict | None) and isinstance(header.is_run, bool)
-    ):
+    is_other = isinstance(header.view, dict | None) and isinstance(header.is_run, bool)
+    if not (is_text and all(map(is_whole, whole)) and is_id and is_other):
         raise ValueError("a value is of another kind")
     return header

@@ -9,7 +9,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from polyexp.tracking.entry import Status
+from polyexp.base import replaced
+from polyexp.tracking.entry import Status, is_whole
 
 __all__ = ["NOTE", "Note", "note_of", "write_note"]
 
@@ -64,15 +65,13 @@ def write_note(folder: Path, note: Note) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    unfinished = folder / f".{NOTE}.unfinished"
-    with unfinished.open("w", encoding="utf-8") as file:
+    with replaced(folder / NOTE) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         json.dump(asdict(note), file)
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(folder / NOTE)
 
 
 def _is_valid(note: Note) -> bool:
-    counts = all(type(one) is int and one >= 0 for one in (note.position, note.regular))
+    counts = is_whole(note.position) and is_whole(note.regular)
     ids = (note.run_id, note.experiment_id)
     return counts and isinstance(note.store, str) and all(one is None or isinstance(one, str) for one in ids)

@@ -16,6 +16,7 @@ import numpy as np
 from polyexp.base import InputError, nearest, printable, shown
 from polyexp.model import Model
 from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
+from polyexp.tracking.entry import FOLDER_TAG
 from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
 from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter
@@ -253,4 +254,4 @@ def _in_folder(run: RecordedRun, sweep: str | None) -> bool:
     """Whether a run is in the folder `sweep`; true where `sweep` is not a path, as the filter has found runs by name."""
     if sweep is None or Path(sweep).name == sweep:
         return True
-    return Path(sweep).absolute() in Path(run.tags.get("polyexp.output_folder", "")).parents
+    return Path(sweep).absolute() in Path(run.tags.get(FOLDER_TAG, "")).parents

@@ -12,6 +12,7 @@ from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Result, Snapshot
 from polyexp.loop import Loop, Manual
 from polyexp.tracking.dataset import dataset_of
+from polyexp.tracking.entry import FOLDER_TAG
 from polyexp.tracking.journal import Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.tracker import RunInfo, Tracker, derived_params, final_metrics
@@ -61,7 +62,7 @@ def record(
         name=name or f"{result.model.choice} {result.samples.name}",
         params={key: _spelt(value) for key, value in settings.items()},
         param_names=result.model.param_names,
-        tags={**version.tags(), "polyexp.computed_by": result.computed_by, "polyexp.output_folder": str(place)},
+        tags={**version.tags(), "polyexp.computed_by": result.computed_by, FOLDER_TAG: str(place)},
         snapshots=result.history.step.size,
         lower_bound=math.nan if predicted.exact else predicted.lowest or 0.0,
     )

@@ -1,13 +1,13 @@
 """Calls to a store that is far away: repeated a few times where that may help, and never waited for without end."""
 
 import random
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeVar
 
+from polyexp.tracking.answers import within
 from polyexp.tracking.failures import is_passing
 
 __all__ = ["Retry"]
@@ -48,7 +48,7 @@ class Retry:
         for number in range(1, self.tries + 1):
             pause = self.pause_after(number)
             try:
-                return _within(deadline - time.monotonic(), function, *args, **kwargs)
+                return within(max(deadline - time.monotonic(), 0.0), partial(function, *args, **kwargs))
             except Exception as error:
                 too_late = time.monotonic() + pause + self.attempt > deadline
                 if number == self.tries or too_late or not is_passing(error):
@@ -58,7 +58,7 @@ class Retry:
 
     def once(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a function returns that must not be called again without a further look. It raises the same as `call`."""
-        return _within(self.total, function, *args, **kwargs)
+        return within(self.total, partial(function, *args, **kwargs))
 
     def pause_after(self, number: int) -> float:
         """The seconds to wait after an attempt, which are random, so that many processes do not come back at once.
@@ -67,17 +67,3 @@ class Retry:
             number: The number of the attempt, from 1.
         """
         return random.uniform(0.5, 1.0) * self.pause * 2.0 ** (number - 1)
-
-
-def _within(seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a function returns within a time. The thread of one that does not return keeps no process alive."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future.result(timeout=max(seconds, 0.0))

@@ -90,12 +90,8 @@ def _deleted(response: Any, body: bytes) -> str | None:
 
 
 def _is_set(variable: str) -> bool:
-    return os.environ.get(variable, "").lower() not in (
-        "",
-        "false",
-        "0",
-        PROVIDER,
-    )  # ours has asked with the same login
+    # Our provider of logins has asked with the same login.
+    return os.environ.get(variable, "").lower() not in ("", "false", "0", PROVIDER)
 
 
 def _fault(response: Any, body: bytes) -> Exception:

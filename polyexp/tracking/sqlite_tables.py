@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG
+
 __all__ = [
     "END_RUN",
     "MAX_EXPERIMENT_TAG",
@@ -14,6 +16,8 @@ __all__ = [
     "NEW_METRIC",
     "NEW_PARAM",
     "NEW_RUN",
+    "RUNNING",
+    "RUNS_OF_JOURNALS",
     "SET_EXPERIMENT_TAG",
     "SET_LATEST",
     "SET_TAG",
@@ -71,10 +75,11 @@ SET_LATEST = """
         value = excluded.value, step = excluded.step, timestamp = excluded.timestamp, is_nan = excluded.is_nan
     WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)
 """
-RUNNING = """
+RUNS_OF_JOURNALS = f"SELECT value, run_uuid FROM tags WHERE key = '{JOURNAL_TAG}' AND value IN ({{}})"
+RUNNING = f"""
     SELECT folder.value FROM runs
-    JOIN tags AS journal ON journal.run_uuid = runs.run_uuid AND journal.key = 'polyexp.journal'
-    JOIN tags AS folder ON folder.run_uuid = runs.run_uuid AND folder.key = 'polyexp.output_folder'
+    JOIN tags AS journal ON journal.run_uuid = runs.run_uuid AND journal.key = '{JOURNAL_TAG}'
+    JOIN tags AS folder ON folder.run_uuid = runs.run_uuid AND folder.key = '{FOLDER_TAG}'
     WHERE runs.status = 'RUNNING' AND runs.lifecycle_stage = 'active'
 """
 END_RUN = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?"

@@ -25,7 +25,7 @@ from polyexp.tracking.sqlite_tables import UnknownSchemaError, require_schema
 __all__ = ["SqliteWriter", "UnknownSchemaError"]
 
 BUSY_SECONDS = 20.0  # as long as MLflow itself waits for a locked database
-JOURNAL_TAG, NAME_TAG, USER_TAG = "polyexp.journal", "mlflow.runName", "mlflow.user"
+NAME_TAG, USER_TAG = "mlflow.runName", "mlflow.user"
 
 
 class _Run(NamedTuple):
@@ -199,9 +199,7 @@ class SqliteWriter(Writer):
         found = {entry.id: run for entry in entries if (run := self._run(entry.run_id or entry.id))}
         new = [entry.id for entry in entries if entry.id not in found and not entry.run_id]
         places = ", ".join("?" * len(new))
-        tagged = self._rows(
-            f"SELECT value, run_uuid FROM tags WHERE key = '{JOURNAL_TAG}' AND value IN ({places})", *new
-        )
+        tagged = self._rows(sql.RUNS_OF_JOURNALS.format(places), *new)
         return found | {journal: run for journal, run_id in tagged if (run := self._run(run_id))}
 
     def _row_written(self, entry: Entry, run: _Run | None) -> _Run | Exception:

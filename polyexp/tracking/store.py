@@ -10,14 +10,13 @@ from polyexp.tracking.address import is_server
 from polyexp.tracking.destination import (
     Destination,
     Pages,
-    default_uri,
     import_mlflow,
     make_store,
 )
 from polyexp.tracking.errors import deleted_experiment_error, opening_errors
 from polyexp.tracking.login import registered
 
-__all__ = ["Store", "default_uri", "open_recorded", "open_store", "store_of"]
+__all__ = ["Store", "open_recorded", "open_store", "store_of"]
 
 USUAL_EXPERIMENT = "Default"  # of every store
 
@@ -35,10 +34,6 @@ class Store(Pages):
     uri: str = field(repr=False)  # which may hold the password of a database
     client: Any
     artifact_root: str | None
-
-    def experiment_id(self, name: str) -> str:
-        """The id of the MLflow experiment of this name, which is created if need be."""
-        return str(self.experiment(name).experiment_id)
 
     def experiment(self, name: str) -> Any:
         """The MLflow experiment of this name with its tags, which is created if need be.

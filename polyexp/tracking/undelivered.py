@@ -6,16 +6,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from polyexp.tracking.entry import Dataset, Entry, File, Point, Status
+from polyexp.tracking.entry import JOURNAL_TAG, Dataset, Entry, File, Point, Status, is_whole
 from polyexp.tracking.journal import JOURNAL, Header
 from polyexp.tracking.journal_lines import JournalError, Line, header_of, is_gone, lines_of
 from polyexp.tracking.note import Note
 
-__all__ = ["JOURNAL_TAG", "Undelivered", "undelivered"]
+__all__ = ["Undelivered", "undelivered"]
 
-JOURNAL_TAG = "polyexp.journal"
 MAX_REGULAR_POINTS = 980  # of a curve; with the early ones and the last, at most 1000
-MAX_WHOLE = 2**63  # of a number in a database
 CURVES = {"loss": "loss/train", "excess": "loss/excess", "grad_norm": "optimizer/grad_norm"}
 
 
@@ -171,9 +169,9 @@ def _with_end(entry: Entry, content: Mapping[str, Any], folder: Path) -> Entry:
 
 def _whole(value: Any) -> int:
     """A step or a time, if it is one."""
-    if type(value) is not int or not 0 <= value < MAX_WHOLE:
+    if not is_whole(value):
         raise ValueError("it is no step and no time")
-    return value
+    return int(value)
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
