@@ -15,9 +15,11 @@ import pytest
 
 from polyexp import InputError
 from polyexp.tracking.client_writer import RETRIED, ClientWriter, _chunks, _own_limit
+from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import Dataset, Entry, File, LostRunError, Point, Status, Written
 from polyexp.tracking.failures import describe, is_passing
 from polyexp.tracking.retry import Retry
+from polyexp.tracking.sqlite_writer import SqliteWriter
 from polyexp.tracking.store import open_store
 from tests.helpers.faulty_proxy import FAULTS, KINDS, Fault, FaultyProxy
 from tests.helpers.servers import find_free_port, serving, started
@@ -400,11 +402,16 @@ def test_a_tag_of_an_experiment_is_set_and_deleted(writer):
 def test_the_identity_names_the_store_and_its_making(tmp_path, database, writer):
     assert writer.identity.startswith(f"sqlite:///{database} ")
     created = rows(database, "SELECT min(creation_time) FROM experiments")[0][0]
-    assert writer.identity.endswith(f" {created}")
+    assert writer.identity.endswith(f"-{created}")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("UPDATE experiments SET creation_time = creation_time + 1")
         connection.commit()
-    assert writer.identity.endswith(f" {created + 1}")
+    assert writer.identity.endswith(f"-{created + 1}")
+    assert (
+        writer.identity
+        == SqliteWriter.open(database, tmp_path).identity
+        == Destination.of(f"sqlite:///{database}").identity()
+    )
 
 
 def test_requests_are_limited_and_not_repeated_by_mlflow(monkeypatch):

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polyexp.tracking import delivery, journal_lines
-from polyexp.tracking.delivery import Delivery, deliver, is_delivered
+from polyexp.tracking.delivery import Delivery, deliver, store_of
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.journal_lines import JournalError
 from polyexp.tracking.note import NOTE, note_of, write_note
@@ -85,7 +85,7 @@ def test_a_run_is_delivered_as_a_whole(tmp_path, store, writer):
     assert run["status"] == "FINISHED"
     assert len(run["datasets"]) == 1
     assert done.is_complete
-    assert is_delivered(tmp_path)
+    assert store_of(tmp_path)
     assert note_of(tmp_path) == note_of(tmp_path, "memory 0") == done.note
     assert note_of(tmp_path, "memory 1") is None
 
@@ -105,8 +105,8 @@ def test_a_run_that_goes_on_is_delivered_while_it_does(tmp_path, store, writer):
             delivered(tmp_path, writer)
             assert store.points("run 1")[-1] == (step, 1 / step)
         assert store.by_name["run 1"]["status"] == "RUNNING"
-        assert not is_delivered(tmp_path)
-    assert not is_delivered(tmp_path)
+        assert not store_of(tmp_path)
+    assert not store_of(tmp_path)
     assert delivered(tmp_path, writer).is_complete
     assert store.by_name["run 1"]["status"] == "FINISHED"
     assert sum(len(entry.points) for entry in writer.entries) == 2 * 6  # none is sent twice
@@ -127,7 +127,7 @@ def test_a_run_that_has_gone_without_a_word_was_killed_at_its_last_sign_of_life(
     delivered(tmp_path, writer)
     run = store.by_name["run 1"]
     assert (run["status"], run["ended"]) == ("KILLED", 1_700_000_100_000)
-    assert is_delivered(tmp_path)
+    assert store_of(tmp_path)
 
 
 @pytest.mark.parametrize("tail", [b"", b'{"kind": "sna', b'{"kind": "warning", "time": 1, "text": ""}\n', b"{}"])
@@ -137,8 +137,7 @@ def test_a_killed_run_is_complete_whatever_it_wrote_last(tmp_path, store, writer
         file.write(tail)
     assert [one.state for one in found_in(tmp_path)] == [DeliveryState.STALE]
     delivered(tmp_path, writer)
-    assert is_delivered(tmp_path)
-    assert [one.state for one in found_in(tmp_path)] == [DeliveryState.DELIVERED]
+    assert store_of(tmp_path) == writer.identity
 
 
 def test_a_run_of_another_machine_is_closed_after_a_minute_without_a_sign_of_life(tmp_path, store, writer):
@@ -152,10 +151,10 @@ def test_a_run_of_another_machine_is_closed_after_a_minute_without_a_sign_of_lif
     assert store.by_name["run 1"]["status"] == "KILLED"
     with (tmp_path / JOURNAL).open("ab") as file:  # its machine was only asleep
         file.write(lines[-1])
-    assert not is_delivered(tmp_path)
+    assert not store_of(tmp_path)
     delivered(tmp_path, writer)
     assert store.by_name["run 1"]["status"] == "FINISHED"
-    assert is_delivered(tmp_path)
+    assert store_of(tmp_path)
 
 
 # In pieces, and with failures
@@ -215,7 +214,7 @@ def test_pieces_with_failures_give_the_same_rows_as_one_delivery(tmp_path_factor
         for _ in range(25):
             (done,) = deliver({folder: last}, writer).values()
             last = done if isinstance(done, Delivery) else last
-    assert is_delivered(folder)
+    assert store_of(folder)
     assert store.by_name == at_once(folder / "other", whole).by_name
 
 
@@ -354,7 +353,7 @@ def test_a_run_that_is_lost_in_a_store_of_the_same_name_is_written_as_a_whole(tm
     store.runs.clear()
     delivered(tmp_path, writer)
     assert store.by_name == before
-    assert is_delivered(tmp_path)
+    assert store_of(tmp_path)
 
 
 def test_a_note_that_is_damaged_is_as_none(tmp_path, store, writer):
@@ -379,7 +378,7 @@ def test_files_that_have_vanished_and_links_are_left_out(tmp_path, store, writer
     (tmp_path / "run" / "history.csv").symlink_to(secret)
     delivered(tmp_path / "run", writer)
     assert store.by_name["run 1"]["files"] == {}
-    assert is_delivered(tmp_path / "run")
+    assert store_of(tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", ".hidden", "..", "", "sub/file", "folder"])
@@ -427,7 +426,7 @@ def test_one_journal_that_is_damaged_prevents_no_other(tmp_path, store, writer):
     done = deliver(dict.fromkeys(tmp_path / str(number) for number in range(3)), writer)
     assert isinstance(done[tmp_path / "1"], JournalError)
     assert sorted(store.by_name) == ["run 0", "run 2"]
-    assert is_delivered(tmp_path / "2")
+    assert store_of(tmp_path / "2")
 
 
 def test_where_the_store_fails_every_run_says_so(tmp_path, store):
@@ -471,7 +470,7 @@ def test_the_view_of_runs_is_saved_and_nothing_depends_on_it(tmp_path, store, wr
 
     writer.experiment = fails
     delivered(new_run(tmp_path / "b", 2), writer)
-    assert is_delivered(tmp_path / "b")
+    assert store_of(tmp_path / "b")
 
 
 def test_of_a_sweep_the_view_alone_is_delivered(tmp_path, store, monkeypatch):
@@ -487,9 +486,9 @@ def test_of_a_sweep_the_view_alone_is_delivered(tmp_path, store, monkeypatch):
             patch.setattr(writer, name, fails)
             (done,) = deliver({tmp_path: None}, writer).values()
         assert isinstance(done, ConnectionError)
-        assert not is_delivered(tmp_path)
+        assert not store_of(tmp_path)
     assert delivered(tmp_path, writer).note.run_id is None
-    assert is_delivered(tmp_path)
+    assert store_of(tmp_path)
     assert store.experiments["polyexp"]
     assert not store.runs
     assert delivered(tmp_path, writer).is_complete
@@ -609,7 +608,7 @@ def completed(store):
     """Deliver once more, and once again, which changes nothing."""
     content = delivered_store(store)
     assert [path.name for path in store.rglob("*.unfinished")] == []
-    assert {path.name: is_delivered(path) for path in (store / "runs").iterdir()} == {
+    assert {path.name: store_of(path) for path in (store / "runs").iterdir()} == {
         "0": True,
         "1": True,
         "2": False,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from polyexp.tracking.delivery import Delivery, is_delivered
+from polyexp.tracking.delivery import Delivery, store_of
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.recording import LOG, InProcess, Separate, recorder
@@ -53,7 +53,7 @@ print(one._process.pid, one.wait([journal.folder], 60), flush=True)
     assert process.wait(SECONDS) == 0
     assert reason == "None"
     assert run_in(tmp_path) == ("FINISHED", 30)
-    assert is_delivered(tmp_path / "runs" / "1")
+    assert store_of(tmp_path / "runs" / "1")
     wait_until(lambda: not runs_on(int(pid)))
     assert sorted(path.name for path in (tmp_path / "runs" / "1").iterdir()) == [
         "delivery.json",
@@ -85,7 +85,7 @@ def killed_at_some_moment(tmp_path, started, seed):
     seen = max([seen, *(int(line) for line in process.stdout if line.endswith("\n"))])
     wait_until(lambda: run_in(tmp_path)[0] == "KILLED", KILLED_SECONDS - (time.monotonic() - killed_at))
     assert run_in(tmp_path)[1] >= seen
-    wait_until(lambda: is_delivered(tmp_path / "runs" / "1"))  # the note comes after the store
+    wait_until(lambda: store_of(tmp_path / "runs" / "1"))  # the note comes after the store
     wait_until(lambda: not runs_on(recorder_pid))
     assert not (tmp_path / "runs" / "1" / LOG).exists()
 
@@ -161,7 +161,7 @@ print(*found, flush=True)
     found = stored(tmp_path / "mlflow.db")
     assert sorted(row["name"] for row in found["runs"]) == sorted(f"run {number}" for number in range(30))
     assert {row["status"] for row in found["runs"]} == {"FINISHED"}
-    assert all(map(is_delivered, (tmp_path / "runs").iterdir()))
+    assert all(map(store_of, (tmp_path / "runs").iterdir()))
 
 
 def test_a_folder_may_have_any_name(tmp_path, uri):
@@ -297,7 +297,7 @@ def test_a_recorder_that_is_killed_leaves_the_rest_to_a_synchronization(tmp_path
     seen = max([before, *(int(line) for line in process.stdout if line.endswith("\n"))])
     (found,) = found_in(tmp_path / "runs")
     assert found.state is DeliveryState.STALE
-    ((_, done),) = synchronized([found], Destination.of(uri))
+    ((_, done),) = synchronized([found.folder], Destination.of(uri))
     assert isinstance(done, Delivery)
     status, last = run_in(tmp_path)
     assert status == "KILLED"
@@ -393,7 +393,7 @@ def test_where_no_process_can_be_started_this_one_delivers(tmp_path, uri, monkey
             one.add(folder)
         assert one.wait(folders[:1], 0) is None
         one.leave()
-    assert all(map(is_delivered, folders))
+    assert all(map(store_of, folders))
 
 
 def test_in_process_a_failure_is_said(tmp_path):
@@ -415,4 +415,4 @@ main(0, {str(tmp_path / LOG)!r})
     loaded = loaded_by(code, cwd=ROOT)
     assert "mlflow" not in loaded
     assert "torch" not in loaded
-    assert is_delivered(folder)
+    assert store_of(folder)

@@ -17,9 +17,10 @@ import pytest
 
 import polyexp as p
 from benchmarks.recording import record_by_client, typical
+from polyexp.base import InputError
 from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of_run
 from polyexp.tracking.dataset import dataset_of
-from polyexp.tracking.entry import File, LostRunError, MLflowExperiment, Point, Status, Writer, Written
+from polyexp.tracking.entry import JOURNAL_TAG, File, LostRunError, MLflowExperiment, Point, Status, Writer, Written
 from polyexp.tracking.sqlite_writer import SqliteWriter, UnknownSchemaError
 from tests.helpers.commands import loaded_by, run_python
 from tests.helpers.databases import files, rows
@@ -89,7 +90,7 @@ def some_runs(folder):
         typical(0, folder),
         typical(1, folder, status=Status.FAILED, files=[], **long),
         typical(2, folder, status=Status.KILLED, dataset=dataset_of("other", np.arange(3.0), np.arange(3.0))),
-        unfinished(3, folder, points=repeated, tags={"polyexp.journal": "3"}),
+        unfinished(3, folder, points=repeated, tags={"polyexp.journal": typical(3, folder).id}),
         typical(4, folder, experiment="Polyexp"),
         typical(5, folder, experiment="polyexp comparisons", **page),
         typical(6, folder, experiment="by the store", artifact_root=None, points=[Point("whole", 3, 2**60, 1)]),
@@ -201,25 +202,60 @@ def test_the_latest_point_is_the_last_by_step_time_and_value(folder, writer, at_
 
 
 def test_a_param_keeps_its_first_value_and_a_tag_gets_the_last(folder, writer):
-    entry = unfinished(0, folder, params={"a": "1"}, tags={"polyexp.journal": "j", "b": "1", "long": "z" * 8001})
+    journal = typical(0, folder).id
+    entry = unfinished(0, folder, params={"a": "1"}, tags={"polyexp.journal": journal, "b": "1", "long": "z" * 8001})
     writer.write([entry])
     writer.write([replace(entry, run_id=entry.id, params={"a": "2"}, tags={"b": "2"})])
     found = rows(folder / "mlflow.db")
     assert {(row["key"], row["value"]) for row in found["params"]} == {("a", "1")}
     assert {row["key"]: row["value"] for row in found["tags"]} == {
         "mlflow.runName": "run 0",
-        "polyexp.journal": "j",
+        "polyexp.journal": journal,
         "b": "2",
         "long": "z" * 8000,
     }
 
 
-@pytest.mark.parametrize("value", [math.nan, None])
-def test_a_point_without_a_number_is_not_dropped_in_silence(folder, writer, value):
-    """SQLite stores NaN as NULL, which the table does not allow."""
-    with pytest.raises(sqlite3.IntegrityError):
-        writer.write([unfinished(0, folder, points=[Point("m", value, 1, 1)])])
-    assert rows(folder / "mlflow.db")["runs"] == []
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"points": [Point("m", math.nan, 1, 1)]},  # SQLite stores NaN as NULL, which the table does not allow
+        {"points": [Point("m", None, 1, 1)]},
+        {"points": [Point("m", 1.0, 2**63, 1)]},
+        {"points": [Point("m", 1.0, 1, 2**63)]},
+        {"points": [Point("half \ud800", 1.0, 1, 1)]},
+        {"params": {"half": "\ud800"}},
+        {"name": "\udfff"},
+        {"experiment": "\ud800"},
+        {"started": 2**63},
+    ],
+)
+def test_values_that_a_database_does_not_take_are_an_error_of_their_run_alone(folder, writer, refused):
+    entries = [unfinished(0, folder), unfinished(1, folder, **refused), unfinished(2, folder)]
+    first, error, last = writer.write(entries)
+    assert (first.run_id, last.run_id) == (entries[0].id, entries[2].id)
+    assert isinstance(error, (sqlite3.IntegrityError, OverflowError, UnicodeError))
+    found = rows(folder / "mlflow.db")
+    assert {row["run_uuid"] for row in found["runs"]} == {entries[0].id, entries[2].id}
+    assert {row["run_uuid"] for table in ("params", "tags", "metrics") for row in found[table]} == {
+        entries[0].id,
+        entries[2].id,
+    }
+
+
+def test_a_run_of_another_journal_is_never_written(folder, writer, client):
+    """Neither where a journal has the id of a run, nor where its note names one."""
+    theirs = typical(0, folder)
+    by_hand = client.create_run(writer.experiment("polyexp", None).id).info.run_id
+    writer.write([theirs])
+    before = rows(folder / "mlflow.db")
+    ours = typical(1, folder)
+    (note,) = writer.write([replace(ours, run_id=theirs.id)])
+    assert isinstance(note, LostRunError)
+    (id_of_a_run,) = writer.write([replace(ours, id=by_hand, tags={**ours.tags, JOURNAL_TAG: by_hand})])
+    assert isinstance(id_of_a_run, InputError)
+    assert f"The run {by_hand} of {folder / 'mlflow.db'} is not that of the journal" in str(id_of_a_run)
+    assert rows(folder / "mlflow.db") == before
 
 
 def test_a_run_is_found_by_the_tag_of_its_journal(folder, writer, client):
@@ -410,10 +446,10 @@ class Deleting(dict):
 
 
 def test_a_database_that_may_not_be_written_is_left(folder, writer):
-    writer._connection.execute("PRAGMA query_only=ON")  # as root may write to any file
+    writer._store.connection.execute("PRAGMA query_only=ON")  # as root may write to any file
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         writer.write([typical(0, folder)])
-    writer._connection.execute("PRAGMA query_only=OFF")
+    writer._store.connection.execute("PRAGMA query_only=OFF")
     assert rows(folder / "mlflow.db")["runs"] == []
     writer.write([typical(0, folder)])
 
@@ -673,7 +709,10 @@ def test_the_runs_that_have_not_ended_are_found(folder, writer, client):
 
     without_journal = {"polyexp.output_folder": "/runs/2"}
     entries = [unfinished(n, folder, tags=tagged(n)) for n in (0, 1)]
-    entries += [unfinished(2, folder, tags=without_journal), unfinished(3, folder, tags={"polyexp.journal": "3"})]
+    entries += [
+        unfinished(2, folder, tags=without_journal),
+        unfinished(3, folder, tags={"polyexp.journal": typical(3, folder).id}),
+    ]
     entries += [typical(n, folder, tags=tagged(n), status=status) for n, status in enumerate(ENDED, 4)]
     entries += [unfinished(7, folder, tags=tagged(7), experiment="another")]
     assert writer.running() == []

@@ -1,8 +1,11 @@
 """`action=sync` says what is not delivered, delivers it once, and closes what has gone."""
 
 import contextlib
+import http.server
+import json
 import os
 import re
+import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +18,7 @@ from polyexp.tracking.syncing import DeliveryState, found_in
 from tests.helpers.commands import run
 from tests.helpers.databases import files
 from tests.helpers.journals import header, killed, new_run, record, snapshot, stored
+from tests.helpers.servers import answering
 
 
 @pytest.fixture
@@ -142,7 +146,8 @@ def test_damaged_journals_are_named_and_the_others_delivered(tmp_path, sync, run
     assert (listed.code, listed.err) == (0, "")
     done = sync()
     assert done.code == 1
-    assert "2 runs could not be delivered: the journal in" in done.err
+    assert "2 runs could not be delivered: " in done.err
+    assert done.err.count(str(runs / "a damaged")) == 1
     assert len(done.err.splitlines()) == 1
     for out in (listed.out, done.out):
         assert "2 damaged" in out
@@ -265,6 +270,149 @@ def test_a_note_that_was_lost_is_made_again(tmp_path, sync, runs):
     assert sync().code == 0
     assert stored(tmp_path / "outputs" / "mlflow.db") == before
     assert states(runs)["gone"] is DeliveryState.DELIVERED
+
+
+def test_a_store_that_was_made_anew_gets_everything(tmp_path, sync, runs, new_store):
+    path = tmp_path / "outputs" / "mlflow.db"
+    assert sync().code == 0
+    before = statuses(path)
+    for left in path.parent.glob("mlflow.db*"):
+        left.unlink()
+    assert "1 running, 1 stale, 1 undelivered" in sync("action.dry_run=true").out
+    assert not path.exists()
+    new_store(path)
+    done = sync()
+    assert (done.code, done.err) == (0, "")
+    assert statuses(path) == before
+
+
+def test_where_nothing_is_due_no_store_is_made(tmp_path, sync, runs):
+    done = sync("action.folder=outputs/runs/local")
+    assert (done.code, done.err) == (0, "")
+    empty = tmp_path / "elsewhere" / "none.db"
+    assert sync("action.folder=outputs/runs/local", f"tracking.uri=sqlite:///{empty}").code == 0
+    assert not empty.parent.exists()
+
+
+def test_what_is_in_another_store_is_due_in_its_own(tmp_path, sync, runs, new_store):
+    other = new_store(tmp_path / "other.db")
+    assert sync(f"tracking.uri={other}").code == 0
+    assert "1 running, 2 delivered" in sync(f"tracking.uri={other}", "action.dry_run=true").out
+    assert "1 running, 1 stale, 1 undelivered" in sync("action.dry_run=true").out
+    assert sync().code == 0
+    assert statuses(tmp_path / "outputs" / "mlflow.db") == statuses(tmp_path / "other.db")
+
+
+LOGINS = {
+    "http": ["MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_AUTH", "credentials", "netrc"],
+    "postgresql": ["PGPASSWORD"],
+    "mysql": ["MYSQL_PWD"],
+}
+
+
+@pytest.mark.parametrize(("kind", "login"), [(kind, one) for kind, names in LOGINS.items() for one in names])
+def test_a_login_is_sent_to_no_store_that_only_a_journal_names(tmp_path, sync, runs, monkeypatch, kind, login):
+    if login == "credentials":
+        (tmp_path / ".mlflow").mkdir()
+        text = "[mlflow]\nmlflow_tracking_username = me\nmlflow_tracking_password = hunter2\n"
+        (tmp_path / ".mlflow" / "credentials").write_text(text)
+    elif login == "netrc":
+        (tmp_path / ".netrc").write_text("default login me password hunter2\n")
+    else:
+        monkeypatch.setenv(login, "hunter2")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        address = f"{kind}://127.0.0.1:{server.getsockname()[1]}/name"
+        new_run(runs / "theirs", 5, store=address)
+        listed, done = sync("action.dry_run=true"), sync()
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert listed.code == 0
+    assert done.code == 1
+    assert f"type `MLFLOW_TRACKING_URI={address} python -m polyexp action=sync`" in done.err
+    assert "hunter2" not in done.out + done.err
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+@pytest.mark.parametrize("named", ["tracking.uri", "MLFLOW_TRACKING_URI"])
+def test_a_login_is_sent_to_a_server_that_the_user_names(tmp_path, sync, runs, monkeypatch, named):
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers["Authorization"])
+            self.send_error(500)
+
+        def do_POST(self):
+            self.do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hunter2")
+    with answering(http.server.HTTPServer(("127.0.0.1", 0), Handler)) as port:
+        address = f"http://127.0.0.1:{port}"
+        new_run(runs / "ours", 5, store=address)
+        if named == "MLFLOW_TRACKING_URI":
+            monkeypatch.setenv(named, address)
+        listed = sync("action.dry_run=true", *([f"tracking.uri={address}"] if named == "tracking.uri" else []))
+    assert listed.code == 0
+    assert set(asked) == {"Bearer hunter2"}
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "mlflow.db/below", "loop"])
+def test_a_path_that_cannot_be_prevents_no_other_run(tmp_path, sync, runs, name):
+    (tmp_path / "outputs" / "loop").symlink_to(tmp_path / "outputs" / "loop")
+    new_run(runs / "theirs", 5, store=f"sqlite:///{tmp_path / 'outputs' / name}")
+    assert sync("action.dry_run=true").code == 0
+    done = sync()
+    assert done.code == 1
+    assert "1 run could not be delivered" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_only_regular_files_are_notes_and_journals(tmp_path, sync, runs, kind):
+    assert sync().code == 0
+    (runs / "ended" / NOTE).unlink()
+    kind(runs / "ended" / NOTE)
+    (runs / "pipe").mkdir()
+    kind(runs / "pipe" / JOURNAL)
+    assert states(runs)["ended"] is DeliveryState.UNDELIVERED
+    done = sync()
+    assert done.code in (0, 1)  # a folder cannot be replaced by a note
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+def test_a_note_that_names_the_run_of_another_journal_changes_nothing_of_that(tmp_path, sync, runs):
+    assert sync().code == 0
+    path, note = tmp_path / "outputs" / "mlflow.db", runs / "ended" / NOTE
+    before, theirs = stored(path), json.loads((runs / "gone" / NOTE).read_text())["run_id"]
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"run_id": theirs, "position": 0, "status": "RUNNING"}))
+    assert sync().code == 0
+    assert stored(path) == before
+
+
+def test_bytes_that_are_no_utf8_are_damage_of_their_journal_alone(tmp_path, sync, runs):
+    path = new_run(runs / "a", 5, store=f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}") / JOURNAL
+    path.write_bytes(path.read_bytes().replace(b"run 5", b"run \xed\xa0\x80"))
+    done = sync()
+    assert done.code == 1
+    assert "1 run could not be delivered: A line of" in done.err
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+def test_names_of_folders_are_shown_on_one_line(tmp_path, sync, runs):
+    (runs / "a\nb\x1b[1m").mkdir()
+    (runs / "a\nb\x1b[1m" / JOURNAL).write_text("nonsense\n")
+    done = sync()
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert r"a\nb\x1b[1m" in done.err
+    assert r"a\nb\x1b[1m" in done.out
+    assert "\x1b" not in done.out + done.err
 
 
 def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path, sync, runs):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyexp.action.action import Action
-from polyexp.base import NotDeliveredError, counted, cut, from_here, require
+from polyexp.base import InputError, NotDeliveredError, counted, cut, from_here, printable, require
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
 from polyexp.report.progress_bar import bar
@@ -18,6 +18,7 @@ from polyexp.tracking import (
     by_destination,
     describe,
     found_in,
+    require_named,
     size_and_revision,
     synchronized,
 )
@@ -56,7 +57,7 @@ class Sync(Action, name="sync"):
         Raises:
             NotDeliveredError: Where something could not be delivered.
         """
-        stores = by_destination(found_in(Path(self.folder).resolve()), getattr(experiment.tracking, "uri", None))
+        stores = by_destination(found_in(Path(self.folder).resolve(), getattr(experiment.tracking, "uri", None)))
         failures = [one.damage for found in stores.values() for one in found if one.damage and not self.dry_run]
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             _print_found(terminal, stores)
@@ -81,7 +82,7 @@ def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequenc
         )
         due = [one for one in found if one.is_due or one.damage]
         if due:
-            rows = [(one.state, one.name, str(from_here(one.folder))) for one in due[:MAX_LISTED]]
+            rows = [(one.state, one.name, printable(str(from_here(one.folder)))) for one in due[:MAX_LISTED]]
             terminal.print_table(columns_of(HEADS, rows), keys=2)
         if len(due) > MAX_LISTED:
             terminal.print(f"... and {counted(len(due) - MAX_LISTED, 'more run')}")
@@ -96,17 +97,21 @@ def _described(destination: Destination | None) -> str:
 
 def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found], *, quiet: bool) -> list[str]:
     """Deliver runs to a store, print how many, and return what prevented it for the others."""
-    due = [one for one in found if one.is_due]
+    states = {one.folder: one.state for one in found if one.is_due}
     failures, closed, complete = [], 0, 0
+    try:
+        require_named(destination)
+    except InputError as error:
+        return [str(error)] * len(states)
     with bar(f"Delivering to {destination.shown}", quiet=quiet) as progress:
-        for number, (one, done) in enumerate(synchronized(due, destination), 1):
+        for number, (folder, done) in enumerate(synchronized(list(states), destination), 1):
             if isinstance(done, Exception):
                 failures.append(describe(done, destination.uri))
             else:
                 complete += done.is_complete
-                closed += done.is_complete and one.state is DeliveryState.STALE
-            progress(number / len(due))
-    if due:
+                closed += done.is_complete and states[folder] is DeliveryState.STALE
+            progress(number / len(states))
+    if states:
         terminal.print(
             f"Delivered to {destination.shown}: {counted(complete, 'run')}, of which {closed} closed as KILLED"
         )

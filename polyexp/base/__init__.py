@@ -2,7 +2,7 @@
 
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
-from polyexp.base.files import replaced, save_bytes, save_text
+from polyexp.base.files import open_regular, replaced, save_bytes, save_text
 from polyexp.base.former_names import FormerNames
 from polyexp.base.text import bounded, counted, cut, from_here, printable, shown
 from polyexp.base.validation import (
@@ -45,6 +45,7 @@ __all__ = [
     "nearest",
     "number_list",
     "one_of",
+    "open_regular",
     "positive",
     "printable",
     "replaced",

@@ -1,11 +1,41 @@
-"""Files that are complete wherever they are seen: written under another name, and renamed."""
+"""Files that are complete wherever they are seen: written under another name, and renamed. And the reading of regular files."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["replaced", "save_bytes", "save_text"]
+__all__ = ["open_regular", "replaced", "save_bytes", "save_text"]
+
+# A named pipe is not waited for, and a symbolic link is not followed; Windows has neither flag.
+READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, opened for reading, in a folder that anybody may have written.
+
+    Args:
+        path: The path of the file.
+
+    Raises:
+        OSError: It cannot be read, or something else is there: a symbolic link, a folder, a device, a named pipe.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     save_text(Path(folder, "a.txt"), "abc")
+        ...     with open_regular(Path(folder, "a.txt")) as file:
+        ...         file.read()
+        b'abc'
+    """
+    file = open(os.open(path, READING), "rb")  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return file
 
 
 @contextmanager
@@ -27,6 +57,8 @@ def replaced(path: Path) -> Iterator[Path]:
         ['a.txt']
     """
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    unfinished.unlink(missing_ok=True)  # of a process of this number that was killed, or planted
+    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # no link is followed
     try:
         yield unfinished
         unfinished.replace(path)

@@ -14,7 +14,15 @@ from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
 from polyexp.tracking.selection import Selection
-from polyexp.tracking.syncing import DeliveryState, Found, by_destination, found_in, size_and_revision, synchronized
+from polyexp.tracking.syncing import (
+    DeliveryState,
+    Found,
+    by_destination,
+    found_in,
+    require_named,
+    size_and_revision,
+    synchronized,
+)
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
@@ -43,6 +51,7 @@ __all__ = [
     "final_metrics",
     "found_in",
     "record",
+    "require_named",
     "require_no_credentials",
     "require_no_run",
     "require_no_typed_credentials",

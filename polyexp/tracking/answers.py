@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from polyexp.tracking import server, sqlite
 from polyexp.tracking.address import is_server
 
-__all__ = ["deleted_experiment", "require_empty_or_mlflow", "within"]
+__all__ = ["deleted_experiment", "oldest_experiment", "require_empty_or_mlflow", "within"]
 
 TIMEOUT_SECONDS = 3
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # where an address names none
@@ -29,10 +29,24 @@ def deleted_experiment(uri: str, name: str) -> str | None:
     """
     if is_server(uri):
         return within(TIMEOUT_SECONDS, lambda: server.deleted_experiment(uri, name, TIMEOUT_SECONDS))
-    from sqlalchemy import create_engine
+    return _asked(uri, lambda engine: _deleted(engine, name))
 
-    engine = create_engine(uri)
-    return within(TIMEOUT_SECONDS, lambda: _deleted_in_database(engine, name))
+
+def oldest_experiment(uri: str) -> int | None:
+    """The time at which the oldest MLflow experiment of a server or of a database other than SQLite was made.
+
+    Args:
+        uri: The address of a store, which may hold credentials.
+
+    Returns:
+        Milliseconds since 1970; None for a database without MLflow experiments.
+
+    Raises:
+        Exception: It does not say so within 3 seconds.
+    """
+    if is_server(uri):
+        return within(TIMEOUT_SECONDS, lambda: server.oldest_experiment(uri, TIMEOUT_SECONDS))
+    return _asked(uri, _oldest)
 
 
 def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
@@ -67,14 +81,22 @@ def within(seconds: float, ask: Callable[[], Answer]) -> Answer:
         raise TimeoutError("timed out") from None
 
 
-def _deleted_in_database(engine: Any, name: str) -> str | None:
+def _asked(uri: str, ask: Callable[[Any], Answer]) -> Answer | None:
+    """What a database of MLflow answers within 3 seconds; None where it is empty."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(uri)
+    return within(TIMEOUT_SECONDS, lambda: _answer(engine, ask))
+
+
+def _answer(engine: Any, ask: Callable[[Any], Answer]) -> Answer | None:
     import socket
 
     try:
         if engine.url.host:
             place = engine.url.host, engine.url.port or PORTS[engine.dialect.name]
             socket.create_connection(place, timeout=TIMEOUT_SECONDS).close()
-        return _deleted(engine, name) if require_empty_or_mlflow(engine) else None
+        return ask(engine) if require_empty_or_mlflow(engine) else None
     finally:
         engine.dispose()
 
@@ -85,6 +107,14 @@ def _deleted(engine: Any, name: str) -> str | None:
     with engine.connect() as connection:
         rows: Iterable[Mapping[str, Any]] = connection.execute(text(sqlite.EXPERIMENT), {"name": name}).mappings()
         return sqlite.deleted_among(rows)
+
+
+def _oldest(engine: Any) -> int | None:
+    from sqlalchemy import text
+
+    with engine.connect() as connection:
+        found: int | None = connection.execute(text(sqlite.OLDEST)).scalar()
+        return found
 
 
 def require_empty_or_mlflow(engine: Any) -> bool:

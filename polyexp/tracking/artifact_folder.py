@@ -19,7 +19,7 @@ from polyexp.tracking.entry import File
 __all__ = ["UnknownLocationError", "copy_files", "local_folder", "location_of_run"]
 
 UNFINISHED = ".artifact.uploading."  # the beginning of names that MLflow does not list
-FOLDER = os.O_RDONLY | os.O_DIRECTORY
+FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)  # which Windows has not
 CHUNK_BYTES = 1 << 20
 
 

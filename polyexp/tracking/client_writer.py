@@ -19,7 +19,8 @@ from itertools import count, zip_longest
 from typing import Any, TypeVar
 
 from polyexp.base import InputError
-from polyexp.tracking.address import is_server, without_credentials
+from polyexp.tracking import sqlite
+from polyexp.tracking.address import is_server, sqlite_path, without_credentials
 from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, LostRunError, MLflowExperiment, Written
 from polyexp.tracking.failures import concerns_store, error_code, is_passing
 from polyexp.tracking.retry import Retry
@@ -62,9 +63,11 @@ class ClientWriter:
 
     @property
     def identity(self) -> str:
-        """The address, and the time at which the oldest MLflow experiment was created, which the store is asked for."""
+        """The address, and the time at which the oldest MLflow experiment was made; of a SQLite store that of `sqlite`."""
         from mlflow.entities import ViewType
 
+        if path := sqlite_path(self._store.uri):
+            return str(sqlite.identity(path))
         found = self._call(
             self._client.search_experiments,
             ViewType.ALL,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from polyexp.base import open_regular, printable
 from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
 from polyexp.tracking.journal import JOURNAL, Header, now
 from polyexp.tracking.journal_lines import JournalError, lines_of
@@ -14,7 +15,7 @@ from polyexp.tracking.note import Note, note_of, write_note
 from polyexp.tracking.undelivered import Undelivered, undelivered
 from polyexp.tracking.view import save, view_of
 
-__all__ = ["RUNS_AT_ONCE", "Delivery", "deliver", "is_delivered"]
+__all__ = ["RUNS_AT_ONCE", "Delivery", "deliver", "store_of"]
 
 RUNS_AT_ONCE = 100  # that share a transaction, and whose journals are open
 LOCK_SECONDS, POLL_SECONDS = 20.0, 0.05  # for which another process that delivers the same journals is waited for
@@ -63,8 +64,8 @@ def deliver(
     return done
 
 
-def is_delivered(folder: Path) -> bool:
-    """Whether a run has ended and all that its journal holds has been delivered to the store that its note names.
+def store_of(folder: Path) -> str | None:
+    """The store to which all of a run that has ended has been delivered, as `Writer.identity` names it; None for none.
 
     Args:
         folder: The folder of the run.
@@ -74,9 +75,9 @@ def is_delivered(folder: Path) -> bool:
         OSError: The journal cannot be found.
     """
     note = note_of(folder)
-    if note is None or note.status is Status.RUNNING:
-        return False
-    return next(lines_of(folder, note.position), None) is None
+    if note is None or note.status is Status.RUNNING or next(lines_of(folder, note.position), None):
+        return None
+    return note.store
 
 
 def _delivered(
@@ -165,10 +166,10 @@ def _lost(folder: Path, last: Delivery) -> Undelivered:
 @contextlib.contextmanager
 def _locked(folder: Path, until: float) -> Iterator[None]:
     """A context in which no other process delivers the journal of a run."""
-    with (folder / JOURNAL).open("rb") as file:
+    with open_regular(folder / JOURNAL) as file:
         while not _is_locked(file):
             if time.monotonic() > until:
-                raise JournalError(f"Another process is delivering {folder}.")
+                raise JournalError(f"Another process is delivering {printable(str(folder))}.")
             time.sleep(POLL_SECONDS)
         yield
 

@@ -28,6 +28,7 @@ from polyexp.tracking.address import (
 )
 from polyexp.tracking.entry import Writer
 from polyexp.tracking.errors import deleted_experiment_error, opening_errors
+from polyexp.tracking.login import shared_login
 
 __all__ = ["Destination", "Pages", "import_mlflow", "make_store", "open_writer"]
 
@@ -82,12 +83,13 @@ class Destination(Pages):
     key: str = KEY
 
     @classmethod
-    def of(cls, uri: str | None) -> Self:
+    def of(cls, uri: str | None, key: str = KEY) -> Self:
         """The store at an address.
 
         Args:
             uri: The address, also as it is shown where MLFLOW_TRACKING_URI holds the same one with credentials; None is the
                 value of MLFLOW_TRACKING_URI, or where it is not set outputs/mlflow.db below the current folder.
+            key: The setting that the address comes from, if it does not come from MLFLOW_TRACKING_URI.
 
         Raises:
             InputError: It is no address of a store, or it holds credentials and is not that of MLFLOW_TRACKING_URI.
@@ -96,7 +98,7 @@ class Destination(Pages):
         if variable and uri in (None, "", variable, without_credentials(variable.strip())):
             chosen, key = variable, VARIABLE
         else:
-            chosen, key = uri or _default_uri(), KEY
+            chosen = uri or _default_uri()
             require_no_credentials(uri or "")
         require_address(chosen, key)
         with opening_errors(chosen, key):
@@ -112,6 +114,26 @@ class Destination(Pages):
     def artifact_root(self) -> str | None:
         """The folder for the artifacts of new MLflow experiments; None leaves it to the server."""
         return str(_artifact_root(self.path)) if self.path else None
+
+    @property
+    def sync(self) -> str:
+        """The command that delivers later; it names a store that would be sent a login which is set for any of its kind."""
+        is_named = self.key == VARIABLE or not shared_login(self.uri)
+        return f"{'' if is_named else f'{VARIABLE}={shlex.quote(self.shown)} '}python -m polyexp action=sync"
+
+    def identity(self) -> str | None:
+        """What names the store, as `Writer.identity` does, without MLflow; None for a SQLite store that is not there.
+
+        Raises:
+            Exception: It cannot be told within about 3 seconds.
+        """
+        if path := self.path:
+            return sqlite.identity(path, CHECK_SECONDS)
+        return f"{self.shown} {answers.oldest_experiment(self.uri)}"
+
+    def is_named_by(self, identity: str) -> bool:
+        """Whether an identity is that of a store at this address, though perhaps of one that was there before."""
+        return identity.rpartition(" ")[0] == self.shown
 
     def check(self, experiment_name: str) -> None:
         """Check within about 3 seconds that runs can be recorded. MLflow is not imported, and nothing is made or changed.

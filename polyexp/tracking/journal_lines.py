@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from polyexp.base import InputError
+from polyexp.base import InputError, open_regular, printable
 from polyexp.tracking.entry import is_whole
 from polyexp.tracking.journal import FORMAT, JOURNAL, Header
 from polyexp.tracking.process import Process
@@ -56,13 +56,13 @@ def header_of(folder: Path) -> tuple[Header, int]:
     if first is None:
         raise FileNotFoundError(errno.ENOENT, "no journal of a run", str(path))
     if first.kind != "header" or first.content.get("format") != FORMAT:
-        raise JournalError(f"{path} is not a journal of this version of polyexp.")
+        raise JournalError(f"{printable(str(path))} is not a journal of this version of polyexp.")
     values: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
     try:
         values |= {"process": Process(**values["process"]), "lower_bound": float(values["lower_bound"])}
         return _checked(Header(**values)), first.end
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
-        raise JournalError(f"The header of {path} is damaged.") from error
+        raise JournalError(f"The header of {printable(str(path))} is damaged.") from error
 
 
 def lines_of(folder: Path, position: int) -> Iterator[Line]:
@@ -76,17 +76,17 @@ def lines_of(folder: Path, position: int) -> Iterator[Line]:
         JournalError: A line is damaged.
         OSError: The file cannot be read.
     """
-    with (folder / JOURNAL).open("rb") as file:
+    with open_regular(folder / JOURNAL) as file:
         file.seek(position)
         while (text := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
             position += len(text)
             try:
                 kind, content = _parsed(text)
             except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
-                raise JournalError(f"A line of {folder / JOURNAL} is damaged.") from error
+                raise JournalError(f"A line of {printable(str(folder / JOURNAL))} is damaged.") from error
             yield Line(kind, content, position)
         if len(text) == MAX_LINE_BYTES:
-            raise JournalError(f"A line of {folder / JOURNAL} is too long.")
+            raise JournalError(f"A line of {printable(str(folder / JOURNAL))} is too long.")
 
 
 def has_ended(folder: Path) -> bool:
@@ -95,7 +95,7 @@ def has_ended(folder: Path) -> bool:
     Args:
         folder: The folder of the run.
     """
-    with (folder / JOURNAL).open("rb") as file:
+    with open_regular(folder / JOURNAL) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_END_BYTES))
         lines = file.read().split(b"\n")
     return len(lines) > 1 and not lines[-1] and lines[-2].startswith(b'{"kind": "end"')
@@ -115,8 +115,8 @@ def is_gone(folder: Path, header: Header) -> bool:
 
 def _parsed(text: bytes) -> tuple[str, dict[str, Any]]:
     """The kind of a line, and what it says."""
-    content = json.loads(text)
-    if b"\\u" in text:  # perhaps half a character, which no database takes
+    content = json.loads(text.decode("utf-8"))  # of bytes, `loads` takes halves of characters, which no database takes
+    if b"\\u" in text:  # perhaps half a character that is escaped
         json.dumps(content, ensure_ascii=False).encode()
     return str(content.pop("kind")), content
 

@@ -1,6 +1,7 @@
-"""The login of a server whose address holds user and password, which MLflow would put into the texts of its errors.
+"""The logins of stores: where MLflow and requests find them, and that of an address, which is sent to its server alone.
 
-MLflow is given the address without them, and asks here for the login, as its plugins for logins do it.
+MLflow would put a user and a password that an address holds into the texts of its errors. Therefore it is given the address
+without them, and asks here for the login, as its plugins for logins do it.
 """
 
 import base64
@@ -8,12 +9,18 @@ import os
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from polyexp.tracking.address import without_credentials
+from polyexp.tracking.address import dialect, is_server, without_credentials
 
-__all__ = ["PROVIDER", "registered"]
-
+__all__ = ["PROVIDER", "authorization", "is_set", "is_signed", "registered", "shared_login"]
 
 PROVIDER = "polyexp"  # the value of MLFLOW_TRACKING_AUTH
+USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
+CREDENTIALS, NETRC = "~/.mlflow/credentials", "the default of ~/.netrc"
+# With these, MLflow signs its requests in ways that only MLflow knows.
+SIGNED = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
+# The variables whose logins go to any store of a kind.
+OF_SERVERS = (USERNAME, PASSWORD, TOKEN, *SIGNED)
+SHARED = {"http": OF_SERVERS, "https": OF_SERVERS, "postgresql": ("PGPASSWORD",), "mysql": ("MYSQL_PWD",)}
 
 
 class Logins:
@@ -64,3 +71,86 @@ def _register() -> None:
 def _server(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme.lower(), parts.netloc.lower()
+
+
+def is_set(variable: str) -> bool:
+    """Whether a variable of MLflow, which may be a truth value, is set to another provider of logins than ours.
+
+    Args:
+        variable: The name of the variable.
+    """
+    return os.environ.get(variable, "").lower() not in ("", "false", "0", PROVIDER)
+
+
+def is_signed() -> bool:
+    """Whether MLflow signs its requests in a way that only MLflow knows."""
+    return any(map(is_set, SIGNED))
+
+
+def shared_login(uri: str) -> str | None:
+    """Where the login is set that any store of the kind of an address would be sent, whichever it is; None for nowhere.
+
+    The login of an address, of ~/.netrc or of ~/.pgpass is that of one host.
+
+    Args:
+        uri: The address of a store.
+    """
+    if named := next((name for name in SHARED.get(dialect(uri), ()) if is_set(name)), None):
+        return named
+    if is_server(uri) and all(_mlflow_login()):
+        return CREDENTIALS
+    return NETRC if is_server(uri) and _netrc_login("default") else None
+
+
+def authorization(uri: str) -> str:
+    """The header Authorization of a request: requests prefers ~/.netrc and the address, MLflow user and password to a token.
+
+    Args:
+        uri: The address of the server, which may hold a user and a password.
+    """
+    login = _netrc_login(urlsplit(uri).hostname or "") or _login_of_address(uri)
+    if login:
+        return _basic(*login, "latin-1")
+    user, password = _mlflow_login()
+    if user and password:
+        return _basic(user, password, "utf-8")
+    token = os.environ.get(TOKEN)
+    return f"Bearer {token}" if token else ""
+
+
+def _basic(user: str, password: str, encoding: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode(encoding)).decode()}"
+
+
+def _login_of_address(uri: str) -> tuple[str, str] | None:
+    parts = urlsplit(uri)
+    if parts.username is None or parts.password is None:
+        return None
+    login = unquote(parts.username), unquote(parts.password)
+    return login if any(login) else None
+
+
+def _netrc_login(host: str) -> tuple[str, str] | None:
+    """User and password of a host in ~/.netrc, whose entry `default` is that of every other host."""
+    from netrc import NetrcParseError, netrc
+
+    named = os.environ.get("NETRC")
+    paths = map(os.path.expanduser, [named] if named else ["~/.netrc", "~/_netrc"])
+    path = next(filter(os.path.exists, paths), None)
+    try:
+        found = netrc(path).authenticators(host) if path else None
+    except (NetrcParseError, OSError):
+        return None
+    return (found[0] or found[1], found[2] or "") if found and any(found) else None
+
+
+def _mlflow_login() -> tuple[str | None, str | None]:
+    """User and password of MLflow's variables, or of its file."""
+    from configparser import ConfigParser
+
+    file = ConfigParser()
+    file.read(os.path.expanduser(CREDENTIALS))
+    user, password = (
+        os.environ.get(name) or file.get("mlflow", name.lower(), fallback=None) for name in (USERNAME, PASSWORD)
+    )
+    return user, password

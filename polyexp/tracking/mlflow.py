@@ -22,7 +22,6 @@ __all__ = ["MLflow"]
 
 MAX_NAME_CHARACTERS = 250  # of an MLflow experiment: each database of MLflow can hold as many
 MAX_WAIT_SECONDS = 86_400
-SYNC = "python -m polyexp action=sync"
 
 
 @dataclass
@@ -93,7 +92,8 @@ class MLflow(Tracker, name="mlflow"):
             if len(folders) == 1
             else f"{counted(count, 'run')} of this sweep {'is' if count == 1 else 'are'}"
         )
-        sentence = f"{runs} not in {self._destination.shown} yet: {reason.removesuffix('.')}. `{SYNC}` delivers later."
+        place = self._destination
+        sentence = f"{runs} not in {place.shown} yet: {reason.removesuffix('.')}. `{place.sync}` delivers later."
         if self.required:
             raise NotDeliveredError(sentence)
         return Delivered(warning=sentence)

@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from polyexp.base import replaced
+from polyexp.base import open_regular, replaced
 from polyexp.tracking.entry import Status, is_whole
 
 __all__ = ["NOTE", "Note", "note_of", "write_note"]
@@ -47,8 +47,8 @@ def note_of(folder: Path, store: str | None = None) -> Note | None:
         store: The store, as `Writer.identity` names it; None stands for any.
     """
     try:
-        with (folder / NOTE).open("rb") as file:
-            content = json.loads(file.read(MAX_NOTE_BYTES))
+        with open_regular(folder / NOTE) as file:
+            content = json.loads(file.read(MAX_NOTE_BYTES).decode("utf-8"))
         note = Note(**{**content, "status": Status(content["status"])})
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
@@ -74,4 +74,5 @@ def write_note(folder: Path, note: Note) -> None:
 def _is_valid(note: Note) -> bool:
     counts = is_whole(note.position) and is_whole(note.regular)
     ids = (note.run_id, note.experiment_id)
-    return counts and isinstance(note.store, str) and all(one is None or isinstance(one, str) for one in ids)
+    is_id = all(one is None or (isinstance(one, str) and one.isascii()) for one in ids)
+    return counts and isinstance(note.store, str) and is_id

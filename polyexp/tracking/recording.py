@@ -11,11 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from polyexp.tracking.delivery import deliver, is_delivered
-from polyexp.tracking.destination import Destination, open_writer
+from polyexp.base import InputError
+from polyexp.tracking.delivery import store_of
+from polyexp.tracking.destination import Destination
 from polyexp.tracking.failures import describe
 from polyexp.tracking.journal import JOURNAL
 from polyexp.tracking.journal_lines import JournalError, header_of
+from polyexp.tracking.syncing import synchronized
 
 __all__ = ["InProcess", "Recorder", "Separate", "recorder"]
 
@@ -78,20 +80,21 @@ class InProcess:
         self._folders[folder] = None
 
     def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
-        """Deliver journals, however long it takes."""
+        """Deliver journals, however long it takes, and return why the first one that is not delivered is not."""
+        reasons: list[str] = []
+        stores: dict[Destination, list[Path]] = {}
         for folder in folders:
-            uri = ""
             try:
-                destination = Destination.of(header_of(folder)[0].store)
-                uri = destination.uri
-                with open_writer(destination) as writer:
-                    (done,) = deliver({folder: None}, writer, destination.artifact_root).values()
-            except Exception as error:
-                done = error
-            if isinstance(done, Exception):
-                return describe(done, uri)
-            self._folders.pop(folder, None)
-        return None
+                stores.setdefault(Destination.of(header_of(folder)[0].store), []).append(folder)
+            except (InputError, OSError) as error:
+                reasons.append(describe(error, ""))
+        for destination, some in stores.items():
+            for folder, done in synchronized(some, destination):
+                if isinstance(done, Exception):
+                    reasons.append(describe(done, destination.uri))
+                else:
+                    self._folders.pop(folder, None)
+        return next(iter(reasons), None)
 
     def leave(self) -> None:
         """Deliver the journals of the runs that have not been waited for."""
@@ -161,7 +164,7 @@ class Separate:
 
 def _is_delivered(folder: Path) -> bool:
     try:
-        return is_delivered(folder)
+        return store_of(folder) is not None
     except (JournalError, OSError):  # the folder has been lost, or the journal is damaged
         return False
 

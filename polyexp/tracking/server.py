@@ -1,27 +1,24 @@
-"""One request to an MLflow server, which shows before a run whether the server can record it; MLflow is not imported.
+"""Single requests to an MLflow server: whether it can record a run, and which store it has; MLflow is not imported.
 
 Login, certificates and proxies are those that MLflow and requests, which it uses, take from the environment and from files.
 """
 
-import base64
 import json
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from polyexp.base import cut
 from polyexp.tracking.address import without_credentials
-from polyexp.tracking.login import PROVIDER
+from polyexp.tracking.login import authorization, is_set, is_signed
 
-__all__ = ["RefusedLoginError", "deleted_experiment"]
+__all__ = ["RefusedLoginError", "deleted_experiment", "oldest_experiment"]
 
 ENDPOINT = "/api/2.0/mlflow/experiments/get-by-name"
+SEARCH = "/api/2.0/mlflow/experiments/search"
 MAX_BYTES = 2**24  # of an answer: an MLflow experiment with its tags, of which each has at most 20 000 characters
-USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 INSECURE, AUTHORITIES = "MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_TRACKING_SERVER_CERT_PATH"
-# With these, MLflow signs its requests in ways that only MLflow knows.
-SIGNED = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
 FORBIDDEN_HOST = b"Invalid Host header"  # the answer of a server that is not reached under a name it allows
 
 
@@ -41,17 +38,39 @@ def deleted_experiment(uri: str, name: str, seconds: float) -> str | None:
         RefusedLoginError: The server refuses the login.
         Exception: Any other: there is no answer, or not that of an MLflow server.
     """
+    answer = _answer(uri, f"{ENDPOINT}?{urlencode({'experiment_name': name})}", seconds)
+    return _deleted(*answer) if answer else None
+
+
+def oldest_experiment(uri: str, seconds: float) -> int:
+    """The time at which the oldest MLflow experiment of a server was made, in milliseconds since 1970.
+
+    Args:
+        uri: The address of the server, which may hold a user and a password.
+        seconds: For which each answer of the network is waited for.
+
+    Raises:
+        Exception: The server does not say it.
+    """
+    order = [("order_by", "creation_time ASC"), ("order_by", "experiment_id ASC")]
+    answer = _answer(uri, f"{SEARCH}?{urlencode([('view_type', 'ALL'), ('max_results', '1'), *order])}", seconds)
+    if answer is None or answer[0].status != 200:
+        raise ValueError("it does not list its MLflow experiments")
+    return int(_json(answer[1])["experiments"][0]["creation_time"])
+
+
+def _answer(uri: str, request: str, seconds: float) -> tuple[Any, bytes] | None:
+    """The response to a GET request, with its body; None behind a proxy that only MLflow can use."""
     from http.client import HTTPException, RemoteDisconnected
     from urllib.request import Request
 
     base = quote(without_credentials(uri).rstrip("/"), safe="%/:[]@!$&'()*+,;=~")
     proxy = _proxy(base)
     if proxy.startswith("socks"):
-        return None  # which only MLflow can ask
-    request = Request(f"{base}{ENDPOINT}?{urlencode({'experiment_name': name})}", headers=_headers(uri))
+        return None
     try:
-        with _opened(request, proxy, seconds) as response:
-            return _deleted(response, response.read(MAX_BYTES))
+        with _opened(Request(f"{base}{request}", headers=_headers(uri)), proxy, seconds) as response:
+            return response, response.read(MAX_BYTES)
     except RemoteDisconnected:
         raise
     except HTTPException as error:
@@ -83,15 +102,9 @@ def _deleted(response: Any, body: bytes) -> str | None:
     if response.status == 200 and isinstance(experiment, dict) and str(experiment.get("experiment_id", "")).isalnum():
         return str(experiment["experiment_id"]) if experiment.get("lifecycle_stage") == "deleted" else None
     is_missing = response.status == 404 and content.get("error_code") == "RESOURCE_DOES_NOT_EXIST"
-    is_signed = response.status in (401, 403) and any(map(_is_set, SIGNED))
-    if is_missing or is_signed:
+    if is_missing or (response.status in (401, 403) and is_signed()):
         return None
     raise _fault(response, body)
-
-
-def _is_set(variable: str) -> bool:
-    # Our provider of logins has asked with the same login.
-    return os.environ.get(variable, "").lower() not in ("", "false", "0", PROVIDER)
 
 
 def _fault(response: Any, body: bytes) -> Exception:
@@ -127,58 +140,9 @@ def _headers(uri: str) -> dict[str, str]:
     headers = {"User-Agent": "polyexp", "Accept": "application/json"}
     if workspace := os.environ.get("MLFLOW_WORKSPACE", "").strip():
         headers["X-MLFLOW-WORKSPACE"] = workspace
-    if authorization := _authorization(uri):
-        headers["Authorization"] = authorization
+    if login := authorization(uri):
+        headers["Authorization"] = login
     return headers
-
-
-def _authorization(uri: str) -> str:
-    """The header Authorization: requests prefers ~/.netrc and the address, MLflow user and password to a token."""
-    login = _netrc_login(uri) or _login_of_address(uri)
-    if login:
-        return _basic(*login, "latin-1")
-    user, password = _mlflow_login()
-    if user and password:
-        return _basic(user, password, "utf-8")
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-    return f"Bearer {token}" if token else ""
-
-
-def _basic(user: str, password: str, encoding: str) -> str:
-    return f"Basic {base64.b64encode(f'{user}:{password}'.encode(encoding)).decode()}"
-
-
-def _login_of_address(uri: str) -> tuple[str, str] | None:
-    parts = urlsplit(uri)
-    if parts.username is None or parts.password is None:
-        return None
-    login = unquote(parts.username), unquote(parts.password)
-    return login if any(login) else None
-
-
-def _netrc_login(uri: str) -> tuple[str, str] | None:
-    from netrc import NetrcParseError, netrc
-
-    named = os.environ.get("NETRC")
-    paths = map(os.path.expanduser, [named] if named else ["~/.netrc", "~/_netrc"])
-    path = next(filter(os.path.exists, paths), None)
-    try:
-        found = netrc(path).authenticators(urlsplit(uri).hostname or "") if path else None
-    except (NetrcParseError, OSError):
-        return None
-    return (found[0] or found[1], found[2] or "") if found and any(found) else None
-
-
-def _mlflow_login() -> tuple[str | None, str | None]:
-    """User and password of MLflow's variables, or of its file."""
-    from configparser import ConfigParser
-
-    file = ConfigParser()
-    file.read(os.path.expanduser("~/.mlflow/credentials"))
-    user, password = (
-        os.environ.get(name) or file.get("mlflow", name.lower(), fallback=None) for name in (USERNAME, PASSWORD)
-    )
-    return user, password
 
 
 def _tls_context() -> Any:
@@ -187,7 +151,7 @@ def _tls_context() -> Any:
 
     from certifi import where
 
-    insecure = _is_set(INSECURE)
+    insecure = is_set(INSECURE)
     authorities = os.environ.get(AUTHORITIES)
     if insecure and authorities:
         raise ValueError(f"{INSECURE} and {AUTHORITIES} exclude each other")

@@ -24,6 +24,7 @@ __all__ = [
     "deleted_among",
     "deleted_experiment",
     "exists",
+    "identity",
     "is_locked",
     "latest_revision",
     "make",
@@ -39,6 +40,7 @@ VERSION_TABLE = "alembic_version"  # holds the revision of a database that MLflo
 # Of every MLflow database.
 TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags", VERSION_TABLE}
 EXPERIMENT = "SELECT * FROM experiments WHERE name = :name"
+OLDEST = "SELECT min(creation_time) FROM experiments"
 KINDS = {
     stat.S_ISDIR: "a folder",
     stat.S_ISBLK: "a device",
@@ -97,6 +99,26 @@ def revision(path: Path, seconds: float) -> str:
     """
     with _reading(path, seconds) as database:
         return str(database.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()[0])
+
+
+def identity(path: Path, seconds: float = BUSY_SECONDS) -> str | None:
+    """A text that names a SQLite store, another one where it has been made anew at the same path; None where there is none.
+
+    It consists of the address, the number of the file, and the time at which its oldest MLflow experiment was made.
+
+    Args:
+        path: The path of the file, which is only read.
+        seconds: For which a database that another process has locked is waited for.
+
+    Raises:
+        OSError, sqlite3.Error: It is no SQLite store, or it cannot be read.
+    """
+    try:
+        number = os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
+    with _reading(path, seconds) as database:
+        return f"{sqlite_uri(path)} {number}-{database.execute(OLDEST).fetchone()[0]}"
 
 
 def deleted_experiment(path: Path, name: str, seconds: float) -> str | None:

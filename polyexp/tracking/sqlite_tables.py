@@ -16,6 +16,8 @@ __all__ = [
     "NEW_METRIC",
     "NEW_PARAM",
     "NEW_RUN",
+    "REFUSALS",
+    "RUN",
     "RUNNING",
     "RUNS_OF_JOURNALS",
     "SET_EXPERIMENT_TAG",
@@ -48,6 +50,8 @@ COLUMNS = {
 ALL_COLUMNS = """
     SELECT one.name, info.name FROM sqlite_master AS one JOIN pragma_table_info(one.name) AS info WHERE one.type = 'table'
 """
+# What a database or its driver says of the values of a run, which it does not take.
+REFUSALS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError, UnicodeError)
 WORKSPACE = "default"  # the one of a store that has no others
 # MLflow cuts longer values of params and tags, and refuses those of tags of MLflow experiments.
 MAX_PARAM, MAX_TAG, MAX_EXPERIMENT_TAG = 6000, 8000, 20_000
@@ -74,6 +78,10 @@ SET_LATEST = """
     ON CONFLICT (key, run_uuid) DO UPDATE SET
         value = excluded.value, step = excluded.step, timestamp = excluded.timestamp, is_nan = excluded.is_nan
     WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)
+"""
+RUN = f"""
+    SELECT experiment_id, artifact_uri FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = '{JOURNAL_TAG}'
+    WHERE runs.run_uuid = ? AND tags.value = ?
 """
 RUNS_OF_JOURNALS = f"SELECT value, run_uuid FROM tags WHERE key = '{JOURNAL_TAG}' AND value IN ({{}})"
 RUNNING = f"""

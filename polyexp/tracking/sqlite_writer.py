@@ -6,25 +6,22 @@ fails or is interrupted in between, the same `write` again completes it, and not
 """
 
 import contextlib
-import os
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from polyexp.base import InputError
 from polyexp.tracking import sqlite_tables as sql
-from polyexp.tracking.address import sqlite_uri
 from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of_run
 from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Status, Writer, Written, latest
 from polyexp.tracking.errors import deleted_experiment_error
-from polyexp.tracking.sqlite_tables import UnknownSchemaError, require_schema
+from polyexp.tracking.sqlite_connection import BUSY_SECONDS, SqliteConnection
+from polyexp.tracking.sqlite_tables import UnknownSchemaError
 
 __all__ = ["SqliteWriter", "UnknownSchemaError"]
 
-BUSY_SECONDS = 20.0  # as long as MLflow itself waits for a locked database
 NAME_TAG, USER_TAG = "mlflow.runName", "mlflow.user"
 
 
@@ -41,29 +38,15 @@ class SqliteWriter(Writer):
     completed, so that it is whole when it is restored.
 
     Args:
-        path: The file of the store.
-        connection: The connection to it, without transactions of its own (`isolation_level=None`).
+        store: The open store.
         artifact_root: The folder for the artifacts of MLflow experiments that name none, and of mlflow-artifacts:/.
         otherwise: What makes the writer of runs whose artifacts are not in a folder of this machine; None where there is none.
     """
 
     def __init__(
-        self,
-        path: Path,
-        connection: sqlite3.Connection,
-        artifact_root: Path,
-        otherwise: Callable[[], Writer] | None = None,
+        self, store: SqliteConnection, artifact_root: Path, otherwise: Callable[[], Writer] | None = None
     ) -> None:
-        self._otherwise = otherwise
-        self._path = path
-        self._connection = connection
-        self._artifact_root = artifact_root
-        self._file = _file(path)
-        self._schema_version = -1
-        self._require_schema()
-        self._require_same_file()
-        oldest = self._value("SELECT min(creation_time) FROM experiments")
-        self._identity = f"{sqlite_uri(path)}#{self._file[1]}-{oldest}"
+        self._store, self._artifact_root, self._otherwise = store, artifact_root, otherwise
 
     @classmethod
     def open(
@@ -82,21 +65,15 @@ class SqliteWriter(Writer):
             busy_seconds: How long a database that is locked is waited for, in seconds.
 
         Raises:
-            UnknownSchemaError: Its revision or its columns are not those that are listed here.
+            UnknownSchemaError: Its revision or its columns are not those that are listed in `sqlite_tables`.
             OSError, sqlite3.Error: It cannot be opened.
         """
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", busy_seconds, isolation_level=None, uri=True)
-        try:
-            connection.execute("PRAGMA foreign_keys=ON")
-            return cls(path, connection, artifact_root, otherwise)
-        except BaseException:
-            connection.close()
-            raise
+        return cls(SqliteConnection.open(path, busy_seconds), artifact_root, otherwise)
 
     @property
     def identity(self) -> str:
         """The address of the store, the number of its file, and the time at which its oldest MLflow experiment was made."""
-        return self._identity
+        return self._store.identity
 
     def write(self, entries: Sequence[Entry]) -> list[Written | Exception]:
         """Write the rows of entries, each of another run, in one transaction, and then copy their files.
@@ -111,7 +88,7 @@ class SqliteWriter(Writer):
             UnknownSchemaError: The database has been upgraded since it was opened; nothing is written.
             OSError, sqlite3.Error: The store fails; nothing is written.
         """
-        with self._transaction():
+        with self._store.transaction():
             found = self._found(entries)
             runs = [self._row_written(entry, found.get(entry.id)) for entry in entries]
         return self._written_otherwise(
@@ -124,9 +101,9 @@ class SqliteWriter(Writer):
         Raises:
             InputError: It has been deleted.
         """
-        with self._transaction():
+        with self._store.transaction():
             experiment_id, _ = self._experiment(name, artifact_root)
-            tags = self._rows("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", experiment_id)
+            tags = self._store.rows("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", experiment_id)
         return MLflowExperiment(str(experiment_id), dict(tags))
 
     def set_experiment_tag(self, experiment_id: str, name: str, value: str | None) -> None:
@@ -137,81 +114,42 @@ class SqliteWriter(Writer):
         """
         if value is not None and len(value) > sql.MAX_EXPERIMENT_TAG:
             raise ValueError(f"the tag {name!r} is longer than the {sql.MAX_EXPERIMENT_TAG} characters of MLflow")
-        with self._transaction():
+        with self._store.transaction():
             if value is None:
                 deleted = "DELETE FROM experiment_tags WHERE experiment_id = ? AND key = ?"
-                self._execute(deleted, int(experiment_id), name)
+                self._store.execute(deleted, int(experiment_id), name)
             else:
-                self._execute(sql.SET_EXPERIMENT_TAG, int(experiment_id), name, value)
+                self._store.execute(sql.SET_EXPERIMENT_TAG, int(experiment_id), name, value)
 
     def running(self) -> list[str]:
         """The folders of the runs with a journal that have not ended as far as the store knows, from their tags."""
-        return [folder for (folder,) in self._rows(sql.RUNNING)]
+        return [folder for (folder,) in self._store.rows(sql.RUNNING)]
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
-
-    # Transactions
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """A transaction, begun with the lock of the writer, which is rolled back where anything fails."""
-        try:
-            self._execute("BEGIN IMMEDIATE")
-            self._require_same_file()
-            self._require_schema()
-            yield
-            self._execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:  # which SQLite ends itself where the disk is full
-                with contextlib.suppress(sqlite3.Error):
-                    self._execute("ROLLBACK")
-            raise
-        self._require_same_file()
-
-    def _require_same_file(self) -> None:
-        if _file(self._path) != self._file:
-            raise FileNotFoundError(f"{self._path} is not the file any more that was opened")
-
-    def _require_schema(self) -> None:
-        """Require the tables that are listed here. Another process may have upgraded them since the last transaction."""
-        version = self._value("PRAGMA schema_version")
-        if version != self._schema_version:
-            require_schema(self._connection)
-            self._schema_version = version
-
-    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
-        return self._connection.execute(statement, values)
-
-    def _rows(self, statement: str, *values: Any) -> list[Any]:
-        return self._execute(statement, *values).fetchall()
-
-    def _value(self, statement: str, *values: Any) -> Any:
-        """The first column of the first row; None where there is none."""
-        row = self._execute(statement, *values).fetchone()
-        return row[0] if row else None
+        self._store.close()
 
     # Runs and MLflow experiments
 
     def _found(self, entries: Sequence[Entry]) -> dict[str, _Run]:
-        """The runs that are in the store, by the ids of their journals: of the id given, or that of the journal, or its tag."""
-        found = {entry.id: run for entry in entries if (run := self._run(entry.run_id or entry.id))}
+        """The runs that are in the store, by the ids of their journals, which are in their tags: also under another id."""
+        found = {one.id: run for one in entries if (run := self._run(one.run_id or one.id, one.id))}
         new = [entry.id for entry in entries if entry.id not in found and not entry.run_id]
         places = ", ".join("?" * len(new))
-        tagged = self._rows(sql.RUNS_OF_JOURNALS.format(places), *new)
-        return found | {journal: run for journal, run_id in tagged if (run := self._run(run_id))}
+        tagged = self._store.rows(sql.RUNS_OF_JOURNALS.format(places), *new)
+        return found | {journal: run for journal, run_id in tagged if (run := self._run(run_id, journal))}
 
     def _row_written(self, entry: Entry, run: _Run | None) -> _Run | Exception:
-        """The run of an entry, which is created where there is none, with all its rows; or why they are not written."""
+        """The run of an entry, which is created where there is none, with all its rows; or why nothing of it is written."""
         if run is None and entry.run_id:
-            return LostRunError(f"the run {entry.run_id} is not in {self._path}")
+            return LostRunError(f"the run {entry.run_id} is not in {self._store.path}")
         try:
-            run = run or self._new_run(entry, *self._experiment(entry.experiment, entry.artifact_root))
-            local_folder(run.location, self._artifact_root)
-        except (InputError, UnknownLocationError) as error:
+            with self._store.savepoint():
+                run = run or self._new_run(entry, *self._experiment(entry.experiment, entry.artifact_root))
+                local_folder(run.location, self._artifact_root)
+                self._write_rows(entry, run)
+        except (InputError, UnknownLocationError, *sql.REFUSALS) as error:
             return error
-        self._write_rows(entry, run)
         return run
 
     def _written_otherwise(
@@ -235,35 +173,37 @@ class SqliteWriter(Writer):
             return error
         return Written(run.id, str(run.experiment_id))
 
-    def _run(self, run_id: str) -> _Run | None:
-        rows = self._rows("SELECT experiment_id, artifact_uri FROM runs WHERE run_uuid = ?", run_id)
+    def _run(self, run_id: str, journal: str) -> _Run | None:
+        rows = self._store.rows(sql.RUN, run_id, journal)
         return _Run(run_id, rows[0][0], rows[0][1] or "") if rows else None
 
     def _experiment(self, name: str, artifact_root: str | None) -> tuple[int, str]:
         """The id and the location of the artifacts of an MLflow experiment, which is created if need be."""
         what = "experiment_id, artifact_location, lifecycle_stage FROM experiments WHERE workspace = ? AND name = ?"
-        for experiment_id, location, stage in self._rows(f"SELECT {what}", sql.WORKSPACE, name):
+        for experiment_id, location, stage in self._store.rows(f"SELECT {what}", sql.WORKSPACE, name):
             if stage == "deleted":
                 raise deleted_experiment_error(name, str(experiment_id))
             return experiment_id, location or ""
         now = int(time.time() * 1000)
-        new = self._execute(sql.NEW_EXPERIMENT, name, artifact_root, now, now, sql.WORKSPACE).lastrowid
+        new = self._store.execute(sql.NEW_EXPERIMENT, name, artifact_root, now, now, sql.WORKSPACE).lastrowid
         location = artifact_root or str(self._artifact_root / str(new))
-        self._execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", location, new)
+        self._store.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", location, new)
         return int(new or 0), location
 
     def _new_run(self, entry: Entry, experiment_id: int, location: str) -> _Run:
         local_folder(location, self._artifact_root)
+        if self._store.value("SELECT 1 FROM runs WHERE run_uuid = ?", entry.id):
+            raise InputError(f"The run {entry.id} of {self._store.path} is not that of the journal with this id.")
         run = _Run(entry.id, experiment_id, location_of_run(location, entry.id))
         user = entry.tags.get(USER_TAG, "unknown")
-        self._execute(sql.NEW_RUN, run.id, entry.name, user, entry.started, run.location, experiment_id)
-        self._execute(sql.SET_TAG, run.id, NAME_TAG, entry.name)
+        self._store.execute(sql.NEW_RUN, run.id, entry.name, user, entry.started, run.location, experiment_id)
+        self._store.execute(sql.SET_TAG, run.id, NAME_TAG, entry.name)
         return run
 
     # What belongs to a run
 
     def _write_rows(self, entry: Entry, run: _Run) -> None:
-        many = self._connection.executemany
+        many = self._store.connection.executemany
         many(sql.NEW_PARAM, _texts(run.id, entry.params, sql.MAX_PARAM))
         many(sql.SET_TAG, _texts(run.id, entry.tags, sql.MAX_TAG))
         many(sql.NEW_METRIC, ((run.id, name, value, step, at) for name, value, step, at in entry.points))
@@ -271,27 +211,21 @@ class SqliteWriter(Writer):
         if entry.dataset:
             self._add_dataset(run, entry.dataset)
         if entry.status is not Status.RUNNING:
-            self._execute(sql.END_RUN, entry.status.value, entry.ended, run.id)
+            self._store.execute(sql.END_RUN, entry.status.value, entry.ended, run.id)
 
     def _add_dataset(self, run: _Run, dataset: Dataset) -> None:
         same = (run.experiment_id, dataset.name, dataset.digest)
         which = "SELECT dataset_uuid FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?"
-        dataset_id = self._value(which, *same)
+        dataset_id = self._store.value(which, *same)
         if dataset_id is None:
             dataset_id = uuid.uuid4().hex
             about = (dataset.source_type, dataset.source, dataset.schema, dataset.profile)
-            self._execute(sql.NEW_DATASET, dataset_id, *same, *about)
+            self._store.execute(sql.NEW_DATASET, dataset_id, *same, *about)
         which = "source_type = 'DATASET' AND source_id = ? AND destination_type = 'RUN' AND destination_id = ?"
-        if self._value(f"SELECT 1 FROM inputs WHERE {which}", dataset_id, run.id) is None:
+        if self._store.value(f"SELECT 1 FROM inputs WHERE {which}", dataset_id, run.id) is None:
             input_id = uuid.uuid4().hex
-            self._execute(sql.NEW_INPUT, input_id, dataset_id, run.id)
-            self._execute(sql.NEW_INPUT_TAG, input_id)
-
-
-def _file(path: Path) -> tuple[int, int]:
-    """The device and the number of a file, by which it differs from one that has taken its name."""
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
+            self._store.execute(sql.NEW_INPUT, input_id, dataset_id, run.id)
+            self._store.execute(sql.NEW_INPUT_TAG, input_id)
 
 
 def _texts(run_id: str, texts: Mapping[str, str], limit: int) -> Iterator[tuple[str, str, str]]:

@@ -1,21 +1,24 @@
 """The journals below a folder: how far each is delivered, and the delivery of what is not."""
 
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from polyexp.base import InputError, printable
 from polyexp.tracking import sqlite
-from polyexp.tracking.delivery import RUNS_AT_ONCE, Delivery, deliver, is_delivered
+from polyexp.tracking.delivery import RUNS_AT_ONCE, Delivery, deliver, store_of
 from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.journal import JOURNAL, Header
-from polyexp.tracking.journal_lines import has_ended, header_of, is_gone
+from polyexp.tracking.journal_lines import JournalError, has_ended, header_of, is_gone
+from polyexp.tracking.login import shared_login
 
-__all__ = ["DeliveryState", "Found", "by_destination", "found_in", "size_and_revision", "synchronized"]
+__all__ = ["DeliveryState", "Found", "by_destination", "found_in", "require_named", "size_and_revision", "synchronized"]
 
+OF_JOURNAL = "store"  # the key of an address in the header of a journal
 MEGABYTE = 10**6
 CHECK_SECONDS = 1  # for which a database that another process has locked is waited for, only to show its revision
 
@@ -37,14 +40,16 @@ class Found:
 
     Args:
         folder: The folder of the run.
-        header: Its header; None where that is damaged.
         state: How far it is delivered.
+        destination: The store to which it is to be delivered; None for a journal that is not, or that is damaged.
+        header: Its header; None where that is damaged.
         damage: What is wrong with the journal; empty where nothing is.
     """
 
     folder: Path
-    header: Header | None
     state: DeliveryState
+    destination: Destination | None = None
+    header: Header | None = None
     damage: str = ""
 
     @property
@@ -63,26 +68,62 @@ class Found:
         return sum(map(_size, _files(self.folder))) / MEGABYTE
 
 
-def found_in(folder: Path) -> Iterator[Found]:
+def found_in(folder: Path, typed: str | None = None) -> Iterator[Found]:
     """The journals below a folder, in the order of their paths.
+
+    Each store is asked for its identity, which tells what has been delivered to one that was there before.
 
     Args:
         folder: The folder.
+        typed: The address of the store for all that are to be delivered; None stands for those that their headers name.
     """
+    is_current = cache(_is_current)
     for path in sorted(folder.rglob(JOURNAL)):
         if path.is_file() and not path.is_symlink():
-            yield _found(path.parent)
+            yield _found(path.parent, typed, is_current)
 
 
-def _found(folder: Path) -> Found:
+def _found(folder: Path, typed: str | None, is_current: Callable[[Destination], Callable[[str], bool]]) -> Found:
+    destination, shown = None, printable(str(folder))
     try:
         header, _ = header_of(folder)
         if header.store is not None:
-            Destination.of(header.store)
-        return Found(folder, header, _state(folder, header))
-    except (InputError, OSError) as error:
+            destination = Destination.of(typed) if typed else Destination.of(header.store, OF_JOURNAL)
         return Found(
-            folder, None, DeliveryState.DAMAGED, f"the journal in {folder} cannot be used ({str(error).rstrip('.')})"
+            folder, _state(folder, header, is_current(destination) if destination else None), destination, header
+        )
+    except OSError as error:
+        damage = f"the journal in {shown} cannot be read ({error.strerror})"
+    except JournalError as error:
+        damage = str(error)
+    except InputError as error:
+        damage = f"the journal in {shown} names no store: {error}"
+    return Found(folder, DeliveryState.DAMAGED, damage=damage.rstrip("."))
+
+
+def _is_current(destination: Destination) -> Callable[[str], bool]:
+    """Whether an identity is that of a store; where that cannot be told, whether it is of one at the same address."""
+    try:
+        require_named(destination)
+        return str(destination.identity()).__eq__
+    except Exception:
+        return destination.is_named_by
+
+
+def require_named(destination: Destination) -> None:
+    """Require that a store was named by the user, if it would be sent a login that is set for any store of its kind.
+
+    Args:
+        destination: The store.
+
+    Raises:
+        InputError: It is named by a journal alone, which anybody may have written.
+    """
+    login = shared_login(destination.uri)
+    if destination.key == OF_JOURNAL and login:
+        raise InputError(
+            f"The login of {login} is sent only to a store that you name, and it is journals that name {destination.shown}: "
+            f"if that is yours, type `{destination.sync}`."
         )
 
 
@@ -99,10 +140,11 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _state(folder: Path, header: Header) -> DeliveryState:
-    if header.store is None:
+def _state(folder: Path, header: Header, is_current: Callable[[str], bool] | None) -> DeliveryState:
+    if is_current is None:
         return DeliveryState.LOCAL
-    if is_delivered(folder):
+    store = store_of(folder)
+    if store and is_current(store):
         return DeliveryState.DELIVERED
     if has_ended(folder):
         return DeliveryState.UNDELIVERED
@@ -115,51 +157,42 @@ def size_and_revision(destination: Destination) -> str:
     Args:
         destination: The store, which is only read.
     """
-    path = destination.path
-    if not path or not path.is_file():
-        return ""
-    size = f"{path.stat().st_size / MEGABYTE:.3g} MB"
-    try:
-        return f"{size}, revision {sqlite.revision(path, CHECK_SECONDS)}"
-    except (OSError, sqlite3.Error, TypeError):  # it is locked, or no store
-        return size
+    seen: list[str] = []
+    if path := destination.path:
+        with suppress(Exception):  # there is none, it is locked, or it is no store
+            seen.append(f"{path.stat().st_size / MEGABYTE:.3g} MB")
+            seen.append(f"revision {sqlite.revision(path, CHECK_SECONDS)}")
+    return ", ".join(seen)
 
 
-def by_destination(found: Iterable[Found], typed: str | None) -> dict[Destination | None, list[Found]]:
-    """The journals by the store to which they are delivered; those of None are not.
+def by_destination(found: Iterable[Found]) -> dict[Destination | None, list[Found]]:
+    """The journals by the store to which they are to be delivered.
 
     Args:
         found: The journals.
-        typed: The address of the store for all that are to be delivered; None stands for those that their headers name. What
-            has been delivered to another store is then due again.
     """
     stores: dict[Destination | None, list[Found]] = {}
     for one in found:
-        address = one.header.store if one.header else None
-        if address is None:
-            stores.setdefault(None, []).append(one)
-        elif typed is None:
-            stores.setdefault(Destination.of(address), []).append(one)
-        else:
-            again = one.state is DeliveryState.DELIVERED and address != Destination.of(typed).shown
-            stores.setdefault(Destination.of(typed), []).append(
-                replace(one, state=DeliveryState.UNDELIVERED) if again else one
-            )
+        stores.setdefault(one.destination, []).append(one)
     return stores
 
 
-def synchronized(found: Sequence[Found], destination: Destination) -> Iterator[tuple[Found, Delivery | Exception]]:
+def synchronized(folders: Sequence[Path], destination: Destination) -> Iterator[tuple[Path, Delivery | Exception]]:
     """Deliver journals to one store, and give what has been delivered, or what prevented it.
 
     Args:
-        found: The journals.
+        folders: The folders of the journals. Where there are none, the store is left as it is.
         destination: The store, which is made where there is none.
     """
-    left = {one.folder: one for one in found}
+    left = dict.fromkeys(folders)
+    if not left:
+        return
     try:
         with open_writer(destination) as writer:
             while part := list(left)[:RUNS_AT_ONCE]:
                 done = deliver(dict.fromkeys(part), writer, destination.artifact_root)
-                yield from ((left.pop(folder), what) for folder, what in done.items())
+                for folder, what in done.items():
+                    del left[folder]
+                    yield folder, what
     except Exception as error:
-        yield from ((one, error) for one in left.values())
+        yield from ((folder, error) for folder in left)

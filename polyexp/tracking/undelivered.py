@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from polyexp.base import printable
 from polyexp.tracking.entry import JOURNAL_TAG, Dataset, Entry, File, Point, Status, is_whole
 from polyexp.tracking.journal import JOURNAL, Header
 from polyexp.tracking.journal_lines import JournalError, Line, header_of, is_gone, lines_of
@@ -93,7 +94,7 @@ class _Reading:
                 self._points += _final_points(line) if line.kind == "result" else []
                 self._note = replace(self._note, position=line.end, regular=self._regular)
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise JournalError(f"A line of {self._folder / JOURNAL} is damaged.") from error
+            raise JournalError(f"A line of {printable(str(self._folder / JOURNAL))} is damaged.") from error
         self._end = line.end
 
     def finish(self, gone: bool) -> Undelivered:

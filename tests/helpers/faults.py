@@ -82,7 +82,7 @@ def writing_with_fault(folder: Path, at: int, fail: Callable[[], Any]) -> Iterat
     """As `writing`, while call number `at` fails."""
     counted = Counted(at, fail)
     with writing(folder) as writer, contextlib.ExitStack() as stack:
-        writer._connection = Connection(writer._connection, counted)
+        writer._store.connection = Connection(writer._store.connection, counted)
         stack.enter_context(patch.object(json, "dump", counted.wrap(json.dump)))  # which writes the note
         for name in SYSTEM_CALLS:
             stack.enter_context(patch.object(os, name, counted.wrap(getattr(os, name))))
