@@ -31,11 +31,11 @@ def open_regular(path: Path) -> BinaryIO:
         ...         file.read()
         b'abc'
     """
-    file = open(os.open(path, READING), "rb")  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, READING)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
-    return file
+    return open(descriptor, "rb")
 
 
 @contextmanager

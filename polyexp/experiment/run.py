@@ -124,6 +124,8 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
         )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
+    for warning in terminal.warnings:
+        journal.warning(warning)
     write_result(journal, result, forecast, files)
 
 

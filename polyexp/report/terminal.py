@@ -45,6 +45,7 @@ class Terminal:
         self._bar: FitBar | None = None
         self._interval, self._pending = DisplayInterval(), list[str]()
         self._folds_equal_lines, self._last, self._held = False, "", ""
+        self.warnings: list[str] = []  # that have been printed
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +71,7 @@ class Terminal:
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, also where `quiet` is set."""
         self.close_bar()
+        self.warnings.append(sentence)
         for console in (self._errors, self._outputs[1]):
             console.text(f"warning: {sentence}")
 
