@@ -54,6 +54,18 @@ def test_a_run_is_killed_at_a_random_moment(number, seed, tmp_path, new_store, f
     note(facts, store, folder, "SIGKILL of the run", "at a random moment")
 
 
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("number", range(6))
+def test_a_run_whose_store_is_a_server_is_killed(number, seed, server, tmp_path, facts):
+    address, store, folder = server[0], server[1] / "mlflow.db", tmp_path / "runs" / "one"
+    with fitting(tmp_path, f"tracking.uri={address}", f"tracking.experiment_name={tmp_path}", *LONG) as fit:
+        fit.wait_for()
+        killed = kill_at(fit, random.Random(f"{seed} server {number}").uniform(0, 8))
+        require_journaled(folder, killed)
+        wait_until(lambda: points_in(store, folder), seconds=LIMIT_SECONDS)
+    note(facts, store, folder, "SIGKILL of the run, whose store is a server", "at a random moment")
+
+
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("number", range(20))
 def test_a_run_is_killed_with_its_recorder(number, seed, tmp_path, new_store, facts):
