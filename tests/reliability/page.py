@@ -42,9 +42,9 @@ params, tags, points, dataset, artifacts, status and times. A sample of the suit
 
 | File | Size | After the delivery |
 |---|---|---|
-| `journal.jsonl` | 180 bytes and 20 a parameter for each snapshot | may be deleted, but is needed for another store |
-| `history.csv` | 80 bytes and 20 a parameter for each snapshot | a copy is in MLflow |
-| `result.json`, `config.yaml`, pictures, `page.html` | 3 kB, 1 kB, 50 to 300 kB each | copies are in MLflow |
+| `journal.jsonl` | 5 kB, and 170 bytes and 20 a parameter for each snapshot | may be deleted, but is needed for another store |
+| `history.csv` | 70 bytes and 20 a parameter for each snapshot | a copy is in MLflow |
+| `result.json`, `config.yaml`, pictures, `page.html` | 3 kB, 1 kB, 50 to 100 kB each, 5 MB | copies are in MLflow |
 | `polyexp.log` | what was printed; with `quiet=true` without the losses | may be deleted |
 | `delivery.json`, `recorder.log` | less than 1 kB; the latter only where a delivery failed | may be deleted with the journal |
 
