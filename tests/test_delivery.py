@@ -336,6 +336,17 @@ def test_a_curve_of_a_million_snapshots_has_at_most_1000_points(tmp_path, store,
 # What has changed since the last delivery
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_a_curve_of_more_snapshots_than_planned_has_few_points(tmp_path, store, writer, early):
+    with Journal(tmp_path, header(planned=0)) as journal:
+        for step in range(20_000):
+            journal.snapshot(snapshot(step + 1, early=early))
+    delivered(tmp_path, writer)
+    points = store.points("run 1")
+    assert 980 <= len(points) <= 4000
+    assert points[-1][0] == 20_000
+
+
 def test_a_store_that_was_made_anew_gets_all_at_once(tmp_path, store, writer):
     first = delivered(new_run(tmp_path), writer)
     before = store.by_name

@@ -57,7 +57,7 @@ def read(folder):
     [
         {},
         {"store": "sqlite:////tmp/é 'x'.db", "planned": 10**6, "view": None, "is_run": False},
-        {"name": "\x1b[1m\n😀", "params": {"": "", "k\n": 'v"\\'}, "param_names": [], "view": {"sweep": "s"}},
+        {"name": "\x1b[1m\n😀", "params": {"j": "", "k\n": 'v"\\'}, "param_names": [], "view": {"sweep": "s"}},
         {"process": Process(7, "", "elsewhere"), "tags": {}, "lower_bound": 5e-324},
     ],
 )
@@ -445,6 +445,13 @@ def test_a_line_that_is_damaged_is_one_sentence(tmp_path, line):
         {"format": 2},
         {"kind": "warning"},
         {"name": "\ud800"},
+        {"name": " "},
+        {"name": "a" * 300},
+        {"params": {"a" * 300: "1"}},
+        {"params": {"": "1"}},
+        {"tags": {"a\0": "1"}},
+        {"store": "sqlite:////tmp/a.db", "experiment": ""},
+        {"param_names": "w0"},
     ],
 )
 def test_a_header_that_is_damaged_is_one_sentence(tmp_path, changes):
@@ -454,7 +461,7 @@ def test_a_header_that_is_damaged_is_one_sentence(tmp_path, changes):
     with pytest.raises(JournalError, match=r"^[^\n]*journal\.jsonl[^\n]*\.$"):
         header_of(tmp_path)
     (found,) = found_in(tmp_path)
-    assert (found.state, found.header) == (DeliveryState.DAMAGED, None)
+    assert (found.state, found.name) == (DeliveryState.DAMAGED, "")
     assert str(tmp_path) in found.damage
 
 

@@ -309,7 +309,7 @@ def test_a_recorder_that_was_killed_is_started_again_by_the_next_run_and_by_wait
     folder = new_run(tmp_path / "run", store=uri)
     os.kill(one._process.pid, signal.SIGKILL)
     one._process.wait(SECONDS)
-    assert one.wait([folder], SECONDS) == "it takes longer"
+    assert one.wait([folder], SECONDS) == "the recorder has ended"
     other = recorder(tmp_path)
     assert other is not one
     assert recorder(tmp_path) is other

@@ -616,7 +616,7 @@ def test_a_file_stays_within_the_artifacts(tmp_path, source, folder):
 
 def test_only_a_regular_file_is_copied(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ValueError, match="not a regular file"):
+    with pytest.raises(OSError, match="Not a regular file"):
         copy_files(tmp_path / "root" / "run" / "artifacts", [File(tmp_path / "pipe")])
 
 

@@ -305,7 +305,7 @@ def test_what_is_in_another_store_is_due_in_its_own(tmp_path, sync, runs, new_st
 
 LOGINS = {
     "http": ["MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_AUTH", "credentials", "netrc"],
-    "postgresql": ["PGPASSWORD"],
+    "postgresql": ["PGPASSWORD", "pgpass"],
     "mysql": ["MYSQL_PWD"],
 }
 
@@ -316,6 +316,9 @@ def test_a_login_is_sent_to_no_store_that_only_a_journal_names(tmp_path, sync, r
         (tmp_path / ".mlflow").mkdir()
         text = "[mlflow]\nmlflow_tracking_username = me\nmlflow_tracking_password = hunter2\n"
         (tmp_path / ".mlflow" / "credentials").write_text(text)
+    elif login == "pgpass":
+        (tmp_path / ".pgpass").write_text("*:*:*:me:hunter2\n")
+        (tmp_path / ".pgpass").chmod(0o600)
     elif login == "netrc":
         (tmp_path / ".netrc").write_text("default login me password hunter2\n")
     else:
@@ -361,9 +364,10 @@ def test_a_login_is_sent_to_a_server_that_the_user_names(tmp_path, sync, runs, m
     assert set(asked) == {"Bearer hunter2"}
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "mlflow.db/below", "loop"])
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a\nb", "mlflow.db/below", "loop", "pipe"])
 def test_a_path_that_cannot_be_prevents_no_other_run(tmp_path, sync, runs, name):
     (tmp_path / "outputs" / "loop").symlink_to(tmp_path / "outputs" / "loop")
+    os.mkfifo(tmp_path / "outputs" / "pipe")
     new_run(runs / "theirs", 5, store=f"sqlite:///{tmp_path / 'outputs' / name}")
     assert sync("action.dry_run=true").code == 0
     done = sync()
@@ -390,7 +394,7 @@ def test_a_note_that_names_the_run_of_another_journal_changes_nothing_of_that(tm
     assert sync().code == 0
     path, note = tmp_path / "outputs" / "mlflow.db", runs / "ended" / NOTE
     before, theirs = stored(path), json.loads((runs / "gone" / NOTE).read_text())["run_id"]
-    note.write_text(json.dumps(json.loads(note.read_text()) | {"run_id": theirs, "position": 0, "status": "RUNNING"}))
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"run_id": theirs, "status": "RUNNING"}))
     assert sync().code == 0
     assert stored(path) == before
 
@@ -402,6 +406,50 @@ def test_bytes_that_are_no_utf8_are_damage_of_their_journal_alone(tmp_path, sync
     assert done.code == 1
     assert "1 run could not be delivered: A line of" in done.err
     assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+def test_a_line_cannot_take_the_identity_of_another_run(tmp_path, sync, runs):
+    path = runs / "ended" / JOURNAL
+    theirs = {"polyexp.journal": header(5).id, "polyexp.output_folder": "/"}
+    path.write_bytes(
+        path.read_bytes().replace(b'"tags": {"outcome"', f'"tags": {json.dumps(theirs)[:-1]}, "outcome"'.encode())
+    )
+    assert sync().code == 0
+    new_run(runs / "theirs", 5, store=f"sqlite:///{tmp_path / 'outputs' / 'mlflow.db'}")
+    assert sync().code == 0
+    found = stored(tmp_path / "outputs" / "mlflow.db")
+    assert sorted(row["name"] for row in found["runs"]) == ["run 1", "run 2", "run 4", "run 5"]
+    assert theirs["polyexp.output_folder"] not in {row["value"] for row in found["tags"]}
+
+
+@pytest.mark.parametrize("position", [0, 100, 2**40, 2**63 - 1])
+def test_a_note_that_does_not_fit_the_journal_is_as_none(tmp_path, sync, runs, position):
+    assert sync().code == 0
+    note, before = runs / "ended" / NOTE, stored(tmp_path / "outputs" / "mlflow.db")
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"position": position}))
+    assert states(runs)["ended"] is DeliveryState.UNDELIVERED
+    done = sync()
+    assert (done.code, done.err) == (0, "")
+    assert stored(tmp_path / "outputs" / "mlflow.db") == before
+
+
+@pytest.mark.parametrize("text", [b"user: no section", b"[mlflow]\nmlflow_tracking_username = %(\n", b"\xff"])
+def test_a_file_of_logins_that_is_damaged_is_named(tmp_path, sync, runs, monkeypatch, text):
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_bytes(text)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    new_run(runs / "a", 5, store="http://127.0.0.1:1")
+    done = sync()
+    assert done.code == 1
+    assert "The file ~/.mlflow/credentials cannot be read by MLflow" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert statuses(tmp_path / "outputs" / "mlflow.db")["run 1"] == "FINISHED"
+
+
+def test_names_of_runs_are_cut(tmp_path, sync, runs):
+    path = runs / "ended" / JOURNAL
+    path.write_bytes(path.read_bytes().replace(b'"run 1"', b'"%s"' % (b"long " * 50)))
+    assert max(map(len, sync("action.dry_run=true").out.splitlines())) < 1000
 
 
 def test_names_of_folders_are_shown_on_one_line(tmp_path, sync, runs):

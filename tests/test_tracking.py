@@ -332,3 +332,17 @@ def test_nothing_beside_outputs_is_written(recorded):
     assert [path.name for path in recorded.folder.iterdir()] == ["outputs"]
     left = {path.name for path in (recorded.folder / "outputs").iterdir()}
     assert left - {"mlflow.db-shm", "mlflow.db-wal"} == {"artifacts", "mlflow.db", "mlflow.db.lock", "runs"}
+
+
+@pytest.mark.parametrize("left", ["result.json", "journal.jsonl"])
+def test_a_result_is_recorded_into_a_folder_of_its_own_alone(tmp_path, left):
+    result = p.fit(p.Problem("sin"), p.PowerSeries(degree=2), loop=p.Manual(steps=3), backend=p.NumPy())
+    (tmp_path / left).write_text("precious")
+    with pytest.raises(
+        p.InputError, match=r"`folder` must name a folder without a run in it, got .*: name another one\."
+    ):
+        p.record(result, tmp_path, tracking=p.NoTracking())
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [(left, "precious")]
+    with pytest.raises(p.InputError, match="`name` must be a text of at most 250 characters"):
+        p.record(result, tmp_path / "other", name="a" * 251, tracking=p.NoTracking())
+    assert not (tmp_path / "other").exists()

@@ -32,6 +32,7 @@ NO_PATHS = ("databricks", "databricks-uc", "uc", "s3", "gs", "dbfs")  # words th
 # The name of a value that may be secret, as in `?password=`, `;PWD=` or `api_key=`; but not passfile=, a path.
 SECRET_NAME = r"(?:pass(?!file)|pwd|secret|token|(?:api|access)_?key|credential|authorization)\w*"
 NAMED_SECRET = re.compile(rf"{SECRET_NAME}\s*=\s*([^&;\s]*)", re.IGNORECASE)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what a terminal would not print
 MAX_CHARACTERS = 2000  # of an address
 # One or several hosts with a number as the port of each. In `u:secret/name`, whose @ was forgotten, the password is no number.
 HOSTS = re.compile(r"(?:(?:\[[^]]*\]|[^:\[\],/?#]*)(?::\d*)?(?:,|(?=[/?#]|$)))+")
@@ -210,6 +211,8 @@ def _fault(uri: str) -> str:
     scheme, rest = _parts(uri)
     if uri != uri.encode("utf-8", "replace").decode("utf-8"):
         return "it is not UTF-8, rename the folder"
+    if CONTROL.search(uri):
+        return "it has a control character, rename the folder"
     if scheme in SERVERS:
         well_formed = re.fullmatch(r"[^/?#\s]+(/[^?#\s]*)?", rest)
         return "" if well_formed else "it needs a host, and takes no blanks, ? or #"

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from polyexp.base import open_regular
 from polyexp.tracking.entry import File
 
 __all__ = ["UnknownLocationError", "copy_files", "local_folder", "location_of_run"]
@@ -79,8 +80,8 @@ def copy_files(folder: Path, files: Sequence[File]) -> None:
         files: The files.
 
     Raises:
-        OSError: A file cannot be read or written, or a symbolic link is in the place of a folder.
-        ValueError: A file is not a regular one, or its folder among the artifacts leads out of them.
+        OSError: A file is not a regular one, or cannot be read or written, or a symbolic link is in the place of a folder.
+        ValueError: The folder of a file among the artifacts leads out of them.
     """
     location = folder.parents[1]
     for name, together in groupby(files, key=lambda file: file.folder):
@@ -110,10 +111,8 @@ def _opened(folder: Path, *below: str) -> Iterator[int]:
 
 def _copy(path: Path, folder: int) -> None:
     """Copy a file with its permissions and times, as MLflow does. What an interrupted copy has left is written anew."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as source:
+    with open_regular(path) as source:
         status = os.fstat(source.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{path} is not a regular file")
         if _is_same(source, status.st_size, path.name, folder):
             return
         source.seek(0)

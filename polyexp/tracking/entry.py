@@ -22,12 +22,14 @@ __all__ = [
     "Status",
     "Writer",
     "Written",
+    "is_key",
     "is_whole",
     "latest",
 ]
 
 JOURNAL_TAG = "polyexp.journal"  # of a run: the id of its journal
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
+MAX_KEY_CHARACTERS = 262  # 250 of a name that a user gives, and what comparisons append to it
 MAX_WHOLE = 2**63  # of a number in a database, and of a position in a file
 
 
@@ -85,6 +87,19 @@ def is_whole(value: object) -> bool:
         (True, False, False, False)
     """
     return type(value) is int and 0 <= value < MAX_WHOLE
+
+
+def is_key(value: object) -> bool:
+    """Whether a value that was read is a text that MLflow takes as a name, of a metric, a run and others.
+
+    Args:
+        value: The value.
+
+    Example:
+        >>> is_key("loss/train"), is_key(""), is_key("a" * 300), is_key(7)
+        (True, False, False, False)
+    """
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= MAX_KEY_CHARACTERS and "\0" not in value
 
 
 class File(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from polyexp.base import InputError, open_regular, printable
-from polyexp.tracking.entry import is_whole
+from polyexp.tracking.entry import is_key, is_whole
 from polyexp.tracking.journal import FORMAT, JOURNAL, Header
 from polyexp.tracking.process import Process
 
@@ -123,13 +123,16 @@ def _parsed(text: bytes) -> tuple[str, dict[str, Any]]:
 
 def _checked(header: Header) -> Header:
     """The header itself, if its values are of the right kinds."""
-    texts = [header.id, header.name, header.experiment, header.process.started, header.process.host]
-    texts += [*header.param_names, *header.params, *header.params.values(), *header.tags, *header.tags.values()]
+    texts = [header.id, header.process.started, header.process.host]
+    texts += [*header.param_names, *header.params.values(), *header.tags.values()]
     texts += [header.store] if header.store is not None else []
+    keys = [header.name, *header.params, *header.tags]
+    keys += [header.experiment] if header.store is not None else []
     whole = [header.planned, header.started, header.process.pid]
     is_text = all(isinstance(one, str) for one in texts)
     is_id = len(header.id) == 32 and set(header.id) <= set("0123456789abcdef")
     is_other = isinstance(header.view, dict | None) and isinstance(header.is_run, bool)
-    if not (is_text and all(map(is_whole, whole)) and is_id and is_other):
+    is_list = isinstance(header.param_names, list)
+    if not (is_text and all(map(is_key, keys)) and all(map(is_whole, whole)) and is_id and is_list and is_other):
         raise ValueError("a value is of another kind")
     return header

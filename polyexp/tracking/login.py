@@ -9,13 +9,14 @@ import os
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
+from polyexp.base import InputError
 from polyexp.tracking.address import dialect, is_server, without_credentials
 
 __all__ = ["PROVIDER", "authorization", "is_set", "is_signed", "registered", "shared_login"]
 
 PROVIDER = "polyexp"  # the value of MLFLOW_TRACKING_AUTH
 USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
-CREDENTIALS, NETRC = "~/.mlflow/credentials", "the default of ~/.netrc"
+CREDENTIALS, NETRC, PGPASS = "~/.mlflow/credentials", "the default of ~/.netrc", "~/.pgpass"
 # With these, MLflow signs its requests in ways that only MLflow knows.
 SIGNED = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
 # The variables whose logins go to any store of a kind.
@@ -94,12 +95,27 @@ def shared_login(uri: str) -> str | None:
 
     Args:
         uri: The address of a store.
+
+    Raises:
+        InputError: The file of MLflow's logins cannot be read.
     """
     if named := next((name for name in SHARED.get(dialect(uri), ()) if is_set(name)), None):
         return named
     if is_server(uri) and all(_mlflow_login()):
         return CREDENTIALS
-    return NETRC if is_server(uri) and _netrc_login("default") else None
+    if is_server(uri):
+        return NETRC if _netrc_login("default") else None
+    return PGPASS if dialect(uri) == "postgresql" and _has_password_of_any_host() else None
+
+
+def _has_password_of_any_host() -> bool:
+    """Whether the file of PostgreSQL's passwords has one that is sent to every host."""
+    path = os.environ.get("PGPASSFILE") or os.path.expanduser(PGPASS)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return any(line.startswith("*:") for line in file)
+    except OSError:
+        return False
 
 
 def authorization(uri: str) -> str:
@@ -139,18 +155,21 @@ def _netrc_login(host: str) -> tuple[str, str] | None:
     path = next(filter(os.path.exists, paths), None)
     try:
         found = netrc(path).authenticators(host) if path else None
-    except (NetrcParseError, OSError):
+    except (NetrcParseError, OSError, UnicodeError):
         return None
     return (found[0] or found[1], found[2] or "") if found and any(found) else None
 
 
 def _mlflow_login() -> tuple[str | None, str | None]:
-    """User and password of MLflow's variables, or of its file."""
-    from configparser import ConfigParser
+    """User and password of MLflow's variables, or of its file, which MLflow reads in the same way."""
+    import configparser
 
-    file = ConfigParser()
-    file.read(os.path.expanduser(CREDENTIALS))
-    user, password = (
-        os.environ.get(name) or file.get("mlflow", name.lower(), fallback=None) for name in (USERNAME, PASSWORD)
-    )
+    file = configparser.ConfigParser()
+    try:
+        file.read(os.path.expanduser(CREDENTIALS))
+        user, password = (
+            os.environ.get(name) or file.get("mlflow", name.lower(), fallback=None) for name in (USERNAME, PASSWORD)
+        )
+    except (configparser.Error, OSError, UnicodeError) as error:
+        raise InputError(f"The file {CREDENTIALS} cannot be read by MLflow: {type(error).__name__}.") from None
     return user, password

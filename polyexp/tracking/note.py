@@ -6,11 +6,13 @@ again.
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from polyexp.base import open_regular, replaced
 from polyexp.tracking.entry import Status, is_whole
+from polyexp.tracking.ownership import JOURNAL
 
 __all__ = ["NOTE", "Note", "note_of", "write_note"]
 
@@ -28,6 +30,7 @@ class Note:
         experiment_id: The id of its MLflow experiment.
         position: The position in the journal, in bytes, up to which everything has been delivered that is to be.
         regular: The number of regular snapshots before this position.
+        early: The number of early ones.
         status: The status that the store knows.
     """
 
@@ -36,11 +39,12 @@ class Note:
     experiment_id: str | None = None
     position: int = 0
     regular: int = 0
+    early: int = 0
     status: Status = Status.RUNNING
 
 
 def note_of(folder: Path, store: str | None = None) -> Note | None:
-    """The note on the delivery of a run; None where there is none, it is damaged, or it is about another store.
+    """The note on the delivery of a run; None where there is none, it does not fit the journal, or it is about another store.
 
     Args:
         folder: The folder of the run.
@@ -52,7 +56,8 @@ def note_of(folder: Path, store: str | None = None) -> Note | None:
         note = Note(**{**content, "status": Status(content["status"])})
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return note if _is_valid(note) and store in (None, note.store) else None
+    is_valid = _is_valid(note) and _is_behind_a_line(folder, note.position)
+    return note if is_valid and store in (None, note.store) else None
 
 
 def write_note(folder: Path, note: Note) -> None:
@@ -71,8 +76,17 @@ def write_note(folder: Path, note: Note) -> None:
         os.fsync(file.fileno())
 
 
+def _is_behind_a_line(folder: Path, position: int) -> bool:
+    """Whether a position is behind a line of the journal, as that of every note on it is."""
+    with suppress(OSError), open_regular(folder / JOURNAL) as file:
+        if 0 < position <= file.seek(0, os.SEEK_END):
+            file.seek(position - 1)
+            return file.read(1) == b"\n"
+    return False
+
+
 def _is_valid(note: Note) -> bool:
-    counts = is_whole(note.position) and is_whole(note.regular)
+    counts = all(map(is_whole, (note.position, note.regular, note.early)))
     ids = (note.run_id, note.experiment_id)
     is_id = all(one is None or (isinstance(one, str) and one.isascii()) for one in ids)
     return counts and isinstance(note.store, str) and is_id

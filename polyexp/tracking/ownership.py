@@ -28,9 +28,10 @@ def taken(key: str, folder: Path) -> InputError:
     """The error of a folder that belongs to another run.
 
     Args:
-        key: The setting that names it.
+        key: The setting, or the argument of a function, that names it.
         folder: The folder.
     """
     return InputError(
-        f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: leave it out, so that each run has its own."
+        f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: "
+        f"{'leave it out, so that each run has its own' if '.' in key else 'name another one'}."
     )

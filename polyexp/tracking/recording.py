@@ -159,7 +159,7 @@ class Separate:
         with suppress(OSError):
             if lines := self._log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
                 return lines[-1]
-        return "it takes longer"
+        return "it takes longer" if self.is_running else "the recorder has ended"
 
 
 def _is_delivered(folder: Path) -> bool:

@@ -15,9 +15,12 @@ from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.entry import FOLDER_TAG
 from polyexp.tracking.journal import Journal
 from polyexp.tracking.mlflow import MLflow
+from polyexp.tracking.ownership import require_no_run
 from polyexp.tracking.tracker import RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = ["record", "write_result"]
+
+MAX_NAME = 250  # characters of the name of a run
 
 
 def record(
@@ -35,7 +38,8 @@ def record(
         tracking: Where it is recorded; by default as `tracking=mlflow` does, `NoTracking()` leaves it in the folder.
 
     Raises:
-        InputError: The result is that of a batch, the folder belongs to a run, or the store cannot be used.
+        InputError: The result is that of a batch, the name is too long, the folder belongs to a run, or the store cannot be
+            used.
 
     Example:
         >>> from pathlib import Path
@@ -51,15 +55,17 @@ def record(
     """
     from polyexp.report import write  # which imports rich
 
+    require(len(name) <= MAX_NAME, "name", f"a text of at most {MAX_NAME} characters", name)
     require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
     place, tracker = Path(folder).absolute(), tracking or MLflow()
+    require_no_run("folder", place)
     tracker.check()
     place.mkdir(parents=True, exist_ok=True)
     one = loop or Manual(steps=max(1, int(result.history.step[-1])))
     predicted = forecast(result.model, one, result.optimizer, result.samples, result.initial)
     settings = _settings(one if loop else None, result)
     about = RunInfo(
-        name=name or f"{result.model.choice} {result.samples.name}",
+        name=name.strip() or f"{result.model.choice} {result.samples.name}",
         params={key: _spelt(value) for key, value in settings.items()},
         param_names=result.model.param_names,
         tags={**version.tags(), "polyexp.computed_by": result.computed_by, FOLDER_TAG: str(place)},

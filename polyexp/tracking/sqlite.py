@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from polyexp.base import open_regular
 from polyexp.tracking.address import sqlite_uri
 
 __all__ = [
@@ -213,7 +214,7 @@ def _assigned(name: str, text: str) -> list[str]:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path.resolve()) as file:
         return file.read(100)
 
 

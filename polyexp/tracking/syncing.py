@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from polyexp.base import InputError, printable
+from polyexp.base import InputError, cut, printable
 from polyexp.tracking import sqlite
 from polyexp.tracking.delivery import RUNS_AT_ONCE, Delivery, deliver, store_of
 from polyexp.tracking.destination import Destination, open_writer
@@ -42,20 +42,15 @@ class Found:
         folder: The folder of the run.
         state: How far it is delivered.
         destination: The store to which it is to be delivered; None for a journal that is not, or that is damaged.
-        header: Its header; None where that is damaged.
+        name: The name of the run, in at most 80 printable characters; empty where the journal is damaged.
         damage: What is wrong with the journal; empty where nothing is.
     """
 
     folder: Path
     state: DeliveryState
     destination: Destination | None = None
-    header: Header | None = None
+    name: str = ""
     damage: str = ""
-
-    @property
-    def name(self) -> str:
-        """The name of the run."""
-        return printable(self.header.name) if self.header else ""
 
     @property
     def is_due(self) -> bool:
@@ -89,9 +84,8 @@ def _found(folder: Path, typed: str | None, is_current: Callable[[Destination], 
         header, _ = header_of(folder)
         if header.store is not None:
             destination = Destination.of(typed) if typed else Destination.of(header.store, OF_JOURNAL)
-        return Found(
-            folder, _state(folder, header, is_current(destination) if destination else None), destination, header
-        )
+        state = _state(folder, header, is_current(destination) if destination else None)
+        return Found(folder, state, destination, cut(header.name))
     except OSError as error:
         damage = f"the journal in {shown} cannot be read ({error.strerror})"
     except JournalError as error:

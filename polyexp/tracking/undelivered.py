@@ -1,13 +1,13 @@
 """What of a journal a store does not know yet, as an entry for its writer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from polyexp.base import printable
-from polyexp.tracking.entry import JOURNAL_TAG, Dataset, Entry, File, Point, Status, is_whole
+from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, File, Point, Status, is_key, is_whole
 from polyexp.tracking.journal import JOURNAL, Header
 from polyexp.tracking.journal_lines import JournalError, Line, header_of, is_gone, lines_of
 from polyexp.tracking.note import Note
@@ -15,6 +15,7 @@ from polyexp.tracking.note import Note
 __all__ = ["Undelivered", "undelivered"]
 
 MAX_REGULAR_POINTS = 980  # of a curve; with the early ones and the last, at most 1000
+MAX_EARLY_POINTS = 60  # the early steps are 1, 2, 5, 10, ..., at most 10^18
 CURVES = {"loss": "loss/train", "excess": "loss/excess", "grad_norm": "optimizer/grad_norm"}
 
 
@@ -78,8 +79,7 @@ class _Reading:
 
     def __init__(self, folder: Path, header: Header, entry: Entry, note: Note) -> None:
         self._folder, self._header, self._entry, self._note = folder, header, entry, note
-        self._stride = max(1, -(-header.planned // MAX_REGULAR_POINTS))
-        self._regular, self._end = note.regular, note.position
+        self._regular, self._early, self._end = note.regular, note.early, note.position
         self._last: Line | None = None  # the last snapshot, if it is not delivered yet
         self._points: list[Point] = []
 
@@ -92,8 +92,8 @@ class _Reading:
                 self._take_last()
                 self._entry = TAKEN[line.kind](self._entry, line.content, self._folder)
                 self._points += _final_points(line) if line.kind == "result" else []
-                self._note = replace(self._note, position=line.end, regular=self._regular)
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+                self._note = replace(self._note, position=line.end, regular=self._regular, early=self._early)
+        except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError) as error:
             raise JournalError(f"A line of {printable(str(self._folder / JOURNAL))} is damaged.") from error
         self._end = line.end
 
@@ -111,17 +111,26 @@ class _Reading:
         return Undelivered(self._folder, self._header, entry, note)
 
     def _take_snapshot(self, line: Line) -> None:
-        early = line.content.get("early") is True
+        early = line.content.get("early") is True and self._early < MAX_EARLY_POINTS
+        self._early += early
         self._regular += not early
         self._last = line
         if early or self._regular % self._stride == 0:
             self._take_last()
 
+    @property
+    def _stride(self) -> int:
+        """Every how many regular snapshots one is delivered: ceil(planned / 980), more where there are more than planned."""
+        stride = max(1, -(-self._header.planned // MAX_REGULAR_POINTS))
+        while self._regular > MAX_REGULAR_POINTS * stride:
+            stride *= 2
+        return stride
+
     def _take_last(self) -> None:
         """Deliver the last snapshot that was read, if it is not delivered yet."""
         if self._last:
             self._points += _points(self._header, self._last.content)
-            self._note = replace(self._note, position=self._last.end, regular=self._regular)
+            self._note = replace(self._note, position=self._last.end, regular=self._regular, early=self._early)
             self._last = None
 
 
@@ -140,8 +149,8 @@ def _final_points(line: Line) -> list[Point]:
 
 
 def _finite(values: Mapping[str, Any], step: int, time: int) -> list[Point]:
-    """The points that are finite; for any other MLflow would draw 1.8e308."""
-    points = [Point(name, float(value), _whole(step), _whole(time)) for name, value in values.items()]
+    """The points that are finite, for any other of which MLflow would draw 1.8e308, and whose names it takes."""
+    points = [Point(name, float(value), _whole(step), _whole(time)) for name, value in values.items() if is_key(name)]
     return [one for one in points if math.isfinite(one.value)]
 
 
@@ -150,7 +159,7 @@ def _with_result(entry: Entry, content: Mapping[str, Any], folder: Path) -> Entr
     return replace(
         entry,
         params={**entry.params, **_texts(content["params"])},
-        tags={**entry.tags, **_texts(content["tags"])},
+        tags={**entry.tags, **_texts(content["tags"], but=(JOURNAL_TAG, FOLDER_TAG))},
         dataset=dataset and Dataset(**{one.name: str(dataset[one.name]) for one in fields(Dataset)}),
     )
 
@@ -175,8 +184,9 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): str(value) for name, value in values.items()}
+def _texts(values: Mapping[str, Any], but: Sequence[str] = ()) -> dict[str, str]:
+    """Params or tags, but for some that a line cannot set."""
+    return {str(name): str(value) for name, value in values.items() if name not in but}
 
 
 TAKEN = {"result": _with_result, "files": _with_files, "end": _with_end}
