@@ -42,7 +42,7 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
     job = _job(cfg, varying)
     try:
         if experiment is None:
-            (experiment,) = checked([cfg])
+            experiment = checked(cfg)
         return experiment.action(experiment, job)
     except (DisagreementError, FolderError, InputError, NotDeliveredError) as error:
         code = _print_error(str(error), 2 if isinstance(error, InputError) else 1)
