@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
@@ -25,7 +25,7 @@ from polyexp.cli.overrides import USER_ERRORS
 from polyexp.sweep import JobOverrides, Template, plain_among
 from polyexp.tracking import require_no_credentials
 
-__all__ = ["MAX_CHARACTERS", "CheckedLoader", "in_one_sentence", "parse"]
+__all__ = ["MAX_CHARACTERS", "CheckedLoader", "as_typed", "in_one_sentence", "parse"]
 
 MAX_DEPTH = 50  # of the brackets in a value
 MAX_REASON = 200  # characters of an error of a library
@@ -51,6 +51,15 @@ def parse(words: Sequence[str], config_loader: Any = None) -> list[Override]:
                 f"`{word[:30]}...` must have at most {MAX_CHARACTERS} characters and be nested at most {MAX_DEPTH} deep."
             )
     return OverridesParser.create(config_loader).parse_overrides(list(words))
+
+
+def as_typed(words: Sequence[str]) -> list[str]:
+    """Overrides in Hydra's node as they were typed; their interpolations are not resolved, as they are if one asks for items.
+
+    Args:
+        words: `hydra.overrides.task` or `hydra.overrides.hydra`.
+    """
+    return cast(list[str], OmegaConf.to_container(words))
 
 
 @lru_cache(MAX_WORDS)
@@ -185,7 +194,7 @@ class CheckedLoader(ConfigLoaderImpl):
         Raises:
             InputError: As `load_configuration` does.
         """
-        words = [*master.hydra.overrides.hydra, *words]
+        words = [*as_typed(master.hydra.overrides.hydra), *words]
         with in_one_sentence(NOT_COMPOSED):
             overrides = list(map(_override, words))
         task = tuple(one for one in overrides if not one.is_hydra_override())

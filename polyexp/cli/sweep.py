@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, NotDeliveredError
 from polyexp.cli.composition import all_checked, finish_sweep
-from polyexp.cli.config_loader import in_one_sentence, parse
+from polyexp.cli.config_loader import as_typed, in_one_sentence, parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment
 from polyexp.report.progress_bar import JobCounter
@@ -42,7 +42,7 @@ class Sweep:
 
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
-        self._typed: list[str] = list(OmegaConf.to_container(cfg.hydra.overrides.task))  # type: ignore[arg-type]
+        self._typed = as_typed(cfg.hydra.overrides.task)
         _quote_params(cfg)
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
@@ -120,11 +120,18 @@ class Sweep:
             configure_log(self._cfg.hydra.hydra_logging)
 
     def _built(self, words: Sequence[str], number: int) -> Experiment:
-        """The experiment of a job, numbered as launchers do it."""
-        template, job = self._context.config_loader.job(self._cfg, words)  # type: ignore[attr-defined]
-        with in_one_sentence("The configuration cannot be composed"):
-            self._require_own_folder(*template.folder(job, number))
-        experiment: Experiment = template.experiment(job, number)
+        """The experiment of a job."""
+        loader: Any = self._context.config_loader
+        template, job = loader.job(self._cfg, words)
+
+        def composed() -> DictConfig:  # and numbered as launchers do it
+            cfg: DictConfig = loader.load_sweep_config(self._cfg, list(words))
+            with open_dict(cfg):
+                cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+            return cfg
+
+        self._require_own_folder(*template.folder(job, number, composed))
+        experiment: Experiment = template.experiment(job, composed)
         self._job_task.experiments[number, *job.words] = experiment
         return experiment
 
@@ -155,7 +162,7 @@ class JobTask:
     def __call__(self, cfg: DictConfig) -> Any:
         """Carry out a job, whose overrides Hydra has set."""
         hydra = HydraConfig.get()
-        experiment = self.experiments.get((hydra.job.num, *hydra.overrides.task))
+        experiment = self.experiments.get((hydra.job.num, *as_typed(hydra.overrides.task)))
         return self._task(cfg, experiment, self._varying)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -6,10 +6,11 @@ milliseconds on a copy.
 """
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_d
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override, OverrideType, Sweep
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from polyexp.base import InputError
@@ -28,6 +29,7 @@ __all__ = ["JobOverrides", "Template", "hydra_config", "plain_among"]
 
 # The parts of a configuration in which values may be plain; the address of a store is checked with the whole configuration.
 WITH_PLAIN_VALUES = frozenset(PARTS) - {"tracking"}
+NOW = re.compile(r"\$\{now:[^${}]*\}")  # the time at which the sweep began
 
 
 def plain_among(overrides: Sequence[Override], is_group: Callable[[str], bool]) -> tuple[Override, ...]:
@@ -37,10 +39,13 @@ def plain_among(overrides: Sequence[Override], is_group: Callable[[str], bool]) 
         overrides: The overrides of a job.
         is_group: Whether there is a config group of this name.
     """
-    plain = tuple(one for one in overrides if _sets_a_value(one) and not is_group(one.key_or_group))
-    others = [one for one in overrides if one not in plain]
-    touched = [one.key_or_group for one in others if isinstance(one.value(), dict) or not is_group(one.key_or_group)]
-    return () if any(_overlap(one.key_or_group, key) for one in plain for key in touched) else plain
+    plain, touched = [], []
+    for one in overrides:
+        if _sets_a_value(one) and not is_group(one.key_or_group):
+            plain.append(one)
+        elif isinstance(one.value(), dict) or not is_group(one.key_or_group):
+            touched.append(one.key_or_group)
+    return () if any(_overlap(one.key_or_group, key) for one in plain for key in touched) else tuple(plain)
 
 
 def _sets_a_value(override: Override) -> bool:
@@ -96,8 +101,6 @@ class Template:
         # By the key of the part and the plain overrides in it.
         self._parts: dict[tuple[str, ...], Any] = {}
         self._part_texts: dict[tuple[str, ...], str] = {}
-        # The keys of the plain overrides of the job whose folder was asked for last, and its configuration.
-        self._latest: tuple[tuple[str, ...], DictConfig | None] = (), None
 
     @cached_property
     def interpolated(self) -> bool:
@@ -105,26 +108,27 @@ class Template:
         values = cast(dict[str, Any], OmegaConf.to_container(self._cfg))
         return any("${" in str(value) for key, value in values.items() if key != "hydra")
 
-    def config(self, job: JobOverrides, number: int | None = None) -> DictConfig:
+    def config(self, job: JobOverrides) -> DictConfig:
         """The configuration of a job, as Hydra composes it.
 
         Args:
             job: The overrides of the job.
-            number: The number of the job, which Hydra leaves to its launchers.
 
         Raises:
             ConfigCompositionException: Where a value does not fit its key.
         """
         cfg = copy.deepcopy(self._cfg)
-        self._set(cfg, job, number)
+        ConfigLoaderImpl._apply_overrides_to_config(list(job.plain), cfg)
+        cfg.hydra.overrides.task = job.words
+        cfg.hydra.job.override_dirname = self._dirname(job)
         return cfg
 
-    def experiment(self, job: JobOverrides, number: int) -> Experiment:
+    def experiment(self, job: JobOverrides, composed: Callable[[], DictConfig]) -> Experiment:
         """The experiment of a job.
 
         Args:
             job: The overrides of the job.
-            number: The number of the job.
+            composed: What gives its configuration, which is needed where the parts do not suffice, as for the first job.
 
         Raises:
             InputError: For a value out of range, a key without a value, or one that no component has.
@@ -134,29 +138,25 @@ class Template:
                 InputError, HydraException, OmegaConfBaseException
             ):  # raised again for the whole configuration
                 return Experiment(**{part: self._part(part, job) for part in PARTS})
-        cfg = self.config(job, number)
+        cfg = composed()
         with hydra_config(cfg):
             experiment = build(cfg)
         self._parts |= {_key(part, job): getattr(experiment, part) for part in PARTS}
         return experiment
 
-    def folder(self, job: JobOverrides, number: int) -> tuple[str, str]:
+    def folder(self, job: JobOverrides, number: int, composed: Callable[[], DictConfig]) -> tuple[str, str]:
         """The settings `hydra.sweep.dir` and `hydra.sweep.subdir` of a job.
 
         Args:
             job: The overrides of the job.
             number: The number of the job.
-
-        Raises:
-            ConfigCompositionException: Where a value does not fit its key.
+            composed: What gives its configuration, which is needed where they refer to other settings than most do.
         """
-        keys, cfg = self._latest
-        now = tuple(one.key_or_group for one in job.plain)
-        if cfg is not None and keys == now:  # every value that another job has set is set again
-            self._set(cfg, job, number)
-        else:
-            cfg = self.config(job, number)
-        self._latest = now, cfg
+        own = {"${hydra.job.num}": str(number), "${hydra.job.override_dirname}": self._dirname(job)}
+        folder, subdir = (reduce(lambda text, name: text.replace(name, own[name]), own, one) for one in self._folder)
+        if not re.search(r"\\|\$\{", folder + subdir):
+            return folder, subdir
+        cfg = composed()
         with hydra_config(cfg):
             folder, subdir = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
         return folder, subdir
@@ -183,14 +183,12 @@ class Template:
     def _texts(self) -> JobTexts:
         return JobTexts(self._cfg)
 
-    def _set(self, cfg: DictConfig, job: JobOverrides, number: int | None) -> None:
-        """Set what a copy of the template has of a job."""
-        ConfigLoaderImpl._apply_overrides_to_config(list(job.plain), cfg)
-        cfg.hydra.overrides.task = job.words
-        cfg.hydra.job.override_dirname = self._dirname(job)
-        if number is not None:
-            with open_dict(cfg):
-                cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+    @cached_property
+    def _folder(self) -> list[str]:
+        """The texts of `hydra.sweep.dir` and `hydra.sweep.subdir`, resolved where they refer to the time alone."""
+        raw = cast(dict[str, Any], OmegaConf.to_container(self._cfg.hydra.sweep))
+        keys = {key: "${" in NOW.sub("", str(raw[key])) for key in ("dir", "subdir")}
+        return [str(raw[key] if varies else self._cfg.hydra.sweep[key]) for key, varies in keys.items()]
 
     def _dirname(self, job: JobOverrides) -> str:
         return get_overrides_dirname(list(job.task), **self._dirname_settings)
