@@ -1,87 +1,28 @@
 """The jobs of a sweep are those that Hydra composes, made from one composition: their configurations, files, experiments."""
 
 import pickle
-import shutil
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 
 import pytest
-from hydra import version
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 
 from polyexp.base import InputError
 from polyexp.cli import composition
-from polyexp.cli.composition import all_checked, prepare, search_path
-from polyexp.cli.config_loader import CheckedLoader, parse
+from polyexp.cli.composition import all_checked
+from polyexp.cli.config_loader import CheckedLoader
 from polyexp.cli.sweep import JobTask
-from polyexp.cli.words import prepared
 from polyexp.experiment import PARTS, build
 from polyexp.sweep import hydra_config
 from polyexp.sweep.job_files import entry
+from tests.helpers.sweeps import Sweep, hydras_loader
 
 LONG = "a long name " * 12  # which YAML breaks into several lines
-
-
-class Sweep:
-    """A sweep in a folder of its own: its configuration and the overrides of its jobs.
-
-    Args:
-        folder: The folder, which becomes the current one.
-        words: The words of the command after `-m`.
-        raw: Words for Hydra that are not accepted where they are typed.
-    """
-
-    def __init__(self, folder, words, raw=()):
-        prepare()
-        version.setbase("1.3")
-        self.folder, self.loader = folder, CheckedLoader(search_path(), search_path())
-        hydra = Hydra("polyexp", self.loader)  # which registers the resolvers
-        GlobalHydra.instance().clear()
-        typed = [*get_args_parser().parse_args(prepared(["-m", *words])).overrides, *raw]
-        self.cfg = hydra.compose_config("config", typed, RunMode.MULTIRUN, validate_sweep_overrides=False)
-        overrides = parse(OmegaConf.to_container(self.cfg.hydra.overrides.task), self.loader)
-        (self.jobs,) = BasicSweeper.split_arguments(overrides, None)
-
-    def launched(self, loader):
-        """The files that Hydra's basic launcher writes with a config loader, by their paths; the folder is emptied again."""
-        launcher = BasicLauncher()
-        context = HydraContext(config_loader=loader, callbacks=Callbacks())
-        launcher.setup(hydra_context=context, task_function=lambda cfg: None, config=self.cfg)
-        launcher.launch(self.jobs, 0)
-        files = {one.relative_to(self.folder): one.read_bytes() for one in self.folder.rglob("*.yaml")}
-        shutil.rmtree(self.folder / "outputs")
-        assert len(files) == 3 * len(self.jobs)
-        return files
-
-    def composed(self, number):
-        """The configuration of a job, as Hydra composes it."""
-        cfg = ConfigLoaderImpl(search_path()).load_sweep_config(self.cfg, list(self.jobs[number]))
-        cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
-        return cfg
-
-    def made(self):
-        """The folder and the files of each job, and a function that gives its experiment, from its template."""
-        for number, words in enumerate(self.jobs):
-            template, job = self.loader.job(self.cfg, words)
-            compose = lambda number=number: self.composed(number)  # noqa: E731
-            folder = self.folder / Path(*template.folder(job, number, compose))
-            yield folder, template.files(job, number, folder), partial(template.experiment, job, compose)
 
 
 @pytest.fixture
 def sweep(working_folder):
     """Call it with the words of a sweep, and with raw ones."""
-    yield lambda *words, raw=(): Sweep(working_folder, words, raw)
-    GlobalHydra.instance().clear()
+    return lambda *words, raw=(): Sweep(working_folder, words, raw)
 
 
 MOMENTUM = ("optimizer=momentum,nesterov", "optimizer.momentum=0.8")  # which Hydra is given as ++optimizer.momentum=0.8
@@ -123,7 +64,7 @@ every_kind = pytest.mark.parametrize("of_kind", [*SWEEPS, *RAW], indirect=True)
 
 @every_kind
 def test_jobs_have_the_files_that_hydra_writes(of_kind):
-    expected = of_kind.launched(ConfigLoaderImpl(search_path()))
+    expected = of_kind.launched(hydras_loader())
     assert of_kind.launched(of_kind.loader) == expected
     for folder, files, _ in of_kind.made():
         files.write(folder)
@@ -183,7 +124,7 @@ def test_a_configuration_is_composed_once_for_the_same_choices(sweep, monkeypatc
 )
 def test_a_job_that_hydra_refuses_has_its_words(sweep, word):
     template = sweep("seed=1,2")
-    expected = error_of(lambda: ConfigLoaderImpl(search_path()).load_sweep_config(template.cfg, ["seed=1", word]))
+    expected = error_of(lambda: hydras_loader().load_sweep_config(template.cfg, ["seed=1", word]))
     assert error_of(lambda: template.loader.load_sweep_config(template.cfg, ["seed=1", word])) == expected
 
 
