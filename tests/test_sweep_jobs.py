@@ -160,6 +160,17 @@ def test_another_process_builds_its_experiments_itself():
     assert vars(copy) == vars(task) | {"experiments": {}}
 
 
+@pytest.mark.parametrize("of_kind", ["groups and numbers", "interpolations of Hydra", "experiments"], indirect=True)
+def test_another_process_has_the_templates_of_this_one(of_kind, monkeypatch):
+    expected = of_kind.launched(of_kind.loader)
+    for _, _, experiment in of_kind.made():
+        experiment()
+    copied, cfg = pickle.loads(pickle.dumps((of_kind.loader, of_kind.cfg)))
+    monkeypatch.setattr(CheckedLoader, "load_configuration", None)
+    of_kind.cfg = cfg
+    assert of_kind.launched(copied) == expected
+
+
 def test_the_bar_of_a_sweep_is_there_before_its_first_job_is_composed(monkeypatch):
     shown = []
 

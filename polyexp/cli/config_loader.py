@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
@@ -142,7 +142,7 @@ class CheckedLoader(ConfigLoaderImpl):
         self._brought = ConfigLoaderImpl(brought)
         self._nodes: dict[tuple[str, ...], DictConfig] = {}  # by the choices of Hydra's groups
         self._templates: dict[tuple[str, ...], Template] = {}  # by the overrides with which they were composed
-        self._is_group = cache(self.repository.group_exists)
+        self._groups: dict[str, bool] = {}  # whether there are config groups of these names
 
     def load_configuration(
         self,
@@ -205,6 +205,11 @@ class CheckedLoader(ConfigLoaderImpl):
         if plain and template.interpolated:  # then a plain value may change others
             plain, template = (), self._template(master, words)
         return template, JobOverrides(task, plain)
+
+    def _is_group(self, name: str) -> bool:
+        if name not in self._groups:
+            self._groups[name] = self.repository.group_exists(name)
+        return self._groups[name]
 
     def _template(self, master: DictConfig, words: Sequence[str]) -> Template:
         key = tuple(words)

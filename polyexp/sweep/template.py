@@ -102,6 +102,10 @@ class Template:
         self._parts: dict[tuple[str, ...], Any] = {}
         self._part_texts: dict[tuple[str, ...], str] = {}
 
+    def __reduce__(self) -> tuple[type["Template"], tuple[DictConfig]]:
+        """What makes a copy in another process, which builds the parts that it needs."""
+        return type(self), (self._cfg,)
+
     @cached_property
     def interpolated(self) -> bool:
         """Whether a setting of polyexp's refers to another one, so that an override can change several."""
