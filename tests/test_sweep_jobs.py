@@ -89,6 +89,12 @@ def test_what_does_not_differ_is_shared(sweep):
     assert (one.optimizer.learning_rate, last.optimizer.learning_rate) == (1e-7, 1e-8)
 
 
+@pytest.mark.parametrize(("noise", "shared"), [("0", True), ("0.1", False)])
+def test_samples_that_do_not_depend_on_the_seed_are_computed_once(sweep, noise, shared):
+    one, other = (experiment().samples() for _, _, experiment in sweep(f"problem.noise={noise}", "seed=1,2").made())
+    assert (one is other, one == other) == (shared, shared)
+
+
 @pytest.mark.parametrize(
     ("words", "count"),
     [

@@ -49,7 +49,8 @@ MAX_SEED = 2**32 - 1  # 32 bits, which each generator of random numbers accepts
 class _SamplesRequest:
     """A request for samples, the key of their cache.
 
-    Requests are equal for equal settings and unchanged files, so that a sweep reads and reduces its data once.
+    Requests are equal for equal settings and unchanged files, so that a sweep reads and reduces its data once. Their seed is 0
+    where the samples do not depend on it.
     """
 
     key: tuple[str, object]  # the settings of the problem, and the stamp of its file
@@ -126,7 +127,8 @@ class Experiment:
             on_progress: Called with the fraction of the samples that has been read, from 0 to 1.
         """
         key = (repr(self.problem), self.problem.stamp)
-        return _samples(_SamplesRequest(key, self.problem, self.degree, self.seed, on_progress))
+        seed = self.seed if self.problem.random else 0
+        return _samples(_SamplesRequest(key, self.problem, self.degree, seed, on_progress))
 
     @cached_property
     def forecast(self) -> Forecast:

@@ -6,6 +6,7 @@ milliseconds on a copy.
 """
 
 import copy
+import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ __all__ = ["JobOverrides", "Template", "hydra_config", "plain_among"]
 
 # The parts of a configuration in which values may be plain; the address of a store is checked with the whole configuration.
 WITH_PLAIN_VALUES = frozenset(PARTS) - {"tracking"}
+OF_VALUES = (InputError, HydraException, OmegaConfBaseException)  # what is raised for a value that is wrong
 NOW = re.compile(r"\$\{now:[^${}]*\}")  # the time at which the sweep began
 
 
@@ -121,7 +123,7 @@ class Template:
         Raises:
             ConfigCompositionException: Where a value does not fit its key.
         """
-        cfg = copy.deepcopy(self._cfg)
+        cfg: DictConfig = pickle.loads(self._pickled) if self._pickled else copy.deepcopy(self._cfg)
         ConfigLoaderImpl._apply_overrides_to_config(list(job.plain), cfg)
         cfg.hydra.overrides.task = job.words
         cfg.hydra.job.override_dirname = self._dirname(job)
@@ -137,15 +139,14 @@ class Template:
         Raises:
             InputError: For a value out of range, a key without a value, or one that no component has.
         """
-        if self._parts and not self.interpolated:
-            with suppress(
-                InputError, HydraException, OmegaConfBaseException
-            ):  # raised again for the whole configuration
+        if self._parts:
+            with suppress(*OF_VALUES):  # which the whole configuration raises again
                 return Experiment(**{part: self._part(part, job) for part in PARTS})
         cfg = composed()
         with hydra_config(cfg):
             experiment = build(cfg)
-        self._parts |= {_key(part, job): getattr(experiment, part) for part in PARTS}
+        if not self.interpolated:
+            self._parts |= {_key(part, job): getattr(experiment, part) for part in PARTS}
         return experiment
 
     def folder(self, job: JobOverrides, number: int, composed: Callable[[], DictConfig]) -> tuple[str, str]:
@@ -169,7 +170,7 @@ class Template:
         """The files that Hydra writes of a job.
 
         Args:
-            job: The overrides of the job, whose experiment has been built.
+            job: The overrides of the job.
             number: The number of the job.
             folder: The folder of the job, absolute.
         """
@@ -182,6 +183,14 @@ class Template:
         }
         changed = {one.key_or_group.partition(".")[0] for one in job.plain}
         return self._texts.files({part: self._text(part, job) for part in changed}, own, job.words)
+
+    @cached_property
+    def _pickled(self) -> bytes | None:
+        """The configuration in the form that is copied fastest; None where a plugin has made a class without a module."""
+        try:
+            return pickle.dumps(self._cfg)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return None
 
     @cached_property
     def _texts(self) -> JobTexts:
