@@ -28,7 +28,7 @@ def sweep(working_folder):
 MOMENTUM = ("optimizer=momentum,nesterov", "optimizer.momentum=0.8")  # which Hydra is given as ++optimizer.momentum=0.8
 SWEEPS = {
     "numbers": ["optimizer.learning_rate=1e-7,1,0.5", "loop.steps=1e3,20"],
-    "ranges": ["seed=range(3,5)", "quiet=true,false"],
+    "ranges": ["seed=range(3,5)", "quiet=true,0"],
     "groups": ["model=legendre,power_series,legendre_series", "loop=manual,autograd"],
     "groups and numbers": ["loop.steps=7,8", "model=legendre,power_series", "model.degree=3"],
     "a setting of the choices": [*MOMENTUM, "optimizer.learning_rate=1e-7,1e-8"],
@@ -41,7 +41,7 @@ SWEEPS = {
     "experiments": ["experiment=notebook/numpy,tutorial/autograd", "loop.steps=3,4", "device=cpu"],
     "subdir": ["hydra.sweep.subdir=${hydra.job.override_dirname}", "seed=1,2", "model.degree=3,4"],
     "subdir of a setting": ["hydra.sweep.subdir=d${model.degree}-${now:%Y}", "model.degree=3,4"],
-    "one job": ["seed=3"],
+    "whole numbers": ["seed=3,1e1"],
 }
 RAW = {
     "a key that is added": ["++model.degree=3", "seed=1,2"],
@@ -159,11 +159,26 @@ def test_a_value_that_is_out_of_range_is_refused_once_others_were_built(sweep):
         second()
 
 
-def test_another_process_builds_its_experiments_itself():
-    task = JobTask(print, frozenset({"seed"}))
-    task.experiments[0, "seed=1"] = "an experiment"
-    copy = pickle.loads(pickle.dumps(task))
-    assert vars(copy) == vars(task) | {"experiments": {}}
+def test_a_job_has_the_experiment_that_was_checked_in_this_process(sweep):
+    task = JobTask(print, frozenset())
+    made = sweep("seed=1,2")
+    for number, (_, _, experiment) in enumerate(made.made()):
+        task.keep(number, made.jobs[number], experiment())
+    assert [task.experiment(number, made.jobs[number]).seed for number in (0, 1)] == [1, 2]
+    assert task.experiment(1, made.jobs[0]) is None
+    assert pickle.loads(pickle.dumps(task)).experiment(0, made.jobs[0]) is None
+
+
+@pytest.mark.parametrize("change", [lambda file: file.write_text("x,y\n1,2\n3,5\n4,4\n"), lambda file: file.unlink()])
+def test_a_job_is_checked_anew_where_its_data_file_has_changed(sweep, working_folder, change):
+    file = working_folder / "data.csv"
+    file.write_text("x,y\n1,2\n3,5\n")
+    task, made = JobTask(print, frozenset()), sweep("problem=file", "problem.path=data.csv", "seed=1")
+    ((_, _, experiment),) = made.made()
+    task.keep(0, made.jobs[0], experiment())
+    assert task.experiment(0, made.jobs[0]) == experiment()
+    change(file)
+    assert task.experiment(0, made.jobs[0]) is None
 
 
 @pytest.mark.parametrize("of_kind", ["groups and numbers", "interpolations of Hydra", "experiments"], indirect=True)

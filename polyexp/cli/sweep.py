@@ -124,7 +124,7 @@ class Sweep:
         loader: Any = self._context.config_loader
         template, job = loader.job(self._cfg, words)
 
-        def composed() -> DictConfig:  # and numbered as launchers do it
+        def composed() -> DictConfig:  # numbered as launchers do it
             cfg: DictConfig = loader.load_sweep_config(self._cfg, list(words))
             with open_dict(cfg):
                 cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
@@ -132,7 +132,7 @@ class Sweep:
 
         self._require_own_folder(*template.folder(job, number, composed))
         experiment: Experiment = template.experiment(job, composed)
-        self._job_task.experiments[number, *job.words] = experiment
+        self._job_task.keep(number, job.words, experiment)
         return experiment
 
     def _require_own_folder(self, sweep: str, name: str) -> None:
@@ -157,17 +157,41 @@ class JobTask:
 
     def __init__(self, task: Any, varying: frozenset[str]) -> None:
         self._task, self._varying = task, varying
-        self.experiments: dict[tuple[Any, ...], Experiment] = {}  # by the numbers and the overrides of their jobs
+        # With the stamps of their problems, by the numbers and the overrides of their jobs.
+        self._experiments: dict[tuple[Any, ...], tuple[Experiment, object]] = {}
 
     def __call__(self, cfg: DictConfig) -> Any:
-        """Carry out a job, whose overrides Hydra has set."""
+        """Carry out a job, whose number and overrides Hydra has set."""
         hydra = HydraConfig.get()
-        experiment = self.experiments.get((hydra.job.num, *as_typed(hydra.overrides.task)))
+        experiment = self.experiment(int(hydra.job.num), as_typed(hydra.overrides.task))
         return self._task(cfg, experiment, self._varying)
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes of a copy in another process, which builds and checks the experiments of its jobs itself."""
-        return vars(self) | {"experiments": {}}
+        return vars(self) | {"_experiments": {}}
+
+    def keep(self, number: int, words: Sequence[str], experiment: Experiment) -> None:
+        """Keep the experiment of a job.
+
+        Args:
+            number: The number of the job.
+            words: The overrides of the job.
+            experiment: The experiment.
+        """
+        self._experiments[number, *words] = experiment, experiment.problem.stamp
+
+    def experiment(self, number: int, words: Sequence[str]) -> Experiment | None:
+        """The experiment of a job; None where it must be checked anew, since it was not kept or its data file has changed.
+
+        Args:
+            number: The number of the job.
+            words: The overrides of the job.
+        """
+        experiment, stamp = self._experiments.get((number, *words), (None, None))
+        with suppress(InputError):  # which the check raises again
+            if experiment is not None and experiment.problem.stamp == stamp:
+                return experiment
+        return None
 
 
 class CheckedLauncher(Launcher):
