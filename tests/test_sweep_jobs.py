@@ -77,7 +77,8 @@ def test_jobs_have_the_experiments_that_their_configurations_describe(of_kind):
     for number, (_, _, experiment) in enumerate(of_kind.made()):
         cfg = of_kind.composed(number)
         with hydra_config(cfg):
-            assert experiment() == build(cfg)
+            expected = build(cfg)
+        assert (experiment(), repr(experiment())) == (expected, repr(expected))  # 10.0 is equal to 10
 
 
 def test_what_does_not_differ_is_shared(sweep):

@@ -228,7 +228,8 @@ class Template:
 
     def _changed(self, part: str, job: JobOverrides) -> DictConfig:
         """A part of the configuration of a job, alone."""
-        cfg = OmegaConf.masked_copy(self._cfg, part)
+        cfg = OmegaConf.create()
+        cfg[part] = self._cfg._get_node(part)  # a copy, with its type; masked_copy would drop the types of numbers
         OmegaConf.set_struct(cfg, True)
         ConfigLoaderImpl._apply_overrides_to_config(list(job.of_part(part)), cfg)
         return cfg
