@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
@@ -198,13 +198,13 @@ class CheckedLoader(ConfigLoaderImpl):
         with in_one_sentence(NOT_COMPOSED):
             overrides = list(map(_override, words))
         task = tuple(one for one in overrides if not one.is_hydra_override())
-        plain = plain_among(task, self._is_group)
-        template = self._template(
-            master, [word for word, one in zip(words, overrides, strict=True) if one not in plain]
-        )
-        if plain and template.interpolated:  # then a plain value may change others
-            plain, template = (), self._template(master, words)
-        return template, JobOverrides(task, plain)
+        if plain := plain_among(task, self._is_group):
+            fixed = [word for word, one in zip(words, overrides, strict=True) if one not in plain]
+            with suppress(HydraException, InputError):  # which the whole configuration raises again, if it is wrong
+                template = self._template(master, fixed)
+                if not template.interpolated:  # else a plain value may change others
+                    return template, JobOverrides(task, plain)
+        return self._template(master, words), JobOverrides(task, ())
 
     def _is_group(self, name: str) -> bool:
         if name not in self._groups:
