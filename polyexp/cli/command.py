@@ -186,7 +186,7 @@ def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:
     with read_write(cfg.hydra.runtime), open_dict(cfg.hydra.runtime):
         # As Hydra does once it has made the folder.
         cfg.hydra.runtime.output_dir = str(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
-    (experiment,) = checked([cfg])
+    experiment = checked(cfg)
     configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
     context.callbacks.on_run_start(config=cfg, config_name=cfg.hydra.job.config_name)
     with _discarded_if_refused(Path(cfg.hydra.runtime.output_dir)):

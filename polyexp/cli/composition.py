@@ -4,19 +4,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import polyexp.action  # noqa: F401  (defining a component registers it)
-from polyexp.base import Component, InputError
+from polyexp.base import Component, InputError, counted
 from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
 from polyexp.cli.help import help_page
 from polyexp.cli.kinds import schema
@@ -26,9 +24,10 @@ from polyexp.problem import OnProgress
 from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import bar
 from polyexp.report.stream import Stream
+from polyexp.sweep import hydra_config
 from polyexp.tracking import JOURNAL, Journal, RunInfo
 
-__all__ = ["as_input_error", "checked", "finish_sweep", "hydra_config", "prepare", "search_path"]
+__all__ = ["all_checked", "as_input_error", "checked", "finish_sweep", "prepare", "search_path"]
 
 # A configuration of Python's logging: Hydra's own lines as Hydra prints them; of libraries only warnings, and of matplotlib,
 # which warns that it builds its cache of fonts, only errors.
@@ -92,25 +91,61 @@ def search_path(config_path: str | None = None) -> ConfigSearchPath:
     return create_automatic_config_search_path(None, None, str(conf_dir()) if config_path is None else config_path)
 
 
-def checked(configs: Iterable[DictConfig], jobs: int = 1) -> list[Experiment]:
-    """The experiments that `configs` describe, which have been checked, with a bar meanwhile.
+def checked(cfg: DictConfig) -> Experiment:
+    """The experiment that a configuration describes, which has been checked, with a bar while its samples are read.
+
+    Args:
+        cfg: The composed configuration.
+
+    Raises:
+        InputError: Where it describes no experiment, or its action is certain to fail.
+    """
+    with _in_our_words():
+        with hydra_config(cfg):
+            experiment = build(cfg)
+        with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
+            experiment.check(progress)
+    _check_actions([experiment])
+    return experiment
+
+
+def all_checked(experiments: Iterable[Experiment], jobs: int, *, quiet: bool) -> list[Experiment]:
+    """The experiments of a sweep, which have been checked, with a bar meanwhile.
 
     Stores are opened or created only after everything else has been checked.
 
     Args:
-        configs: Composed configurations, which may be composed one by one as they are asked for.
-        jobs: The number of configurations.
+        experiments: The experiments, which may be built one by one as they are asked for.
+        jobs: Their number.
+        quiet: Whether there is no bar.
 
     Raises:
         InputError: Where a configuration describes no experiment, or its action is certain to fail.
     """
-    try:
-        experiments = list(_checked(map(_built, configs), jobs))
-    except OmegaConfBaseException as error:
-        raise as_input_error(error) from error
+    done: list[Experiment] = []
+    with _in_our_words(), bar(f"Checking {counted(jobs, 'job')}", quiet=quiet) as progress:
+        progress(0)
+        for experiment in experiments:
+            done.append(experiment.check(partial(_show_share, progress, len(done), jobs)))
+            progress(len(done) / jobs)
+    _check_actions(done)
+    return done
+
+
+def _check_actions(experiments: Sequence[Experiment]) -> None:
+    """Check what the actions need, and each tracker once."""
+    for tracking in dict.fromkeys(one.tracking for one in experiments if one.action.records):
+        tracking.check()
     for experiment in experiments:
         experiment.action.check(experiment)
-    return experiments
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        raise as_input_error(error) from error
 
 
 def as_input_error(error: Exception) -> InputError:
@@ -119,36 +154,6 @@ def as_input_error(error: Exception) -> InputError:
     while cause is not None and not isinstance(cause, InputError):
         cause = cause.__cause__ or cause.__context__
     return cause or InputError(explain(error))
-
-
-def _built(cfg: DictConfig) -> Experiment:
-    with hydra_config(cfg):
-        return build(cfg)
-
-
-@contextmanager
-def hydra_config(cfg: DictConfig) -> Iterator[None]:
-    """A context in which `${hydra:...}` is found in a configuration.
-
-    Args:
-        cfg: The configuration; one without Hydra's node changes nothing.
-    """
-    before = HydraConfig.instance().cfg
-    if "hydra" in cfg:
-        HydraConfig.instance().set_config(cfg)
-    try:
-        yield
-    finally:
-        HydraConfig.instance().cfg = before
-
-
-def _checked(experiments: Iterator[Experiment], jobs: int) -> Iterator[Experiment]:
-    first = next(experiments)
-    what = f"Reading {first.problem.label}" if jobs == 1 else f"Checking {jobs} jobs"
-    with bar(what, quiet=first.quiet) as progress:
-        for number, experiment in enumerate(chain([first], experiments)):
-            yield experiment.check(partial(_show_share, progress, number, jobs))
-            progress((number + 1) / jobs)
 
 
 def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> None:

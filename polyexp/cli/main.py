@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from polyexp.base import DisagreementError, FolderError, InputError, NotDeliveredError, bounded
 from polyexp.cli.command import RunError, carry_out
 from polyexp.cli.composition import as_input_error, checked, prepare
+from polyexp.cli.config_loader import as_typed
 from polyexp.cli.overrides import USER_ERRORS
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
@@ -42,7 +43,7 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozens
     job = _job(cfg, varying)
     try:
         if experiment is None:
-            (experiment,) = checked([cfg])
+            experiment = checked(cfg)
         return experiment.action(experiment, job)
     except (DisagreementError, FolderError, InputError, NotDeliveredError) as error:
         code = _print_error(str(error), 2 if isinstance(error, InputError) else 1)
@@ -77,11 +78,9 @@ def main() -> int:
 def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
     hydra_cfg = HydraConfig.get()
     in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
-    # As it was typed, with interpolations not resolved.
-    typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
-        overrides=tuple(map(unquoted, typed)),
+        overrides=tuple(map(unquoted, as_typed(hydra_cfg.overrides.task))),
         sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
         config_yaml=OmegaConf.to_yaml(cfg),
         varying=varying,

@@ -4,11 +4,11 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log
@@ -17,8 +17,8 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, NotDeliveredError
-from polyexp.cli.composition import checked, finish_sweep, hydra_config
-from polyexp.cli.config_loader import in_one_sentence, parse
+from polyexp.cli.composition import all_checked, finish_sweep
+from polyexp.cli.config_loader import as_typed, in_one_sentence, parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment
 from polyexp.report.progress_bar import JobCounter
@@ -42,7 +42,7 @@ class Sweep:
 
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
-        self._typed: list[str] = list(OmegaConf.to_container(cfg.hydra.overrides.task))  # type: ignore[arg-type]
+        self._typed = as_typed(cfg.hydra.overrides.task)
         _quote_params(cfg)
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
@@ -50,7 +50,8 @@ class Sweep:
         self._all_are_checked = False
         self._overrides = self._parsed()
         keys = frozenset(one.get_key_element() for one in self._overrides if one.is_sweep_override())
-        self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
+        self._job_task = JobTask(task, keys)
+        self._task: TaskFunction = self._counter.counted(self._job_task)
 
     def run(self) -> None:
         """Check and run all jobs, and then print where their runs are recorded, also where a job has failed.
@@ -110,25 +111,32 @@ class Sweep:
         """Check jobs, the first of which has the number `first`."""
         if not jobs:
             raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
-        configs = (self._composed(job, number) for number, job in enumerate(jobs, first))
+        experiments = (self._built(job, number) for number, job in enumerate(jobs, first))
         self._counter.total += len(jobs)
-        self._experiments += checked(map(self._in_own_folder, configs), len(jobs))
+        self._experiments += all_checked(experiments, len(jobs), quiet=self._cfg.quiet)
         if all(one.quiet for one in self._experiments):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
             configure_log(self._cfg.hydra.hydra_logging)
 
-    def _composed(self, job: Sequence[str], number: int) -> DictConfig:
-        """The configuration of a job, numbered as launchers do it."""
-        cfg: DictConfig = self._context.config_loader.load_sweep_config(self._cfg, list(job))
-        with open_dict(cfg):
-            cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
-        return cfg
+    def _built(self, words: Sequence[str], number: int) -> Experiment:
+        """The experiment of a job."""
+        loader: Any = self._context.config_loader
+        template, job = loader.job(self._cfg, words)
 
-    def _in_own_folder(self, cfg: DictConfig) -> DictConfig:
-        """The configuration of a job, whose folder must be its own and below that of the sweep."""
-        with hydra_config(cfg):
-            sweep, name = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
+        def composed() -> DictConfig:  # numbered as launchers do it
+            cfg: DictConfig = loader.load_sweep_config(self._cfg, list(words))
+            with open_dict(cfg):
+                cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+            return cfg
+
+        self._require_own_folder(*template.folder(job, number, composed))
+        experiment: Experiment = template.experiment(job, composed)
+        self._job_task.keep(number, job.words, experiment)
+        return experiment
+
+    def _require_own_folder(self, sweep: str, name: str) -> None:
+        """Require that the folder of a job is its own, and below that of the sweep."""
         folder = Path(os.path.realpath(Path(sweep, name)))
         if folder in self._folders or Path(os.path.realpath(sweep)) not in folder.parents:
             raise InputError(
@@ -137,7 +145,53 @@ class Sweep:
             )
         require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
-        return cfg
+
+
+class JobTask:
+    """What carries out a job of a sweep, with the experiment that has been checked.
+
+    Args:
+        task: What carries out one job.
+        varying: The keys to which the sweep gives several values.
+    """
+
+    def __init__(self, task: Any, varying: frozenset[str]) -> None:
+        self._task, self._varying = task, varying
+        # With the stamps of their problems, by the numbers and the overrides of their jobs.
+        self._experiments: dict[tuple[Any, ...], tuple[Experiment, object]] = {}
+
+    def __call__(self, cfg: DictConfig) -> Any:
+        """Carry out a job, whose number and overrides Hydra has set."""
+        hydra = HydraConfig.get()
+        experiment = self.experiment(int(hydra.job.num), as_typed(hydra.overrides.task))
+        return self._task(cfg, experiment, self._varying)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes of a copy in another process, which builds and checks the experiments of its jobs itself."""
+        return vars(self) | {"_experiments": {}}
+
+    def keep(self, number: int, words: Sequence[str], experiment: Experiment) -> None:
+        """Keep the experiment of a job.
+
+        Args:
+            number: The number of the job.
+            words: The overrides of the job.
+            experiment: The experiment.
+        """
+        self._experiments[number, *words] = experiment, experiment.problem.stamp
+
+    def experiment(self, number: int, words: Sequence[str]) -> Experiment | None:
+        """The experiment of a job; None where it must be checked anew, since it was not kept or its data file has changed.
+
+        Args:
+            number: The number of the job.
+            words: The overrides of the job.
+        """
+        experiment, stamp = self._experiments.get((number, *words), (None, None))
+        with suppress(InputError):  # which the check raises again
+            if experiment is not None and experiment.problem.stamp == stamp:
+                return experiment
+        return None
 
 
 class CheckedLauncher(Launcher):

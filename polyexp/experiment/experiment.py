@@ -17,7 +17,7 @@ from polyexp.device import Device
 from polyexp.exact import Forecast, forecast, require_computable, require_modes, require_stable
 from polyexp.experiment.schema import (
     GROUPS,
-    Config,
+    PARTS,
     keys_of,
     numbers_for_texts,
     require_schema,
@@ -40,7 +40,7 @@ from polyexp.problem import (
 from polyexp.report import Report
 from polyexp.tracking import Tracker
 
-__all__ = ["Experiment", "build", "varying"]
+__all__ = ["Experiment", "build", "build_part", "varying"]
 
 MAX_SEED = 2**32 - 1  # 32 bits, which each generator of random numbers accepts
 
@@ -49,7 +49,8 @@ MAX_SEED = 2**32 - 1  # 32 bits, which each generator of random numbers accepts
 class _SamplesRequest:
     """A request for samples, the key of their cache.
 
-    Requests are equal for equal settings and unchanged files, so that a sweep reads and reduces its data once.
+    Requests are equal for equal settings and unchanged files, so that a sweep reads and reduces its data once. Their seed is 0
+    where the samples do not depend on it.
     """
 
     key: tuple[str, object]  # the settings of the problem, and the stamp of its file
@@ -126,7 +127,8 @@ class Experiment:
             on_progress: Called with the fraction of the samples that has been read, from 0 to 1.
         """
         key = (repr(self.problem), self.problem.stamp)
-        return _samples(_SamplesRequest(key, self.problem, self.degree, self.seed, on_progress))
+        seed = self.seed if self.problem.random else 0
+        return _samples(_SamplesRequest(key, self.problem, self.degree, seed, on_progress))
 
     @cached_property
     def forecast(self) -> Forecast:
@@ -182,17 +184,40 @@ def build(cfg: DictConfig) -> Experiment:
     Raises:
         InputError: For a key without a value, a key that no component has, or a value out of range.
     """
-    for key in valueless_keys(cfg):
-        raise InputError(f"`{key}` has no value: type `{key}=...`.")
+    _require_values(cfg, PARTS)
     for group in GROUPS:
         require_schema(cfg, group)
     for key in unknown_keys(cfg):
         raise unknown_key_error(key, keys_of(cfg))
-    for key, value in numbers_for_texts(cfg):
+    _require_texts(cfg, PARTS)
+    return Experiment(**{part: _built(cfg[part]) for part in PARTS})
+
+
+def build_part(cfg: DictConfig, part: str) -> Any:
+    """The component, or the value, that a configuration has under one key at its top.
+
+    Args:
+        cfg: The configuration, or the part of it under this key; only values have changed since it was built as a whole.
+        part: The key, such as `model` or `seed`.
+
+    Raises:
+        InputError: For a key without a value, or a value out of range.
+    """
+    _require_values(cfg, (part,))
+    _require_texts(cfg, (part,))
+    return _built(cfg[part])
+
+
+def _require_values(cfg: DictConfig, parts: Sequence[str]) -> None:
+    for key in valueless_keys(cfg, parts):
+        raise InputError(f"`{key}` has no value: type `{key}=...`.")
+
+
+def _require_texts(cfg: DictConfig, parts: Sequence[str]) -> None:
+    for key, value in numbers_for_texts(cfg, parts):
         raise InputError(
             f"`{key}` must be a list of texts, got {shown(value)} in it: put quotes around it in the file."
         )
-    return Experiment(**{one.name: _built(cfg[one.name]) for one in dataclasses.fields(Config)})
 
 
 def _built(value: Any) -> Any:
