@@ -16,7 +16,7 @@ __all__ = ["bars_figure"]
 
 MAX_BARS = 30
 MAX_NAME_CHARACTERS = 34  # beside a bar
-CHARACTER_INCHES, BAR_INCHES, MARGINS_INCHES = 0.068, 0.2, 1.5
+CHARACTER_INCHES, BAR_INCHES, MARGINS_INCHES = 0.075, 0.2, 1.5
 EDGE = 0.985  # where jobs without a loss are marked, as a part of the width of the axes
 
 
@@ -33,7 +33,7 @@ def bars_figure(table: SweepTable, lowest: float | None) -> Figure:
     of = f"the best {MAX_BARS} of {len(groups)} choices" if len(groups) > MAX_BARS else counted(len(table.rows), "job")
     height = MARGINS_INCHES + BAR_INCHES * max(len(names), 3)
     made, (ax,) = figure(f"Final loss of {of}", best_words(table), height=height)
-    made.subplots_adjust(left=(0.25 + CHARACTER_INCHES * max(map(len, names))) / WIDTH_INCHES)
+    made.subplots_adjust(left=(0.35 + CHARACTER_INCHES * max(map(len, names), default=0)) / WIDTH_INCHES)
     losses = losses_of(table.best_first)
     losses_axis(ax, losses, lowest, along="x")
     _draw_bars(ax, list(shown.values()))
@@ -60,6 +60,7 @@ def _groups(table: SweepTable) -> dict[str, list[JobRow]]:
 def _draw_bars(ax: Any, groups: Sequence[Sequence[JobRow]]) -> None:
     """Draw the least loss of each group as a bar, the others as dots, and a mark where no job has a loss."""
     low = ax.get_xlim()[0] if ax.get_xscale() == "log" else 0.0
+    marked: dict[str, list[int]] = {name: [] for name in MARKS}
     for place, rows in enumerate(groups):
         losses = losses_of(row for row in rows if not row.diverged)
         losses = losses[np.isfinite(losses)]
@@ -67,5 +68,8 @@ def _draw_bars(ax: Any, groups: Sequence[Sequence[JobRow]]) -> None:
             ax.barh(place, losses.min() - low, 0.7, low, color=Palette.SKY)
             ax.plot(losses[1:], np.full(losses.size - 1, place), ".", color=Palette.BLUE, markersize=4)
         else:
-            mark = MARKS["diverged" if any(row.diverged for row in rows) else "failed"]
-            ax.plot(EDGE, place, transform=ax.get_yaxis_transform(), markersize=6, **mark)
+            marked["diverged" if any(row.diverged for row in rows) else "failed"].append(place)
+    for name, places in marked.items():
+        if places:
+            at = np.full(len(places), EDGE)
+            ax.plot(at, places, transform=ax.get_yaxis_transform(), markersize=6, **MARKS[name])

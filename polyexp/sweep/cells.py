@@ -17,7 +17,6 @@ from polyexp.report.axes import (
     legend,
     log_steps,
     power_ticks,
-    thinned,
 )
 from polyexp.sweep.layout import Layout, spaced_geometrically
 from polyexp.sweep.losses import (
@@ -97,7 +96,7 @@ def _draw_cells(ax: Any, table: SweepTable, keys: Sequence[str]) -> Any:
     ax.plot(*places(table.best_first[:1]), **BEST_MARK)
     ax.grid(visible=False)
     for axis, values, most in ((ax.xaxis, grid[0], MAX_X_LABELS), (ax.yaxis, grid[1], MAX_Y_LABELS)):
-        some = thinned(values.size, most)
+        some = range(0, values.size, -(-values.size // most))
         axis.set_ticks(some, labels=[f"{values[place]:.3g}" for place in some])
     ax.tick_params(labelsize=8)
     return mesh if np.isfinite(least).any() else None

@@ -19,7 +19,16 @@ from polyexp.report.axes import (
 )
 from polyexp.report.figures.curves import MAX_MARKS
 from polyexp.sweep.layout import Layout, is_seed, spaced_geometrically
-from polyexp.sweep.losses import BEST_MARK, MARKS, best_words, losses_axis, losses_of, numbers_of, without_loss
+from polyexp.sweep.losses import (
+    BEST_MARK,
+    MARKS,
+    best_words,
+    losses_axis,
+    losses_of,
+    numbers_of,
+    spans_decades,
+    without_loss,
+)
 from polyexp.sweep.table import JobRow, SweepTable
 
 __all__ = ["curves_figure"]
@@ -41,7 +50,9 @@ def curves_figure(table: SweepTable, layout: Layout, lowest: float | None) -> Fi
     x_key = str(layout.x)
     series = _series(table, [key for key in layout.others if not is_seed(key)])
     named = list(series.items())[:MAX_NAMED_SERIES]
-    lines = -(-(len(named) + 5) // LEGEND_COLUMNS) if len(series) > 1 else 0
+    losses = losses_of(table.best_first)
+    # Above the axes there is room for a few names, unless the power of ten of a linear axis is there.
+    lines = 0 if len(series) <= 1 and spans_decades(losses) else -(-(len(named) + 5) // LEGEND_COLUMNS)
     below = LINE_INCHES * lines + 0.1 if lines else 0.0
     seeds = [key for key in layout.others if is_seed(key)]
     over = f", medians over {', '.join(seeds)}" if seeds else ""
@@ -52,7 +63,7 @@ def curves_figure(table: SweepTable, layout: Layout, lowest: float | None) -> Fi
         _draw_series(ax, rows, x_key, color=colour, label=label)
     _draw_others(ax, list(series.values())[MAX_NAMED_SERIES:], x_key)
     _draw_marks(ax, table, x_key)
-    losses_axis(ax, losses_of(table.best_first), lowest)
+    losses_axis(ax, losses, lowest)
     if spaced_geometrically(numbers_of(table.rows, x_key)):
         log_steps(ax, from_zero=False)
     in_step = f" (in step with {', '.join(layout.in_step)})" if layout.in_step else ""

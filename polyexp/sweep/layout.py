@@ -64,7 +64,7 @@ def spaced_geometrically(values: np.ndarray) -> bool:
         values: The values in any order, finite. Shape (N,).
 
     Example:
-        >>> spaced_geometrically(np.array([0.1, 1, 10])), spaced_geometrically(np.array([1, 2, 3, 9, 10]))
+        >>> spaced_geometrically(np.array([0.1, 1, 10])), spaced_geometrically(np.array([1, 4, 7, 10]))
         (True, False)
         >>> spaced_geometrically(np.array([0, 1, 10]))
         False
