@@ -237,6 +237,12 @@ def test_at_most_thirty_bars():
     assert words(figure)[0] == "Final loss of the best 30 of 40 choices"
 
 
+def test_the_names_of_bars_are_whole():
+    figure = sweep_figure(table_of(["model"], [("legendre_series",), ("power_series",)], lambda *_: 1.0))
+    figure.canvas.draw()
+    assert min(label.get_window_extent().x0 for label in figure.axes[0].get_yticklabels()) >= 0
+
+
 def test_a_single_job_is_one_bar():
     figure = sweep_figure(table_of(["seed"], [(0,)], lambda _: 2.0))
     assert words(figure) == ["Final loss of 1 job", "best: 2, job 0"]

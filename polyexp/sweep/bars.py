@@ -33,8 +33,10 @@ def bars_figure(table: SweepTable, lowest: float | None) -> Figure:
     of = f"the best {MAX_BARS} of {len(groups)} choices" if len(groups) > MAX_BARS else counted(len(table.rows), "job")
     height = MARGINS_INCHES + BAR_INCHES * max(len(names), 3)
     made, (ax,) = figure(f"Final loss of {of}", best_words(table), height=height)
-    made.subplots_adjust(left=(0.35 + CHARACTER_INCHES * max(map(len, names), default=0)) / WIDTH_INCHES)
-    losses = losses_of(table.best_first)
+    box = ax.get_position()
+    left = (0.35 + CHARACTER_INCHES * max(map(len, names), default=0)) / WIDTH_INCHES
+    ax.set_position((left, box.y0, box.x1 - left, box.height))
+    losses = losses_of(row for rows in shown.values() for row in rows if not row.diverged)
     losses_axis(ax, losses, lowest, along="x")
     _draw_bars(ax, list(shown.values()))
     if losses.size:
