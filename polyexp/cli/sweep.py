@@ -22,11 +22,11 @@ from polyexp.cli.config_loader import as_typed, in_one_sentence, parse
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment
 from polyexp.report.progress_bar import JobCounter
+from polyexp.sweep import MAX_JOBS
 from polyexp.tracking import require_no_run
 
 __all__ = ["CheckedLauncher", "Sweep"]
 
-MAX_JOBS = 100_000
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 

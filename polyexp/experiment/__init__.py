@@ -1,7 +1,7 @@
 """Experiments, which are built from a configuration, checked and run."""
 
 from polyexp.experiment.experiment import Experiment, build, build_part, varying
-from polyexp.experiment.job import Job
+from polyexp.experiment.job import Job, short_word, typed_values
 from polyexp.experiment.run import compute, publish
 from polyexp.experiment.schema import GROUPS, PARTS, Config, all_keys, spell, unknown_key_error
 from polyexp.experiment.suggestions import choice_hint, key_hint
@@ -19,7 +19,9 @@ __all__ = [
     "compute",
     "key_hint",
     "publish",
+    "short_word",
     "spell",
+    "typed_values",
     "unknown_key_error",
     "varying",
 ]

@@ -1,6 +1,7 @@
 """The circumstances of a run, and what is recorded of it before it starts."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
 from polyexp.tracking import FOLDER_TAG, RunInfo
 
-__all__ = ["Job", "run_info"]
+__all__ = ["Job", "run_info", "short_word", "typed_values"]
 
 MAX_NAME_CHARACTERS = 100  # of the name of a run
 SHORT_NAMES = {"learning_rate": "lr", "num_samples": "samples"}  # the words for these settings in the names of runs
@@ -63,21 +64,45 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     )
 
 
+def typed_values(overrides: Iterable[str]) -> dict[str, str]:
+    """The values of overrides by their keys, as they are typed; that of a key that is removed (`~seed`) is empty.
+
+    Args:
+        overrides: The overrides, of which the last one of a key counts.
+
+    Example:
+        >>> typed_values(["model=legendre", "+model.degree=3", "~seed"])
+        {'model': 'legendre', 'model.degree': '3', 'seed': ''}
+    """
+    parts = (one.lstrip("+~").partition("=") for one in overrides)
+    return {key: value for key, _, value in parts}
+
+
+def short_word(key: str, value: str) -> str:
+    """An override in the short form that names of runs and tables have.
+
+    Args:
+        key: The key.
+        value: Its value, as it is typed.
+
+    Example:
+        >>> short_word("optimizer.learning_rate", "1e-6"), short_word("model", "legendre")
+        ('lr=1e-6', 'legendre')
+    """
+    if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
+        return value
+    last = key.rpartition(".")[2]
+    return f"{SHORT_NAMES.get(last, last)}={value}"
+
+
 def _name(experiment: Experiment, job: Job) -> str:
     """The name of a run: the overrides that the user typed, in a short form, or `power_series sin` where there are none.
 
     A job of a sweep is named by what varies only, because the table of MLflow shows about 22 characters.
     """
-    typed = [(key, value) for key, _, value in (one.lstrip("+~").partition("=") for one in job.overrides)]
+    typed = typed_values(job.overrides).items()
     silent = ("tracking", "report", "action", "quiet", "hydra")
     decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]
     varying = [(key, value) for key, value in decisive if key in job.varying]
-    words = [_word(key, value) for key, value in varying or decisive]
+    words = [short_word(key, value) for key, value in varying or decisive]
     return " ".join(words)[:MAX_NAME_CHARACTERS] or f"{experiment.model.choice} {experiment.problem.choice}"
-
-
-def _word(key: str, value: str) -> str:
-    if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
-        return value
-    last = key.rpartition(".")[2]
-    return f"{SHORT_NAMES.get(last, last)}={value}"

@@ -1,6 +1,45 @@
-"""Sweeps: the configurations, experiments and files of many jobs, made from one composition."""
+"""Sweeps: the configurations, experiments and files of many jobs, made from one composition, and what became of them."""
 
+from polyexp.sweep.figure import draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
+from polyexp.sweep.jobs import MANIFEST, PlannedJob, read_manifest, write_manifest
+from polyexp.sweep.rows import MAX_JOBS
+from polyexp.sweep.table import (
+    FAILED,
+    FINISHED,
+    KILLED,
+    NOT_RUN,
+    SWEEP_FILE,
+    JobRow,
+    SweepTable,
+    read_table,
+    write_table,
+)
 from polyexp.sweep.template import JobOverrides, Template, hydra_config, plain_among
+from polyexp.sweep.terminal import job_line, summary
 
-__all__ = ["JobFiles", "JobOverrides", "Template", "hydra_config", "plain_among"]
+__all__ = [
+    "FAILED",
+    "FINISHED",
+    "KILLED",
+    "MANIFEST",
+    "MAX_JOBS",
+    "NOT_RUN",
+    "SWEEP_FILE",
+    "JobFiles",
+    "JobOverrides",
+    "JobRow",
+    "PlannedJob",
+    "SweepTable",
+    "Template",
+    "draw_sweep",
+    "hydra_config",
+    "job_line",
+    "plain_among",
+    "read_manifest",
+    "read_table",
+    "summary",
+    "sweep_figure",
+    "write_manifest",
+    "write_table",
+]
