@@ -33,6 +33,7 @@ ROWS = (
     "tracking",
     "comparison",
     "experiment",
+    "sweep",
     "action",
     "cli",
     "__main__",
