@@ -12,7 +12,7 @@ from polyexp.base import InputError, cut
 from polyexp.cli.ranges import number_of_values
 from polyexp.experiment import all_keys, key_hint
 
-__all__ = ["Axis", "axes_of", "effective", "jobs_of"]
+__all__ = ["Axis", "axes_of", "effective", "is_of_sweep", "jobs_of"]
 
 MAX_JOBS = 100_000
 
@@ -35,6 +35,15 @@ class Axis:
         return zip(*map(_words, self.overrides), strict=True)
 
 
+def is_of_sweep(key: str) -> bool:
+    """Whether a key is one of the settings of the sweep itself, which are no settings of its jobs.
+
+    Args:
+        key: The key, such as `sweep.zip`.
+    """
+    return key.partition(".")[0] == "sweep"
+
+
 def effective(overrides: Sequence[Override]) -> dict[str, Override]:
     """The overrides by their keys, in the order in which the keys are first named; of one key the last one counts.
 
@@ -47,8 +56,7 @@ def effective(overrides: Sequence[Override]) -> dict[str, Override]:
         InputError: Where one of the settings of the sweep itself has several values.
     """
     by_key = {one.key_or_group: one for one in overrides}
-    of_sweep = [key for key in by_key if key.partition(".")[0] == "sweep"]
-    for key in of_sweep:
+    for key in filter(is_of_sweep, list(by_key)):
         if by_key.pop(key).is_sweep_override():
             raise InputError(f"`{key}` holds for the whole sweep: type one value, such as sweep.zip=[seed,loop.steps].")
     return by_key
@@ -81,7 +89,7 @@ def jobs_of(axes: Sequence[Axis]) -> list[list[str]]:
     Raises:
         InputError: Where there are none, or more than MAX_JOBS; they are counted before they are listed.
     """
-    count = math.prod(map(len, axes))
+    count = math.prod(float(len(axis)) for axis in axes)
     if count > MAX_JOBS:
         raise InputError(
             f"A sweep must have at most {MAX_JOBS} jobs, got {count:.4g}: type fewer values, or several sweeps."

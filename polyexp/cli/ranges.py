@@ -1,7 +1,7 @@
 """Ranges of values as a person types them: `linspace`, `geomspace` and `logspace` beside the functions of Hydra's parser.
 
 They have NumPy's meanings, and give a choice of floats, to which Hydra's own functions can be applied, as in
-`shuffle(linspace(0,1,5))`. Their values are computed when they are asked for, after they have been counted.
+`shuffle(linspace(0,1,5))`. No list of their values is kept: they are counted, and computed where they are used.
 """
 
 import math
@@ -123,7 +123,7 @@ def require_no_interval(override: Override) -> None:
 
 
 def number_of_values(override: Override) -> int:
-    """The number of values that an override gives to its key, of which at most MAX_VALUES + 1 are counted.
+    """The number of values that an override gives to its key; those of Hydra's ranges are counted up to MAX_VALUES + 1.
 
     Args:
         override: The override, as the parser has read it.
@@ -136,6 +136,8 @@ def number_of_values(override: Override) -> int:
         return 1
     require_no_interval(override)
     value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
     # The values of a range are counted before Hydra shuffles them, for which it lists them.
     listed = value.range() if isinstance(value, RangeSweep) else override.sweep_iterator()
     return sum(1 for _ in islice(listed, MAX_VALUES + 1))

@@ -16,7 +16,7 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, NotDeliveredError
-from polyexp.cli.axes import axes_of, effective, jobs_of
+from polyexp.cli.axes import axes_of, effective, is_of_sweep, jobs_of
 from polyexp.cli.composition import checked, finish_sweep, hydra_config
 from polyexp.cli.config_loader import in_one_sentence, parse, require_short
 from polyexp.cli.ranges import spelled_out
@@ -50,6 +50,7 @@ class Sweep:
         self._all_are_checked = False
         self._params = self._parsed(f"{key}={value}" for key, value in _params(cfg).items())
         self._typed = self._parsed(cfg.hydra.overrides.task)
+        _require_settings_of_jobs(self._params)
         self._overrides = effective([*self._params, *self._typed])
         keys = frozenset(key for key, one in self._overrides.items() if one.is_sweep_override())
         self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
@@ -185,6 +186,14 @@ class CheckedLauncher(Launcher):
         """
         self._check(job_overrides, initial_job_idx)
         return self._launcher.launch(job_overrides, initial_job_idx)
+
+
+def _require_settings_of_jobs(params: Sequence[Override]) -> None:
+    """Require that `hydra.sweeper.params` holds no setting of the sweep itself."""
+    for one in params:
+        if is_of_sweep(one.key_or_group):
+            advice = "write it beside `hydra` in the file, as `sweep: {zip: [...]}`"
+            raise InputError(f"`{one.key_or_group}` is not a setting of jobs: {advice}.")
 
 
 def _params(cfg: DictConfig) -> Any:
