@@ -154,6 +154,8 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
             Sweep(cfg, context, task).run()
         callbacks.on_multirun_end(config=cfg, config_name=name)
     else:
+        if OmegaConf.select(cfg, "sweep.zip"):
+            raise InputError("`sweep.zip` belongs to a sweep: put -m in front, or leave it out.")
         _run(cfg, context, task)
 
 

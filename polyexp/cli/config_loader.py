@@ -12,20 +12,20 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base import InputError, shown
+from polyexp.base import InputError, cut, shown
 from polyexp.cli.allow_list import cannot_be_set, require_allowed
 from polyexp.cli.config_files import BoundedRepository
 from polyexp.cli.overrides import USER_ERRORS
+from polyexp.cli.ranges import parser, require_countable
 from polyexp.sweep import JobOverrides, Template, plain_among
 from polyexp.tracking import require_no_credentials
 
-__all__ = ["MAX_CHARACTERS", "CheckedLoader", "as_typed", "in_one_sentence", "parse"]
+__all__ = ["MAX_CHARACTERS", "CheckedLoader", "as_typed", "in_one_sentence", "parse", "require_short"]
 
 MAX_DEPTH = 50  # of the brackets in a value
 MAX_REASON = 200  # characters of an error of a library
@@ -43,14 +43,37 @@ def parse(words: Sequence[str], config_loader: Any = None) -> list[Override]:
         config_loader: The loader that finds the choices of `glob`.
 
     Raises:
-        InputError: For a word that is too long, or nested too deep.
+        InputError: For a word that is too long, or nested too deep, a function that does not exist or takes other arguments,
+            and a range that gives no values or too many.
     """
-    for word in words:
-        if len(word) > MAX_CHARACTERS or _depth(word) > MAX_DEPTH:
-            raise InputError(
-                f"`{word[:30]}...` must have at most {MAX_CHARACTERS} characters and be nested at most {MAX_DEPTH} deep."
-            )
-    return OverridesParser.create(config_loader).parse_overrides(list(words))
+    return [_parsed(word, config_loader) for word in words]
+
+
+def require_short(word: str) -> None:
+    """Require a word that Hydra's parser reads within bounds of time and memory.
+
+    Args:
+        word: The word.
+
+    Raises:
+        InputError: Where it is too long, or nested too deep.
+    """
+    if len(word) > MAX_CHARACTERS or _depth(word) > MAX_DEPTH:
+        raise InputError(
+            f"`{word[:30]}...` must have at most {MAX_CHARACTERS} characters and be nested at most {MAX_DEPTH} deep."
+        )
+
+
+def _parsed(word: str, config_loader: Any) -> Override:
+    require_short(word)
+    try:
+        (parsed,) = parser(config_loader).parse_overrides([word])
+    except OverrideParseException as error:
+        if isinstance(error.__cause__, InputError):  # of a function
+            raise InputError(f"`{cut(word)}` cannot be read: {error.__cause__}") from error
+        raise
+    require_countable(parsed)
+    return parsed
 
 
 def as_typed(words: Sequence[str]) -> list[str]:

@@ -1,15 +1,14 @@
 """A sweep, whatever sweeper of Hydra runs it: its jobs are checked before they start, counted, and listed at the end."""
 
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log
 from hydra.plugins.launcher import Launcher
@@ -17,12 +16,14 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, NotDeliveredError
+from polyexp.cli.axes import axes_of, effective, is_of_sweep, jobs_of
 from polyexp.cli.composition import all_checked, finish_sweep
-from polyexp.cli.config_loader import as_typed, in_one_sentence, parse
+from polyexp.cli.config_loader import as_typed, in_one_sentence, parse, require_short
+from polyexp.cli.ranges import spelled_out
 from polyexp.cli.texts import quoted
 from polyexp.experiment import Experiment
+from polyexp.experiment.schema import require_schema
 from polyexp.report.progress_bar import JobCounter
-from polyexp.sweep import MAX_JOBS
 from polyexp.tracking import require_no_run
 
 __all__ = ["CheckedLauncher", "Sweep"]
@@ -42,14 +43,16 @@ class Sweep:
 
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
-        self._typed = as_typed(cfg.hydra.overrides.task)
         _quote_params(cfg)
         self._counter = JobCounter()
         self._experiments: list[Experiment] = []
         self._folders: set[Path] = set()
         self._all_are_checked = False
-        self._overrides = self._parsed()
-        keys = frozenset(one.get_key_element() for one in self._overrides if one.is_sweep_override())
+        self._params = self._parsed(f"{key}={value}" for key, value in _params(cfg).items())
+        self._typed = self._parsed(as_typed(cfg.hydra.overrides.task))
+        _require_settings_of_jobs(self._params)
+        self._overrides = effective([*self._params, *self._typed])
+        keys = frozenset(key for key, one in self._overrides.items() if one.is_sweep_override())
         self._job_task = JobTask(task, keys)
         self._task: TaskFunction = self._counter.counted(self._job_task)
 
@@ -62,15 +65,20 @@ class Sweep:
         Raises:
             InputError: Where there are no jobs, or one of them is certain to fail.
         """
+        require_schema(self._cfg, "sweep")
+        zipped = [str(key) for key in self._cfg.sweep.zip]
+        basic = self._cfg.hydra.runtime.choices["hydra/sweeper"] == "basic"
+        words = [] if basic else self._spelled_out(zipped)
         sweeper = self._sweeper()
-        if hasattr(sweeper, "split_arguments"):  # Hydra's BasicSweeper, whose module Hydra has loaded twice
-            _require_few(self._overrides)
-            (jobs,) = sweeper.split_arguments(self._overrides, max_batch_size=None)
+        if basic:
+            jobs = jobs_of(axes_of(self._overrides, zipped))
             self._check(jobs, 0)
             self._all_are_checked = True
             sweeper.validate_batch_is_legal = _nothing
+            sweeper.params = {}
+            sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(jobs, size))
         try:
-            sweeper.sweep(arguments=self._typed)
+            sweeper.sweep(arguments=words)
         except BaseException:
             with suppress(NotDeliveredError):  # the first error is the one to report
                 self._finish()
@@ -99,18 +107,29 @@ class Sweep:
         if not self._all_are_checked:
             self._check(jobs, first)
 
-    def _parsed(self) -> list[Override]:
-        """The overrides of the sweep, from the config files (`hydra.sweeper.params`) and the command line."""
-        params = OmegaConf.select(self._cfg, "hydra.sweeper.params") or {}
-        words = [*(f"{key}={value}" for key, value in params.items()), *self._typed]
-        overrides = parse(words, self._context.config_loader)
+    def _parsed(self, words: Iterable[str]) -> list[Override]:
+        """Overrides of the sweep, from the config files (`hydra.sweeper.params`) or the command line."""
+        overrides = parse(list(words), self._context.config_loader)
         ConfigLoaderImpl.validate_sweep_overrides_legal(overrides, RunMode.MULTIRUN, from_shell=False)
         return overrides
 
+    def _spelled_out(self, zipped: Sequence[str]) -> list[str]:
+        """The words for a sweeper that is not Hydra's own, which reads them with Hydra's own parser.
+
+        Those of config files are spelled out in the configuration, where such a sweeper reads them.
+        """
+        if zipped:
+            raise InputError("`sweep.zip` needs Hydra's own sweeper: leave it out, or type hydra/sweeper=basic.")
+        with read_write(self._cfg), open_dict(self._cfg):
+            for key, override in zip(_params(self._cfg), self._params, strict=True):
+                self._cfg.hydra.sweeper.params[key] = spelled_out(override).partition("=")[2]
+        words = [spelled_out(one) for one in effective(self._typed).values()]
+        for word in words:
+            require_short(word)
+        return words
+
     def _check(self, jobs: Sequence[Sequence[str]], first: int) -> None:
         """Check jobs, the first of which has the number `first`."""
-        if not jobs:
-            raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
         experiments = (self._built(job, number) for number, job in enumerate(jobs, first))
         self._counter.total += len(jobs)
         self._experiments += all_checked(experiments, len(jobs), quiet=self._cfg.quiet)
@@ -223,30 +242,23 @@ class CheckedLauncher(Launcher):
         return self._launcher.launch(job_overrides, initial_job_idx)
 
 
-def _require_few(overrides: Sequence[Override]) -> None:
-    """Require overrides that describe at most MAX_JOBS jobs, before these are listed."""
-    count = math.prod(_number_of_values(one) for one in overrides)
-    if count > MAX_JOBS:
-        raise InputError(
-            f"A sweep must have at most {MAX_JOBS} jobs, got {count:.4g}: type fewer values, or several sweeps."
-        )
+def _require_settings_of_jobs(params: Sequence[Override]) -> None:
+    """Require that `hydra.sweeper.params` holds no setting of the sweep itself."""
+    for one in params:
+        if is_of_sweep(one.key_or_group):
+            advice = "write it beside `hydra` in the file, as `sweep: {zip: [...]}`"
+            raise InputError(f"`{one.key_or_group}` is not a setting of jobs: {advice}.")
 
 
-def _number_of_values(override: Override) -> float:
-    """The number of values that an override gives to its key."""
-    value = override.value()
-    if isinstance(value, RangeSweep):
-        start, stop, step = (float(one or 0) for one in (value.start, value.stop, value.step))
-        length = (stop - start) / step if step else math.inf
-        return max(0, math.ceil(length)) if math.isfinite(length) else math.inf
-    return sum(1 for _ in override.sweep_iterator()) if override.is_discrete_sweep() else 1
+def _params(cfg: DictConfig) -> Any:
+    """The overrides of a sweep in config files: `hydra.sweeper.params`."""
+    return OmegaConf.select(cfg, "hydra.sweeper.params") or {}
 
 
 def _quote_params(cfg: DictConfig) -> None:
     """Put the texts among the values of `hydra.sweeper.params` into quotes, as those of the command line are already."""
-    params = OmegaConf.select(cfg, "hydra.sweeper.params") or {}
     with read_write(cfg), open_dict(cfg):
-        for key, value in params.items():
+        for key, value in (params := _params(cfg)).items():
             params[key] = quoted(str(key), str(value), sweeps=True)
 
 

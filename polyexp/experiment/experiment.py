@@ -78,6 +78,7 @@ class Experiment:
         optimizer: The optimizer, whose numbers may still be automatic.
         tracking: The tracker that records the run.
         report: The component that decides which pictures are made.
+        sweep: The settings of the sweep, which do not concern the run.
         action: The action, which is carried out with the experiment.
         seed: The seed of the initial values and of random samples, from 0 to 2^32 - 1.
         quiet: Whether only errors and warnings are printed.
@@ -91,6 +92,7 @@ class Experiment:
     optimizer: Optimizer
     tracking: Tracker
     report: Report
+    sweep: Any
     action: Any
     seed: int
     quiet: bool

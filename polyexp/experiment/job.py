@@ -101,7 +101,7 @@ def _name(experiment: Experiment, job: Job) -> str:
     A job of a sweep is named by what varies only, because the table of MLflow shows about 22 characters.
     """
     typed = typed_values(job.overrides).items()
-    silent = ("tracking", "report", "action", "quiet", "hydra")
+    silent = ("tracking", "report", "sweep", "action", "quiet", "hydra")
     decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]
     varying = [(key, value) for key, value in decisive if key in job.varying]
     words = [short_word(key, value) for key, value in varying or decisive]

@@ -25,7 +25,13 @@ __all__ = [
     "valueless_keys",
 ]
 
-GROUPS = (*SETTINGS, "tracking", "report", "action")  # all config groups; SETTINGS are those that decide a result
+GROUPS = (
+    *SETTINGS,
+    "tracking",
+    "report",
+    "sweep",
+    "action",
+)  # all config groups; SETTINGS are those that decide a result
 MAX_OWNERS = 3  # choices that a sentence names
 
 
@@ -41,6 +47,7 @@ class Config:
     optimizer: Any = MISSING
     tracking: Any = MISSING
     report: Any = MISSING
+    sweep: Any = MISSING
     action: Any = MISSING
     seed: int = 0
     quiet: bool = False

@@ -4,6 +4,7 @@ from polyexp.sweep.figure import draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
 from polyexp.sweep.jobs import MANIFEST, PlannedJob, read_manifest, write_manifest
 from polyexp.sweep.rows import MAX_JOBS
+from polyexp.sweep.settings import SweepSettings
 from polyexp.sweep.table import (
     FAILED,
     FINISHED,
@@ -30,6 +31,7 @@ __all__ = [
     "JobOverrides",
     "JobRow",
     "PlannedJob",
+    "SweepSettings",
     "SweepTable",
     "Template",
     "draw_sweep",

@@ -23,7 +23,7 @@ LEAVES_NOTHING = {
     "-m hydra.sweep.dir=. seed=1,2": OWN_FOLDER,
     "-m model.degree=3,-1": "`model.degree` must be",
     "-m hydra/sweeper=basic model.degree=3,-1": "`model.degree` must be",
-    "-m seed=range(0,0)": "no jobs",
+    "-m seed=range(0,0)": "`seed=range(0,0)` has no values",
 }
 
 
