@@ -58,6 +58,9 @@ LOGGING = {
 }
 
 
+LAUNCHER = "hydra_plugins.polyexp_plugins.BatchedLauncher"
+
+
 def prepare() -> None:
     """Register every component of polyexp and of its plugins with Hydra. Called once, before composition."""
     for plugin in plugins():
@@ -68,6 +71,7 @@ def prepare() -> None:
     for (group, name), cls in Component.registry.items():
         store.store(group=f"schema/{group}", name=name, node=schema(cls), package=group)
     store.store(group="hydra/hydra_logging", name="polyexp", node=LOGGING)
+    store.store(group="hydra/launcher", name="polyexp", node={"_target_": LAUNCHER})
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:

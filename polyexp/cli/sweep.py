@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from polyexp.experiment.schema import require_schema
 from polyexp.report.progress_bar import JobCounter
 from polyexp.tracking import require_no_run
 
-__all__ = ["CheckedLauncher", "Sweep"]
+__all__ = ["CheckedLauncher", "JobTask", "Sweep"]
 
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
@@ -53,8 +54,7 @@ class Sweep:
         _require_settings_of_jobs(self._params)
         self._overrides = effective([*self._params, *self._typed])
         keys = frozenset(key for key, one in self._overrides.items() if one.is_sweep_override())
-        self._job_task = JobTask(task, keys)
-        self._task: TaskFunction = self._counter.counted(self._job_task)
+        self._task = JobTask(task, keys, self._counter)
 
     def run(self) -> None:
         """Check and run all jobs, and then print where their runs are recorded, also where a job has failed.
@@ -142,16 +142,10 @@ class Sweep:
         """The experiment of a job."""
         loader: Any = self._context.config_loader
         template, job = loader.job(self._cfg, words)
-
-        def composed() -> DictConfig:  # numbered as launchers do it
-            cfg: DictConfig = loader.load_sweep_config(self._cfg, list(words))
-            with open_dict(cfg):
-                cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
-            return cfg
-
+        composed = partial(loader.numbered, self._cfg, words, number)
         self._require_own_folder(*template.folder(job, number, composed))
         experiment: Experiment = template.experiment(job, composed)
-        self._job_task.keep(number, job.words, experiment)
+        self._task.keep(number, job.words, experiment)
         return experiment
 
     def _require_own_folder(self, sweep: str, name: str) -> None:
@@ -172,18 +166,22 @@ class JobTask:
     Args:
         task: What carries out one job.
         varying: The keys to which the sweep gives several values.
+        counter: What counts the jobs.
     """
 
-    def __init__(self, task: Any, varying: frozenset[str]) -> None:
-        self._task, self._varying = task, varying
+    def __init__(self, task: Any, varying: frozenset[str], counter: JobCounter | None = None) -> None:
+        self._task, self.varying, self.counter = task, varying, counter or JobCounter()
         # With the stamps of their problems, by the numbers and the overrides of their jobs.
         self._experiments: dict[tuple[Any, ...], tuple[Experiment, object]] = {}
 
     def __call__(self, cfg: DictConfig) -> Any:
-        """Carry out a job, whose number and overrides Hydra has set."""
+        """Carry out a job, whose number and overrides Hydra has set, and count it."""
+        return self.counter.counted(self._carry_out)(cfg)
+
+    def _carry_out(self, cfg: DictConfig) -> Any:
         hydra = HydraConfig.get()
         experiment = self.experiment(int(hydra.job.num), as_typed(hydra.overrides.task))
-        return self._task(cfg, experiment, self._varying)
+        return self._task(cfg, experiment, self.varying)
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes of a copy in another process, which builds and checks the experiments of its jobs itself."""

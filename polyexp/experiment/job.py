@@ -26,6 +26,7 @@ class Job:
         sweep: The name of the sweep; None for a single run.
         config_yaml: The composed configuration as YAML.
         varying: The keys to which the sweep gives several values.
+        log_only: Whether what the run prints goes to its polyexp.log alone.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Job:
     sweep: str | None
     config_yaml: str
     varying: frozenset[str] = frozenset()
+    log_only: bool = False
 
 
 def run_info(experiment: Experiment, job: Job) -> RunInfo:

@@ -36,12 +36,15 @@ class Terminal:
     Args:
         folder: The folder of the run, which must exist.
         quiet: Whether only warnings are printed; polyexp.log then gets everything but the losses, which are in history.csv.
+        log_only: Whether everything goes to polyexp.log alone, warnings too.
     """
 
-    def __init__(self, folder: Path, *, quiet: bool = False) -> None:
+    def __init__(self, folder: Path, *, quiet: bool = False, log_only: bool = False) -> None:
+        self._quiet = quiet
         self._log = (folder / "polyexp.log").open("a", encoding="utf-8", errors="backslashreplace")
-        self._errors = Stream(stderr=True)
-        self._outputs = [Stream(quiet=quiet), Stream(file=self._log)]
+        log = Stream(file=self._log)
+        self._outputs = [log] if log_only else [Stream(quiet=quiet), log]
+        self._errors = [log] if log_only else [Stream(stderr=True), log]
         self._bar: FitBar | None = None
         self._interval, self._pending = DisplayInterval(), list[str]()
         self._folds_equal_lines, self._last, self._held = False, "", ""
@@ -72,7 +75,7 @@ class Terminal:
         """Print a warning to stderr, also where `quiet` is set."""
         self.close_bar()
         self.warnings.append(sentence)
-        for console in (self._errors, self._outputs[1]):
+        for console in self._errors:
             console.text(f"warning: {sentence}")
 
     def begin(
@@ -97,7 +100,7 @@ class Terminal:
             self.print(line)
         for line in undetermined(forecast) + ([] if in_sweep else futile(forecast)):
             self.warn(line)
-        if has_bars(self._outputs[0]) and not self._outputs[0].quiet:
+        if has_bars(self._outputs[0]) and not self._quiet:
             self._bar = FitBar(self._outputs[0], forecast.steps)
 
     def snapshot(self, snapshot: Snapshot) -> None:
@@ -106,7 +109,7 @@ class Terminal:
         Lines of snapshots that follow each other fast are collected and printed together, so that printing takes at most a
         hundredth of the time of the fit.
         """
-        if not snapshot.early and not self._outputs[0].quiet:
+        if not snapshot.early and not self._quiet:
             self._collect(loss_line(snapshot))
         if self._interval.due():
             with self._interval.showing():

@@ -4,6 +4,7 @@ from polyexp.sweep.figure import draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
 from polyexp.sweep.jobs import MANIFEST, PlannedJob, read_manifest, write_manifest
 from polyexp.sweep.rows import MAX_JOBS
+from polyexp.sweep.run import ReadyJob, run_jobs
 from polyexp.sweep.settings import SweepSettings
 from polyexp.sweep.table import (
     FAILED,
@@ -31,6 +32,7 @@ __all__ = [
     "JobOverrides",
     "JobRow",
     "PlannedJob",
+    "ReadyJob",
     "SweepSettings",
     "SweepTable",
     "Template",
@@ -40,6 +42,7 @@ __all__ = [
     "plain_among",
     "read_manifest",
     "read_table",
+    "run_jobs",
     "summary",
     "sweep_figure",
     "write_manifest",

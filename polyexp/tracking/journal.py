@@ -142,13 +142,15 @@ class Journal(AbstractContextManager["Journal"]):
         if not os.path.samestat(path.stat(), os.fstat(self._file)):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
-    def snapshot(self, snapshot: Any) -> None:
+    def snapshot(self, snapshot: Any, *, with_params: bool = True) -> None:
         """Append a snapshot of a single run.
 
         Args:
             snapshot: The `Snapshot`.
+            with_params: Whether the line has its parameters, which MLflow then gets, too.
         """
         early = {"early": True} if snapshot.early else {}
+        params = {"params": snapshot.params.tolist()} if with_params else {}
         self._write(
             "snapshot",
             step=int(snapshot.step),
@@ -156,7 +158,7 @@ class Journal(AbstractContextManager["Journal"]):
             loss=float(snapshot.loss),
             excess=float(snapshot.excess),
             grad_norm=float(snapshot.grad_norm),
-            params=snapshot.params.tolist(),
+            **params,
         )
 
     def warning(self, text: str) -> None:

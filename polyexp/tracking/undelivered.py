@@ -138,8 +138,9 @@ def _points(header: Header, content: Mapping[str, Any]) -> list[Point]:
     """The points of a snapshot."""
     values = {metric: float(content[name]) for name, metric in CURVES.items()}
     values["loss/excess_at_most"] = values["loss/train"] - header.lower_bound
-    names = (f"weight/{name}" for name in header.param_names)
-    values |= dict(zip(names, content["params"], strict=True))
+    if "params" in content:
+        names = (f"weight/{name}" for name in header.param_names)
+        values |= dict(zip(names, content["params"], strict=True))
     return _finite(values, content["step"], content["time"])
 
 

@@ -1,0 +1,125 @@
+"""The launcher of sweeps: jobs that differ only in numbers are computed together, all others one after another."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
+from omegaconf import DictConfig
+
+from polyexp.action import Fit
+from polyexp.base import bounded
+from polyexp.cli.command import RunError
+from polyexp.cli.sweep import JobTask
+from polyexp.cli.texts import unquoted
+from polyexp.experiment import Experiment, Job
+from polyexp.fitting import Result
+from polyexp.report.stream import Stream
+from polyexp.sweep import FAILED, NOT_RUN, JobOverrides, JobRow, ReadyJob, SweepTable, Template, job_line, run_jobs
+
+__all__ = ["BatchedLauncher"]
+
+
+class BatchedLauncher(BasicLauncher):
+    """A launcher that computes jobs together where it can.
+
+    Where a job is no fit, has not been checked, or needs what Hydra alone does around a job (callbacks, a log of its own,
+    variables of the environment, another current folder), all jobs are run as Hydra's own launcher runs them.
+    """
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run jobs, and return what became of each of them, in their order.
+
+        Args:
+            job_overrides: The overrides of each job.
+            initial_job_idx: The number of the first job.
+        """
+        assert self.config is not None
+        setup_globals()
+        task = self.task_function
+        if isinstance(task, JobTask) and not _needs_hydra(self.config):
+            numbered = dict(enumerate(job_overrides, initial_job_idx))
+            found = {number: task.experiment(number, words) for number, words in numbered.items()}
+            experiments = {number: one for number, one in found.items() if one and isinstance(one.action, Fit)}
+            if len(experiments) == len(numbered):
+                return self._launched(task, numbered, experiments)
+        return super().launch(job_overrides, initial_job_idx)
+
+    def _launched(
+        self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
+    ) -> list[JobReturn]:
+        assert self.config is not None
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+        ready = [ReadyJob(number, experiments[number], self._beginning(task, number, jobs[number])) for number in jobs]
+        lines = _Lines(task, jobs, quiet=all(one.quiet for one in experiments.values()))
+        returned = {}
+        for number, ended in run_jobs(ready):
+            lines.ended(number, ended)
+            returned[number] = _returned(jobs[number], ended)
+        return [returned[number] for number in jobs]
+
+    def _beginning(self, task: JobTask, number: int, words: Sequence[str]) -> Any:
+        """What makes the folder of a job."""
+        assert self.hydra_context is not None
+        loader: Any = self.hydra_context.config_loader
+        template, job = loader.job(self.config, words)
+        composed = partial(loader.numbered, self.config, words, number)
+        return partial(_begun, template, job, number, composed, task.varying)
+
+
+def _needs_hydra(cfg: DictConfig) -> bool:
+    """Whether a configuration asks for something that Hydra's own way to run a job does."""
+    hydra = cfg.hydra
+    own_log = hydra.runtime.choices.get("hydra/job_logging") != "none"
+    return bool(own_log or hydra.get("callbacks") or hydra.job.chdir or hydra.job.env_set)
+
+
+def _begun(template: Template, job: JobOverrides, number: int, composed: Any, varying: frozenset[str]) -> Job:
+    """Make the folder of a job with the files of Hydra, and return the circumstances of its run."""
+    sweep, name = template.folder(job, number, composed)
+    folder = Path(sweep, name).absolute()
+    files = template.files(job, number, folder)
+    files.write(folder)
+    overrides = tuple(map(unquoted, job.words))
+    return Job(folder, overrides, Path(sweep).name, files.config, varying, log_only=True)
+
+
+def _returned(words: Sequence[str], ended: Result | Exception) -> JobReturn:
+    """What Hydra's sweepers are told of a job."""
+    if isinstance(ended, Result):
+        return JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=float(ended.loss))
+    error = RunError(1)
+    error.__cause__ = ended
+    return JobReturn(list(words), status=JobStatus.FAILED, _return_value=error)
+
+
+class _Lines:
+    """What prints a line for each job that has ended.
+
+    Args:
+        task: What counts the jobs.
+        jobs: The overrides of the jobs by their numbers.
+        quiet: Whether the lines of jobs that have not failed are left out.
+    """
+
+    def __init__(self, task: JobTask, jobs: dict[int, Sequence[str]], *, quiet: bool) -> None:
+        self._counter, self._quiet = task.counter, quiet
+        self._words = {number: tuple(map(unquoted, words)) for number, words in jobs.items()}
+        self._table = SweepTable(tuple(JobRow(number, words, NOT_RUN) for number, words in self._words.items()))
+        self._out, self._errors = Stream(), Stream(stderr=True)
+
+    def ended(self, number: int, ended: Result | Exception) -> None:
+        """Count a job that has ended, and print its line."""
+        failed = not isinstance(ended, Result)
+        self._counter.failed += failed
+        self._counter.done += not failed
+        if failed or not self._quiet:
+            words = self._words[number]
+            row = JobRow(number, words, FAILED, reason=bounded(str(ended) or repr(ended))) if failed else None
+            row = row or JobRow.of(number, words, ended)
+            done = self._counter.done + self._counter.failed
+            line = job_line(done, self._counter.total, self._table.label(row), row)
+            (self._errors if failed else self._out).text(line)
