@@ -10,7 +10,6 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from omegaconf import DictConfig
 
 from polyexp.action import Fit
-from polyexp.base import bounded
 from polyexp.cli.command import RunError
 from polyexp.cli.sweep import JobTask
 from polyexp.cli.texts import unquoted
@@ -113,13 +112,13 @@ class _Lines:
 
     def ended(self, number: int, ended: Result | Exception) -> None:
         """Count a job that has ended, and print its line."""
-        failed = not isinstance(ended, Result)
-        self._counter.failed += failed
-        self._counter.done += not failed
-        if failed or not self._quiet:
-            words = self._words[number]
-            row = JobRow(number, words, FAILED, reason=bounded(str(ended) or repr(ended))) if failed else None
-            row = row or JobRow.of(number, words, ended)
+        words = self._words[number]
+        if isinstance(ended, Result):
+            self._counter.done += 1
+            row, stream = JobRow.of(number, words, ended), self._out
+        else:
+            self._counter.failed += 1
+            row, stream = JobRow(number, words, FAILED, reason=str(ended) or repr(ended)), self._errors
+        if row.failed or not self._quiet:
             done = self._counter.done + self._counter.failed
-            line = job_line(done, self._counter.total, self._table.label(row), row)
-            (self._errors if failed else self._out).text(line)
+            stream.text(job_line(done, self._counter.total, self._table.label(row), row))
