@@ -143,7 +143,7 @@ def test_a_job_that_fails_fails_alone(left, monkeypatch, quiet):
     failing_fit(monkeypatch, ArithmeticError("no luck"), lambda initial: (initial == bad).all(axis=-1).any())
     ended, files = left("polyexp", "seed=range(0,6)", f"quiet={quiet}")
     assert ended.code == 1
-    assert ended.err.splitlines()[0] == f"[4/6] seed=3 FAILED: no luck"
+    assert ended.err.splitlines()[0] == "[4/6] seed=3 FAILED: no luck"
     assert {path for path in files if path.endswith("result.json")} == {f"{one}/result.json" for one in (0, 1, 2, 4, 5)}
     log = files["3/polyexp.log"]
     assert "Traceback (most recent call last):" in log

@@ -15,7 +15,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import InputError, cut, shown
 from polyexp.cli.allow_list import cannot_be_set, require_allowed
@@ -205,22 +205,6 @@ class CheckedLoader(ConfigLoaderImpl):
         with in_one_sentence(NOT_COMPOSED):
             cfg = template.config(job)
         OmegaConf.copy_cache(from_config=master_config, to_config=cfg)
-        return cfg
-
-    def numbered(self, master: DictConfig, words: Sequence[str], number: int) -> DictConfig:
-        """The configuration of a job with its number, as launchers make it.
-
-        Args:
-            master: The configuration of the sweep.
-            words: The overrides of the job.
-            number: Its number.
-
-        Raises:
-            InputError: As `load_configuration` does.
-        """
-        cfg = self.load_sweep_config(master, list(words))
-        with open_dict(cfg):
-            cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
         return cfg
 
     def job(self, master: DictConfig, words: Sequence[str]) -> tuple[Template, JobOverrides]:

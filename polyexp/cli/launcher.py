@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from polyexp.action import Fit
 from polyexp.cli.command import RunError
-from polyexp.cli.sweep import JobTask
+from polyexp.cli.sweep import JobTask, numbered
 from polyexp.cli.texts import unquoted
 from polyexp.experiment import Experiment, Job
 from polyexp.fitting import Result
@@ -65,7 +65,7 @@ class BatchedLauncher(BasicLauncher):
         assert self.hydra_context is not None
         loader: Any = self.hydra_context.config_loader
         template, job = loader.job(self.config, words)
-        composed = partial(loader.numbered, self.config, words, number)
+        composed = partial(numbered, loader, self.config, words, number)
         return partial(_begun, template, job, number, composed, task.varying)
 
 

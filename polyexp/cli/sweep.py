@@ -27,7 +27,7 @@ from polyexp.experiment.schema import require_schema
 from polyexp.report.progress_bar import JobCounter
 from polyexp.tracking import require_no_run
 
-__all__ = ["CheckedLauncher", "JobTask", "Sweep"]
+__all__ = ["CheckedLauncher", "JobTask", "Sweep", "numbered"]
 
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
@@ -142,7 +142,7 @@ class Sweep:
         """The experiment of a job."""
         loader: Any = self._context.config_loader
         template, job = loader.job(self._cfg, words)
-        composed = partial(loader.numbered, self._cfg, words, number)
+        composed = partial(numbered, loader, self._cfg, words, number)
         self._require_own_folder(*template.folder(job, number, composed))
         experiment: Experiment = template.experiment(job, composed)
         self._task.keep(number, job.words, experiment)
@@ -238,6 +238,24 @@ class CheckedLauncher(Launcher):
         """
         self._check(job_overrides, initial_job_idx)
         return self._launcher.launch(job_overrides, initial_job_idx)
+
+
+def numbered(loader: Any, master: DictConfig, words: Sequence[str], number: int) -> DictConfig:
+    """The configuration of a job with its number, as launchers make it.
+
+    Args:
+        loader: The config loader.
+        master: The configuration of the sweep.
+        words: The overrides of the job.
+        number: Its number.
+
+    Raises:
+        InputError: Where it cannot be composed.
+    """
+    cfg: DictConfig = loader.load_sweep_config(master, list(words))
+    with open_dict(cfg):
+        cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+    return cfg
 
 
 def _require_settings_of_jobs(params: Sequence[Override]) -> None:
