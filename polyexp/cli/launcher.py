@@ -63,6 +63,7 @@ class BatchedLauncher(BasicLauncher):
     def _beginning(self, task: JobTask, number: int, words: Sequence[str]) -> Any:
         """What makes the folder of a job."""
         assert self.hydra_context is not None
+        assert self.config is not None
         loader: Any = self.hydra_context.config_loader
         template, job = loader.job(self.config, words)
         composed = partial(numbered, loader, self.config, words, number)

@@ -78,8 +78,8 @@ class History(Value):
             is_early: Whether the snapshot at a step is early, as `loop.is_early` says it.
         """
         for place, step in enumerate(self.step.tolist()):
-            values = (one[place] for one in (self.params, self.loss, self.excess, self.grad_norm))
-            yield Snapshot(step, *values, early=is_early(step))
+            values = {name: getattr(self, name)[place] for name in STACKED if name != "step"}
+            yield Snapshot(step, **values, early=is_early(step))
 
 
 STACKED = tuple(one.name for one in fields(History) if one.name != "length")

@@ -169,7 +169,8 @@ class Terminal:
         longest, text = max(map(len, self._pending)), "".join(f"{line}\n" for line in self._pending)
         for console in self._outputs:
             # rich needs more time to lay out thousands of lines than for everything else that is printed, hence one segment.
-            _print(console, Segments([Segment(text)]) if longest <= console.width else text.rstrip("\n"))
+            laid_out = longest <= console.width and not console.in_file
+            _print(console, Segments([Segment(text)]) if laid_out else text.rstrip("\n"))
         self._pending = []
 
 
