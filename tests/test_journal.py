@@ -556,3 +556,13 @@ def test_many_threads_may_have_a_journal_each(tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(run, range(16))) == {8}
+
+
+def test_snapshots_without_params_have_no_weights(tmp_path):
+    """Those of a sweep that are neither the first nor the last one."""
+    with Journal(tmp_path, header()) as journal:
+        for step in (10, 20, 30):
+            journal.snapshot(snapshot(step), with_params=step != 20)
+    points = undelivered(tmp_path, "store", None, None).entry.points
+    assert [one.step for one in points if one.name == "loss/train"] == [10, 20, 30]
+    assert [(one.step, one.value) for one in points if one.name == "weight/w1"] == [(10, -10.0), (30, -30.0)]

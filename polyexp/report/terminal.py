@@ -25,7 +25,7 @@ from polyexp.report.sentences import (
     verdict,
 )
 from polyexp.report.stream import Stream
-from polyexp.report.tables import Column, columns_of, tables
+from polyexp.report.tables import Column, columns_of, plain_table, tables
 
 __all__ = ["Terminal"]
 
@@ -68,7 +68,8 @@ class Terminal:
         """Print a table, or several where its columns do not fit beside each other; the arguments are those of `tables`."""
         self._flush()
         for console in self._outputs:
-            for table in tables(columns, console.width, keys=keys):
+            plain = plain_table(columns, console.width) if console.in_file else None
+            for table in [plain] if plain else tables(columns, console.width, keys=keys):
                 _print(console, table)
 
     def warn(self, sentence: str) -> None:
