@@ -47,21 +47,21 @@ def run(experiment: Experiment, job: Job) -> Result:
     return result
 
 
-def publish_computed(experiment: Experiment, result: Result, job: Job, started: int) -> None:
+def publish_computed(experiment: Experiment, result: Result, job: Job) -> None:
     """Publish a result that was computed as a part of a batch, as `run` does; of its snapshots, too.
 
-    Params are in the journal at the first and the last snapshot alone; history.csv has all of them.
+    Params are in the journal at the first and the last snapshot alone; history.csv has all of them. The run is recorded as one
+    that began the seconds of its result ago, so that runs of a batch have an order.
 
     Args:
         experiment: The experiment.
         result: Its single result.
         job: The circumstances of the run.
-        started: When the computation began, in milliseconds since 1970.
 
     Raises:
         FolderError: The folder of the run cannot be written any more.
     """
-    with _recording(experiment, job, started) as (terminal, journal):
+    with _recording(experiment, job, result.seconds) as (terminal, journal):
         last = result.history.step.size - 1
         for place, snapshot in enumerate(result.history.snapshots(experiment.loop.is_early)):
             journal.snapshot(snapshot, with_params=place in (0, last))
@@ -70,18 +70,18 @@ def publish_computed(experiment: Experiment, result: Result, job: Job, started: 
 
 
 @contextlib.contextmanager
-def _recording(experiment: Experiment, job: Job, started: int | None = None) -> Iterator[tuple[Terminal, Journal]]:
+def _recording(experiment: Experiment, job: Job, seconds: float = 0.0) -> Iterator[tuple[Terminal, Journal]]:
     """A context that gives what prints a run, and its journal, which says at its end how the run ended.
 
     Args:
         experiment: The experiment.
         job: The circumstances of the run.
-        started: When it began, in milliseconds since 1970; None for now.
+        seconds: How long ago it began.
     """
     tracking = experiment.tracking
     tracking.begin(job.folder)
     header = tracking.header(run_info(experiment, job))
-    header = header if started is None else replace(header, started=started)
+    header = replace(header, started=header.started - round(1000 * seconds))
     with (
         _folder_errors(job.folder),
         Terminal(job.folder, quiet=experiment.quiet, log_only=job.log_only) as terminal,

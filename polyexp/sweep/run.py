@@ -11,7 +11,6 @@ from polyexp.experiment import Experiment, Job, compute, publish_computed
 from polyexp.experiment.run import run
 from polyexp.fitting import Result
 from polyexp.sweep.batches import batches
-from polyexp.tracking import now
 
 __all__ = ["ReadyJob", "run_jobs"]
 
@@ -45,11 +44,10 @@ def run_jobs(jobs: Sequence[ReadyJob]) -> Iterator[tuple[int, Result | Exception
 
 def _run_together(jobs: Sequence[ReadyJob]) -> Iterator[tuple[int, Result | Exception]]:
     """Run jobs as one batch; where it fails or is too large for the memory, in halves, down to a job alone."""
-    started = now()
     results = _computed(jobs) if len(jobs) > 1 else None
     if results is not None:
         for place, one in enumerate(jobs):
-            yield one.number, _published(one, results, place, started)
+            yield one.number, _published(one, results, place)
     elif len(jobs) > 1:
         middle = len(jobs) // 2
         yield from _run_together(jobs[:middle])
@@ -65,7 +63,7 @@ def _computed(jobs: Sequence[ReadyJob]) -> Result | None:
     return None
 
 
-def _published(one: ReadyJob, results: Result, place: int, started: int) -> Result | Exception:
+def _published(one: ReadyJob, results: Result, place: int) -> Result | Exception:
     """The result of a job of a batch, which is published, or why it could not be.
 
     Its model has the initial values of this job, and its time is its share of that of the batch.
@@ -74,7 +72,7 @@ def _published(one: ReadyJob, results: Result, place: int, started: int) -> Resu
     def publish(job: Job) -> Result:
         model = one.experiment.model.on_domain(results.samples.domain)
         result = replace(results[place], model=model, seconds=results.seconds / len(results.params))
-        publish_computed(one.experiment, result, job, started)
+        publish_computed(one.experiment, result, job)
         return result
 
     return _attempted(one, publish)

@@ -6,7 +6,7 @@ from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import FOLDER_TAG
 from polyexp.tracking.failures import describe
 from polyexp.tracking.history_file import LossCurve
-from polyexp.tracking.journal import JOURNAL, Journal, now
+from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.ownership import require_no_run
@@ -50,7 +50,6 @@ __all__ = [
     "describe",
     "final_metrics",
     "found_in",
-    "now",
     "record",
     "require_named",
     "require_no_credentials",
