@@ -7,8 +7,11 @@ import shutil
 
 import numpy as np
 import pytest
+from hydra.core.utils import JobStatus
+from omegaconf import OmegaConf
 
 import polyexp.experiment.run as run_module
+from polyexp.cli.launcher import BatchedLauncher
 from polyexp.experiment import build
 from polyexp.sweep.batches import batches
 from tests.helpers.commands import SHORT
@@ -33,6 +36,7 @@ SWEEPS = {
 }
 NUMBER = re.compile(r"-?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)")
 RTOL = 1e-12
+JOBS = [(seed, loop) for seed in (0, 1) for loop in ("manual", "closed_form")]
 
 
 @pytest.fixture
@@ -122,6 +126,20 @@ def test_the_jobs_of_a_sweep_are_one_computation(left, monkeypatch):
     lines = ended.out.splitlines()
     assert [line.split()[0] for line in lines if line.startswith("[")] == [f"[{done}/4]" for done in (1, 2, 3, 4)]
     assert len(lines) < 8
+
+
+def test_sweepers_are_told_of_each_job(left, monkeypatch):
+    """In the order of the jobs, not in that of the batches."""
+    told = []
+    launch = BatchedLauncher.launch
+    monkeypatch.setattr(BatchedLauncher, "launch", lambda *of: told.extend(launch(*of)) or told)
+    _, files = left("polyexp", "seed=0,1", "loop=manual,closed_form")
+    losses = [json.loads(files[f"{number}/result.json"])["loss"] for number in range(4)]
+    assert [one.return_value for one in told] == losses
+    assert {one.status for one in told} == {JobStatus.COMPLETED}
+    varying = [[one for one in job.overrides if one.startswith(("seed", "loop="))] for job in told]
+    assert list(map(sorted, varying)) == [[f"loop={loop}", f"seed={seed}"] for seed, loop in JOBS]
+    assert [OmegaConf.to_yaml(one.cfg) for one in told] == [files[f"{n}/.hydra/config.yaml"] for n in range(4)]
 
 
 def failing_fit(monkeypatch, error, fails):

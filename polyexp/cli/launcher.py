@@ -1,13 +1,13 @@
 """The launcher of sweeps: jobs that differ only in numbers are computed together, all others one after another."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
 from polyexp.action import Fit
 from polyexp.cli.command import RunError
@@ -57,7 +57,7 @@ class BatchedLauncher(BasicLauncher):
         returned = {}
         for number, ended in run_jobs(ready):
             lines.ended(number, ended)
-            returned[number] = _returned(jobs[number], ended)
+            returned[number] = _Returned(jobs[number], ended, self._composing(number, jobs[number]))
         return [returned[number] for number in jobs]
 
     def _beginning(self, task: JobTask, number: int, words: Sequence[str]) -> Any:
@@ -66,8 +66,13 @@ class BatchedLauncher(BasicLauncher):
         assert self.config is not None
         loader: Any = self.hydra_context.config_loader
         template, job = loader.job(self.config, words)
-        composed = partial(numbered, loader, self.config, words, number)
-        return partial(_begun, template, job, number, composed, task.varying)
+        return partial(_begun, template, job, number, self._composing(number, words), task.varying)
+
+    def _composing(self, number: int, words: Sequence[str]) -> Callable[[], DictConfig]:
+        """What composes the configuration of a job."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        return partial(numbered, self.hydra_context.config_loader, self.config, words, number)
 
 
 def _needs_hydra(cfg: DictConfig) -> bool:
@@ -87,13 +92,31 @@ def _begun(template: Template, job: JobOverrides, number: int, composed: Any, va
     return Job(folder, overrides, Path(sweep).name, files.config, varying, log_only=True)
 
 
-def _returned(words: Sequence[str], ended: Result | Exception) -> JobReturn:
-    """What Hydra's sweepers are told of a job."""
-    if isinstance(ended, Result):
-        return JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=float(ended.loss))
-    error = RunError(1)
-    error.__cause__ = ended
-    return JobReturn(list(words), status=JobStatus.FAILED, _return_value=error)
+class _Returned(JobReturn):
+    """What Hydra's sweepers are told of a job: its loss, or that it has failed.
+
+    Args:
+        words: The overrides of the job.
+        ended: Its result, or the error that it has raised.
+        composed: What composes its configuration, which takes longer than a fit and is asked for by few.
+    """
+
+    def __init__(self, words: Sequence[str], ended: Result | Exception, composed: Callable[[], DictConfig]) -> None:
+        super().__init__(list(words))
+        self._composed = composed
+        del self.cfg  # so that the property below is found
+        if isinstance(ended, Result):
+            self.status, self.return_value = JobStatus.COMPLETED, float(ended.loss)
+        else:
+            self.status, self.return_value = JobStatus.FAILED, RunError(1)
+
+    @cached_property
+    def cfg(self) -> DictConfig:  # type: ignore[override]
+        """The configuration of the job without Hydra's node."""
+        cfg = self._composed()
+        with read_write(cfg), open_dict(cfg):
+            del cfg["hydra"]
+        return cfg
 
 
 class _Lines:
