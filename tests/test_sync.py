@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,7 +19,7 @@ from polyexp.tracking.syncing import DeliveryState, found_in
 from tests.helpers.commands import run
 from tests.helpers.databases import files
 from tests.helpers.journals import header, killed, new_run, record, snapshot, stored
-from tests.helpers.servers import answering
+from tests.helpers.servers import answering, find_free_port, started
 
 
 @pytest.fixture
@@ -284,6 +285,24 @@ def test_a_store_that_was_made_anew_gets_everything(tmp_path, sync, runs, new_st
     done = sync()
     assert (done.code, done.err) == (0, "")
     assert statuses(path) == before
+
+
+@pytest.mark.slow
+def test_a_server_whose_store_was_made_anew_gets_everything(tmp_path, sync, new_store):
+    port = find_free_port()
+    for name in ("first", "second"):
+        folder, path = tmp_path / name, tmp_path / name / "mlflow.db"
+        uri = new_store(path)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:  # as stores are copies of one
+            database.execute("UPDATE experiments SET creation_time = ?", [time.time_ns() // 1_000_000])
+        with started(folder, uri, port, "--artifacts-destination", folder / "artifacts") as server:
+            if name == "first":
+                new_run(tmp_path / "outputs" / "runs" / "one", store=server.address)
+            listed, done = sync("action.dry_run=true"), sync()
+            assert (listed.code, done.code, done.err) == (0, 0, "")
+            assert "1 undelivered" in listed.out
+            assert "1 delivered" in sync("action.dry_run=true").out
+        assert statuses(path) == {"run 1": "FINISHED"}
 
 
 def test_where_nothing_is_due_no_store_is_made(tmp_path, sync, runs):

@@ -91,7 +91,7 @@ def is_signed() -> bool:
 def shared_login(uri: str) -> str | None:
     """Where the login is set that any store of the kind of an address would be sent, whichever it is; None for nowhere.
 
-    The login of an address, of ~/.netrc or of ~/.pgpass is that of one host.
+    The login of an address is that of one host, and so are those of ~/.netrc and ~/.pgpass, but for one of any host in them.
 
     Args:
         uri: The address of a store.
