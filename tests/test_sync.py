@@ -46,6 +46,13 @@ def runs(tmp_path, uri):
         yield top
 
 
+def made_now(uri):
+    """The address of a store, which gets the time at which it is made, as the stores of the tests are copies of one."""
+    with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"), isolation_level=None)) as database:
+        database.execute("UPDATE experiments SET creation_time = ?", [time.time_ns() // 1_000_000])
+    return uri
+
+
 def states(folder):
     return {one.folder.name: one.state for one in found_in(folder)}
 
@@ -281,7 +288,7 @@ def test_a_store_that_was_made_anew_gets_everything(tmp_path, sync, runs, new_st
         left.unlink()
     assert "1 running, 1 stale, 1 undelivered" in sync("action.dry_run=true").out
     assert not path.exists()
-    new_store(path)
+    made_now(new_store(path))
     done = sync()
     assert (done.code, done.err) == (0, "")
     assert statuses(path) == before
@@ -292,9 +299,7 @@ def test_a_server_whose_store_was_made_anew_gets_everything(tmp_path, sync, new_
     port = find_free_port()
     for name in ("first", "second"):
         folder, path = tmp_path / name, tmp_path / name / "mlflow.db"
-        uri = new_store(path)
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:  # as stores are copies of one
-            database.execute("UPDATE experiments SET creation_time = ?", [time.time_ns() // 1_000_000])
+        uri = made_now(new_store(path))
         with started(folder, uri, port, "--artifacts-destination", folder / "artifacts") as server:
             if name == "first":
                 new_run(tmp_path / "outputs" / "runs" / "one", store=server.address)
