@@ -90,11 +90,13 @@ def test_a_run_is_delivered_as_a_whole(tmp_path, store, writer):
     assert note_of(tmp_path, "memory 1") is None
 
 
-def test_a_second_delivery_writes_nothing(tmp_path, writer):
+def test_a_second_delivery_changes_nothing(tmp_path, store, writer):
+    """Of a run that has ended the store is only asked whether it has it."""
     delivered(new_run(tmp_path), writer)
-    before = (tmp_path / NOTE).read_bytes(), len(writer.entries)
+    before = (tmp_path / NOTE).read_bytes(), repr(store.by_name)
     assert delivered(tmp_path, writer).is_complete
-    assert ((tmp_path / NOTE).read_bytes(), len(writer.entries)) == before
+    assert ((tmp_path / NOTE).read_bytes(), repr(store.by_name)) == before
+    assert not any((writer.entries[-1].points, writer.entries[-1].files, writer.entries[-1].params))
 
 
 def test_a_run_that_goes_on_is_delivered_while_it_does(tmp_path, store, writer):

@@ -294,6 +294,25 @@ def test_a_store_that_was_made_anew_gets_everything(tmp_path, sync, runs, new_st
     assert statuses(path) == before
 
 
+def test_a_store_in_whose_place_an_older_copy_was_put_gets_what_that_lacks(tmp_path, sync, runs):
+    path = tmp_path / "outputs" / "mlflow.db"
+    before = path.read_bytes()
+    assert sync().code == 0
+    after = stored(path)
+    for left in path.parent.glob("mlflow.db-*"):
+        left.unlink()
+    path.write_bytes(before)  # the file is the same, and so is its number
+    assert "1 running, 1 stale, 1 undelivered" in sync("action.dry_run=true").out
+    done = sync()
+    assert (done.code, done.err) == (0, "")
+    assert "1 running, 2 delivered" in sync("action.dry_run=true").out
+    ids = {row["run_uuid"] for row in stored(path)["runs"]}
+    assert statuses(path) == {"run 1": "FINISHED", "run 2": "KILLED"}  # the other is written once it has something new
+    for table in ("params", "tags", "metrics", "latest_metrics"):
+        kept = [row for row in after[table] if row["run_uuid"] in ids]
+        assert sorted(map(repr, stored(path)[table])) == sorted(map(repr, kept))
+
+
 @pytest.mark.slow
 def test_a_server_whose_store_was_made_anew_gets_everything(tmp_path, sync, new_store):
     port = find_free_port()

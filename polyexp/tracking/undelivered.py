@@ -37,10 +37,14 @@ class Undelivered:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the store knows all of the run, or is to have none."""
+        """Whether there is nothing to write: of a run that goes on there is nothing new, or the store is to have none.
+
+        Of a run that has ended the store is asked again whether it has it: an older copy may have been put back in its place.
+        """
         one = self.entry
-        new = one.points or one.files or one.params or one.tags or one.dataset or one.ended is not None
-        return not self.header.is_run or (one.run_id is not None and not new)
+        new = one.points or one.files or one.params or one.tags or one.dataset
+        goes_on = one.ended is None and self.note.status is Status.RUNNING
+        return not self.header.is_run or (one.run_id is not None and goes_on and not new)
 
 
 def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str | None) -> Undelivered:
