@@ -211,7 +211,7 @@ def _fault(uri: str) -> str:
     scheme, rest = _parts(uri)
     if uri != uri.encode("utf-8", "replace").decode("utf-8"):
         return "it is not UTF-8, rename the folder"
-    if CONTROL.search(uri):
+    if CONTROL.search(rest):
         return "it has a control character, rename the folder"
     if scheme in SERVERS:
         well_formed = re.fullmatch(r"[^/?#\s]+(/[^?#\s]*)?", rest)
