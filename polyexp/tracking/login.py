@@ -101,10 +101,8 @@ def shared_login(uri: str) -> str | None:
     """
     if named := next((name for name in SHARED.get(dialect(uri), ()) if is_set(name)), None):
         return named
-    if is_server(uri) and all(_mlflow_login()):
-        return CREDENTIALS
     if is_server(uri):
-        return NETRC if _netrc_login("default") else None
+        return CREDENTIALS if all(_mlflow_login()) else NETRC if _netrc_login("default") else None
     return PGPASS if dialect(uri) == "postgresql" and _has_password_of_any_host() else None
 
 

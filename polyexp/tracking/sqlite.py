@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from polyexp.base import open_regular
-from polyexp.tracking.address import sqlite_uri
+from polyexp.tracking.address import identity_of, sqlite_uri
 from polyexp.tracking.entry import JOURNAL_TAG
 
 __all__ = [
@@ -125,7 +125,7 @@ def identity(path: Path, seconds: float = BUSY_SECONDS) -> str | None:
     except FileNotFoundError:
         return None
     with _reading(path, seconds) as database:
-        return f"{sqlite_uri(path)} {number}-{database.execute(OLDEST).fetchone()[0]}"
+        return identity_of(sqlite_uri(path), number, database.execute(OLDEST).fetchone()[0])
 
 
 def ended_journals(path: Path, seconds: float = BUSY_SECONDS) -> set[str]:

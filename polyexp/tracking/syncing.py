@@ -106,8 +106,7 @@ def _is_current(destination: Destination) -> Callable[[str, Header], bool]:
     try:
         require_named(destination)
         identity = destination.identity()
-        path = destination.path
-        ended = sqlite.ended_journals(path, CHECK_SECONDS) if path and identity else None
+        ended = destination.ended_journals() if identity else None
     except Exception:
         return lambda store, _: destination.is_named_by(store)
     return lambda store, header: store == identity and (ended is None or not header.is_run or header.id in ended)

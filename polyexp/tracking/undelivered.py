@@ -6,10 +6,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from polyexp.base import printable
 from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, File, Point, Status, is_key, is_whole
 from polyexp.tracking.journal import JOURNAL, Header
-from polyexp.tracking.journal_lines import JournalError, Line, header_of, is_gone, lines_of
+from polyexp.tracking.journal_lines import Line, header_of, is_gone, line_error, lines_of
 from polyexp.tracking.note import Note
 
 __all__ = ["Undelivered", "undelivered"]
@@ -98,7 +97,7 @@ class _Reading:
                 self._points += _final_points(line) if line.kind == "result" else []
                 self._note = replace(self._note, position=line.end, regular=self._regular, early=self._early)
         except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError) as error:
-            raise JournalError(f"A line of {printable(str(self._folder / JOURNAL))} is damaged.") from error
+            raise line_error(self._folder, "damaged") from error
         self._end = line.end
 
     def finish(self, gone: bool) -> Undelivered:
