@@ -1,5 +1,7 @@
 """The module that `python -m polyexp` runs, and the function that the command `polyexp` calls."""
 
+import atexit
+import gc
 import sys
 
 from polyexp.cli.standard_streams import ignore_foreign_warnings, restart_in_utf8_mode, secure
@@ -13,6 +15,7 @@ def main() -> int:
     restart_in_utf8_mode()
     secure()
     ignore_foreign_warnings()
+    atexit.register(gc.freeze)  # Python then does not search all modules for garbage while it ends, a fifth of a short run
     with starting(sys.argv[1:]):
         try:
             from polyexp.cli.main import main as run

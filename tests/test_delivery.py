@@ -90,11 +90,13 @@ def test_a_run_is_delivered_as_a_whole(tmp_path, store, writer):
     assert note_of(tmp_path, "memory 1") is None
 
 
-def test_a_second_delivery_writes_nothing(tmp_path, writer):
+def test_a_second_delivery_changes_nothing(tmp_path, store, writer):
+    """Of a run that has ended the store is only asked whether it has it."""
     delivered(new_run(tmp_path), writer)
-    before = (tmp_path / NOTE).read_bytes(), len(writer.entries)
+    before = (tmp_path / NOTE).read_bytes(), repr(store.by_name)
     assert delivered(tmp_path, writer).is_complete
-    assert ((tmp_path / NOTE).read_bytes(), len(writer.entries)) == before
+    assert ((tmp_path / NOTE).read_bytes(), repr(store.by_name)) == before
+    assert not any((writer.entries[-1].points, writer.entries[-1].files, writer.entries[-1].params))
 
 
 def test_a_run_that_goes_on_is_delivered_while_it_does(tmp_path, store, writer):
@@ -618,8 +620,7 @@ def test_a_delivery_that_fails_at_any_call_is_completed_by_the_next_one(tmp_path
 def completed(store):
     """Deliver once more, and once again, which changes nothing."""
     content = delivered_store(store)
-    assert [path.name for path in store.rglob("*.unfinished")] == []
-    assert {path.name: store_of(path) for path in (store / "runs").iterdir()} == {
+    assert {path.name: store_of(path) is not None for path in (store / "runs").iterdir()} == {
         "0": True,
         "1": True,
         "2": False,

@@ -167,7 +167,7 @@ def test_an_error_in_a_run_shows_none(way, fault, given, guard, server, tmp_path
     sweep = ["-m", "seed=1,2"] if way == "token" else []
     ended = given(way, *SHORT, *sweep, "tracking.wait=3", process=True, HYDRA_FULL_ERROR="1")
     assert ended.code == 0
-    assert "`python -m polyexp action=sync` delivers later." in ended.err
+    assert "python -m polyexp action=sync` delivers later." in ended.err
     assert "Traceback" not in ended.err
     require_nowhere(*ended[1:], tmp_path, server[1], *guard.asked)
 

@@ -106,6 +106,7 @@ def in_text_mode(call):
         "archive",
         "Image",
         "tarfile",
+        "SqliteConnection",
         "SqliteWriter",
     ):
         return False

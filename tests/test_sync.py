@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,7 +19,7 @@ from polyexp.tracking.syncing import DeliveryState, found_in
 from tests.helpers.commands import run
 from tests.helpers.databases import files
 from tests.helpers.journals import header, killed, new_run, record, snapshot, stored
-from tests.helpers.servers import answering
+from tests.helpers.servers import answering, find_free_port, started
 
 
 @pytest.fixture
@@ -43,6 +44,13 @@ def runs(tmp_path, uri):
     with Journal(top / "going", header(4, store=uri)) as journal:
         journal.snapshot(snapshot(10))
         yield top
+
+
+def made_now(uri):
+    """The address of a store, which gets the time at which it is made, as the stores of the tests are copies of one."""
+    with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"), isolation_level=None)) as database:
+        database.execute("UPDATE experiments SET creation_time = ?", [time.time_ns() // 1_000_000])
+    return uri
 
 
 def states(folder):
@@ -280,10 +288,45 @@ def test_a_store_that_was_made_anew_gets_everything(tmp_path, sync, runs, new_st
         left.unlink()
     assert "1 running, 1 stale, 1 undelivered" in sync("action.dry_run=true").out
     assert not path.exists()
-    new_store(path)
+    made_now(new_store(path))
     done = sync()
     assert (done.code, done.err) == (0, "")
     assert statuses(path) == before
+
+
+def test_a_store_in_whose_place_an_older_copy_was_put_gets_what_that_lacks(tmp_path, sync, runs):
+    path = tmp_path / "outputs" / "mlflow.db"
+    before = path.read_bytes()
+    assert sync().code == 0
+    after = stored(path)
+    for left in path.parent.glob("mlflow.db-*"):
+        left.unlink()
+    path.write_bytes(before)  # the file is the same, and so is its number
+    assert "1 running, 1 stale, 1 undelivered" in sync("action.dry_run=true").out
+    done = sync()
+    assert (done.code, done.err) == (0, "")
+    assert "1 running, 2 delivered" in sync("action.dry_run=true").out
+    ids = {row["run_uuid"] for row in stored(path)["runs"]}
+    assert statuses(path) == {"run 1": "FINISHED", "run 2": "KILLED"}  # the other is written once it has something new
+    for table in ("params", "tags", "metrics", "latest_metrics"):
+        kept = [row for row in after[table] if row["run_uuid"] in ids]
+        assert sorted(map(repr, stored(path)[table])) == sorted(map(repr, kept))
+
+
+@pytest.mark.slow
+def test_a_server_whose_store_was_made_anew_gets_everything(tmp_path, sync, new_store):
+    port = find_free_port()
+    for name in ("first", "second"):
+        folder, path = tmp_path / name, tmp_path / name / "mlflow.db"
+        uri = made_now(new_store(path))
+        with started(folder, uri, port, "--artifacts-destination", folder / "artifacts") as server:
+            if name == "first":
+                new_run(tmp_path / "outputs" / "runs" / "one", store=server.address)
+            listed, done = sync("action.dry_run=true"), sync()
+            assert (listed.code, done.code, done.err) == (0, 0, "")
+            assert "1 undelivered" in listed.out
+            assert "1 delivered" in sync("action.dry_run=true").out
+        assert statuses(path) == {"run 1": "FINISHED"}
 
 
 def test_where_nothing_is_due_no_store_is_made(tmp_path, sync, runs):

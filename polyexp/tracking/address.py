@@ -12,8 +12,10 @@ from urllib.parse import quote, unquote
 from polyexp.base import InputError, cut, shown
 
 __all__ = [
+    "address_in",
     "dialect",
     "hidden",
+    "identity_of",
     "is_server",
     "require_address",
     "require_no_credentials",
@@ -107,6 +109,29 @@ def require_address(uri: str, key: str = KEY) -> None:
         wanted = "sqlite:///path/to/mlflow.db, https://server or postgresql://server/database"
         sentence = f"`{key}` must be an address such as {wanted}, got {_quotable(uri)}: {hint}."
         raise InputError(hidden(sentence, uri))
+
+
+def identity_of(uri: str, *made: object) -> str:
+    """What names a store: its address, and what is another one where it has been made anew, such as when it was made.
+
+    Args:
+        uri: The address without credentials.
+        made: Numbers.
+
+    Example:
+        >>> identity_of("sqlite:////tmp/mlflow.db", 7, 1700000000000)
+        'sqlite:////tmp/mlflow.db 7-1700000000000'
+    """
+    return f"{uri} {'-'.join(map(str, made))}"
+
+
+def address_in(identity: str) -> str:
+    """The address of the store that an identity names.
+
+    Args:
+        identity: What `identity_of` has made, or any other text.
+    """
+    return identity.rpartition(" ")[0]
 
 
 def sqlite_uri(path: Path) -> str:
@@ -211,7 +236,7 @@ def _fault(uri: str) -> str:
     scheme, rest = _parts(uri)
     if uri != uri.encode("utf-8", "replace").decode("utf-8"):
         return "it is not UTF-8, rename the folder"
-    if CONTROL.search(uri):
+    if CONTROL.search(rest):
         return "it has a control character, rename the folder"
     if scheme in SERVERS:
         well_formed = re.fullmatch(r"[^/?#\s]+(/[^?#\s]*)?", rest)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from polyexp.base import InputError
 from polyexp.tracking import sqlite
-from polyexp.tracking.address import is_server, sqlite_path, without_credentials
+from polyexp.tracking.address import identity_of, is_server, sqlite_path, without_credentials
 from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, LostRunError, MLflowExperiment, Written
 from polyexp.tracking.failures import concerns_store, error_code, is_passing
 from polyexp.tracking.retry import Retry
@@ -75,7 +75,7 @@ class ClientWriter:
             order_by=["creation_time ASC", "experiment_id ASC"],
         )
         created = found[0].creation_time if found else None
-        return f"{without_credentials(self._store.uri)} {created}"
+        return identity_of(without_credentials(self._store.uri), created)
 
     def write(self, entries: Sequence[Entry]) -> list[Written | Exception]:
         """Write entries, up to four at a time, and return for each where it is, or why it could not be written.

@@ -19,6 +19,8 @@ from polyexp.tracking import answers, sqlite
 from polyexp.tracking.address import (
     KEY,
     VARIABLE,
+    address_in,
+    identity_of,
     is_server,
     require_address,
     require_no_credentials,
@@ -129,11 +131,19 @@ class Destination(Pages):
         """
         if path := self.path:
             return sqlite.identity(path, CHECK_SECONDS)
-        return f"{self.shown} {answers.oldest_experiment(self.uri)}"
+        return identity_of(self.shown, answers.oldest_experiment(self.uri))
+
+    def ended_journals(self) -> set[str] | None:
+        """The ids of the journals whose runs a SQLite store has, with their end; None for another store.
+
+        Raises:
+            Exception: It is not there, or cannot be read.
+        """
+        return sqlite.ended_journals(self.path, CHECK_SECONDS) if self.path else None
 
     def is_named_by(self, identity: str) -> bool:
         """Whether an identity is that of a store at this address, though perhaps of one that was there before."""
-        return identity.rpartition(" ")[0] == self.shown
+        return address_in(identity) == self.shown
 
     def check(self, experiment_name: str) -> None:
         """Check within about 3 seconds that runs can be recorded. MLflow is not imported, and nothing is made or changed.

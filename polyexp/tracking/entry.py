@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 __all__ = [
+    "COMPARISONS",
     "FOLDER_TAG",
     "JOURNAL_TAG",
+    "MAX_NAME_CHARACTERS",
     "Dataset",
     "Entry",
     "File",
@@ -29,7 +31,9 @@ __all__ = [
 
 JOURNAL_TAG = "polyexp.journal"  # of a run: the id of its journal
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
-MAX_KEY_CHARACTERS = 262  # 250 of a name that a user gives, and what comparisons append to it
+COMPARISONS = " comparisons"  # what is appended to the name of an MLflow experiment for that of its comparisons
+MAX_NAME_CHARACTERS = 250  # of a name that a user gives: each database of MLflow can hold as many
+MAX_KEY_CHARACTERS = MAX_NAME_CHARACTERS + len(COMPARISONS)
 MAX_WHOLE = 2**63  # of a number in a database, and of a position in a file
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from polyexp.base import cut
-from polyexp.tracking.entry import Dataset, Status
+from polyexp.tracking.entry import COMPARISONS, Dataset, Status
 from polyexp.tracking.note import NOTE
 from polyexp.tracking.ownership import JOURNAL, taken
 from polyexp.tracking.process import Process
@@ -71,7 +71,7 @@ class Header:
 
     def of_comparison(self) -> "Header":
         """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
-        return replace(self, experiment=f"{self.experiment} comparisons", view=None)
+        return replace(self, experiment=self.experiment + COMPARISONS, view=None)
 
     def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
         """This header for a sweep, of which MLflow gets a saved view.

@@ -14,7 +14,7 @@ from polyexp.tracking.entry import is_key, is_whole
 from polyexp.tracking.journal import FORMAT, JOURNAL, Header
 from polyexp.tracking.process import Process
 
-__all__ = ["JournalError", "Line", "has_ended", "header_of", "is_gone", "lines_of"]
+__all__ = ["JournalError", "Line", "has_ended", "header_of", "is_gone", "line_error", "lines_of"]
 
 HEARTBEAT_LIMIT_SECONDS = 60  # without a sign of life, after which a run on another machine is taken for gone
 MAX_END_BYTES = 2**14  # of the last line, which may quote an error
@@ -23,6 +23,16 @@ MAX_LINE_BYTES = 2**22  # of a model with 1001 parameters a snapshot has 25 000
 
 class JournalError(InputError):
     """A journal that cannot be used."""
+
+
+def line_error(folder: Path, what: str) -> JournalError:
+    """The error of a line of a journal.
+
+    Args:
+        folder: The folder of the run.
+        what: What the line is, such as "damaged".
+    """
+    return JournalError(f"A line of {printable(str(folder / JOURNAL))} is {what}.")
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,10 @@ def lines_of(folder: Path, position: int) -> Iterator[Line]:
             try:
                 kind, content = _parsed(text)
             except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
-                raise JournalError(f"A line of {printable(str(folder / JOURNAL))} is damaged.") from error
+                raise line_error(folder, "damaged") from error
             yield Line(kind, content, position)
         if len(text) == MAX_LINE_BYTES:
-            raise JournalError(f"A line of {printable(str(folder / JOURNAL))} is too long.")
+            raise line_error(folder, "too long")
 
 
 def has_ended(folder: Path) -> bool:

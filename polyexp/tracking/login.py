@@ -91,7 +91,7 @@ def is_signed() -> bool:
 def shared_login(uri: str) -> str | None:
     """Where the login is set that any store of the kind of an address would be sent, whichever it is; None for nowhere.
 
-    The login of an address, of ~/.netrc or of ~/.pgpass is that of one host.
+    The login of an address is that of one host, and so are those of ~/.netrc and ~/.pgpass, but for one of any host in them.
 
     Args:
         uri: The address of a store.
@@ -101,10 +101,8 @@ def shared_login(uri: str) -> str | None:
     """
     if named := next((name for name in SHARED.get(dialect(uri), ()) if is_set(name)), None):
         return named
-    if is_server(uri) and all(_mlflow_login()):
-        return CREDENTIALS
     if is_server(uri):
-        return NETRC if _netrc_login("default") else None
+        return CREDENTIALS if all(_mlflow_login()) else NETRC if _netrc_login("default") else None
     return PGPASS if dialect(uri) == "postgresql" and _has_password_of_any_host() else None
 
 

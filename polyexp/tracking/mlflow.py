@@ -9,6 +9,7 @@ from pathlib import Path
 from polyexp.base import NotDeliveredError, counted, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
+from polyexp.tracking.entry import MAX_NAME_CHARACTERS
 from polyexp.tracking.journal import Header
 from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
@@ -20,7 +21,6 @@ from polyexp.tracking.view import link, view_of
 
 __all__ = ["MLflow"]
 
-MAX_NAME_CHARACTERS = 250  # of an MLflow experiment: each database of MLflow can hold as many
 MAX_WAIT_SECONDS = 86_400
 
 

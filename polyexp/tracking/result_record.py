@@ -12,15 +12,13 @@ from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Result
 from polyexp.loop import Loop, Manual
 from polyexp.tracking.dataset import dataset_of
-from polyexp.tracking.entry import FOLDER_TAG
+from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS
 from polyexp.tracking.journal import Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.ownership import require_no_run
 from polyexp.tracking.tracker import RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = ["record", "write_result"]
-
-MAX_NAME = 250  # characters of the name of a run
 
 
 def record(
@@ -55,7 +53,7 @@ def record(
     """
     from polyexp.report import write  # which imports rich
 
-    require(len(name) <= MAX_NAME, "name", f"a text of at most {MAX_NAME} characters", name)
+    require(len(name) <= MAX_NAME_CHARACTERS, "name", f"a text of at most {MAX_NAME_CHARACTERS} characters", name)
     require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
     place, tracker = Path(folder).absolute(), tracking or MLflow()
     require_no_run("folder", place)

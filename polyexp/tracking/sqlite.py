@@ -17,13 +17,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from polyexp.base import open_regular
-from polyexp.tracking.address import sqlite_uri
+from polyexp.tracking.address import identity_of, sqlite_uri
+from polyexp.tracking.entry import JOURNAL_TAG
 
 __all__ = [
     "NewerRevisionError",
     "OtherRevisionError",
     "deleted_among",
     "deleted_experiment",
+    "ended_journals",
     "exists",
     "identity",
     "is_locked",
@@ -41,6 +43,10 @@ VERSION_TABLE = "alembic_version"  # holds the revision of a database that MLflo
 # Of every MLflow database.
 TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags", VERSION_TABLE}
 EXPERIMENT = "SELECT * FROM experiments WHERE name = :name"
+ENDED = f"""
+    SELECT tags.value FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = '{JOURNAL_TAG}'
+    WHERE runs.status != 'RUNNING'
+"""
 OLDEST = "SELECT min(creation_time) FROM experiments"
 KINDS = {
     stat.S_ISDIR: "a folder",
@@ -119,7 +125,21 @@ def identity(path: Path, seconds: float = BUSY_SECONDS) -> str | None:
     except FileNotFoundError:
         return None
     with _reading(path, seconds) as database:
-        return f"{sqlite_uri(path)} {number}-{database.execute(OLDEST).fetchone()[0]}"
+        return identity_of(sqlite_uri(path), number, database.execute(OLDEST).fetchone()[0])
+
+
+def ended_journals(path: Path, seconds: float = BUSY_SECONDS) -> set[str]:
+    """The ids of the journals whose runs a SQLite store has, with their end.
+
+    Args:
+        path: The path of the file, which is only read.
+        seconds: For which a database that another process has locked is waited for.
+
+    Raises:
+        OSError, sqlite3.Error: It is no SQLite store, or it cannot be read.
+    """
+    with _reading(path, seconds) as database:
+        return {journal for (journal,) in database.execute(ENDED)}
 
 
 def deleted_experiment(path: Path, name: str, seconds: float) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from polyexp.tracking.address import sqlite_uri
+from polyexp.tracking.address import identity_of, sqlite_uri
 from polyexp.tracking.sqlite import OLDEST
 from polyexp.tracking.sqlite_tables import require_schema
 
@@ -54,7 +54,7 @@ class SqliteConnection:
     @property
     def identity(self) -> str:
         """The address of the store, the number of its file, and the time at which its oldest MLflow experiment was made."""
-        return f"{sqlite_uri(self.path)} {self._file[1]}-{self.value(OLDEST)}"
+        return identity_of(sqlite_uri(self.path), self._file[1], self.value(OLDEST))
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

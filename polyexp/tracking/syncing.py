@@ -78,7 +78,9 @@ def found_in(folder: Path, typed: str | None = None) -> Iterator[Found]:
             yield _found(path.parent, typed, is_current)
 
 
-def _found(folder: Path, typed: str | None, is_current: Callable[[Destination], Callable[[str], bool]]) -> Found:
+def _found(
+    folder: Path, typed: str | None, is_current: Callable[[Destination], Callable[[str, Header], bool]]
+) -> Found:
     destination, shown = None, printable(str(folder))
     try:
         header, _ = header_of(folder)
@@ -95,13 +97,19 @@ def _found(folder: Path, typed: str | None, is_current: Callable[[Destination], 
     return Found(folder, DeliveryState.DAMAGED, damage=damage.rstrip("."))
 
 
-def _is_current(destination: Destination) -> Callable[[str], bool]:
-    """Whether an identity is that of a store; where that cannot be told, whether it is of one at the same address."""
+def _is_current(destination: Destination) -> Callable[[str, Header], bool]:
+    """Whether a store has all of a run, by the identity in the note on its delivery, and the header of its journal.
+
+    An older copy of a store may have been put back in its place, so that a SQLite store is asked for the run itself. Where a
+    store cannot be asked, its address in the note has to do.
+    """
     try:
         require_named(destination)
-        return str(destination.identity()).__eq__
+        identity = destination.identity()
+        ended = destination.ended_journals() if identity else None
     except Exception:
-        return destination.is_named_by
+        return lambda store, _: destination.is_named_by(store)
+    return lambda store, header: store == identity and (ended is None or not header.is_run or header.id in ended)
 
 
 def require_named(destination: Destination) -> None:
@@ -134,11 +142,11 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _state(folder: Path, header: Header, is_current: Callable[[str], bool] | None) -> DeliveryState:
+def _state(folder: Path, header: Header, is_current: Callable[[str, Header], bool] | None) -> DeliveryState:
     if is_current is None:
         return DeliveryState.LOCAL
     store = store_of(folder)
-    if store and is_current(store):
+    if store and is_current(store, header):
         return DeliveryState.DELIVERED
     if has_ended(folder):
         return DeliveryState.UNDELIVERED

@@ -6,10 +6,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from polyexp.base import printable
 from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, File, Point, Status, is_key, is_whole
 from polyexp.tracking.journal import JOURNAL, Header
-from polyexp.tracking.journal_lines import JournalError, Line, header_of, is_gone, lines_of
+from polyexp.tracking.journal_lines import Line, header_of, is_gone, line_error, lines_of
 from polyexp.tracking.note import Note
 
 __all__ = ["Undelivered", "undelivered"]
@@ -37,10 +36,14 @@ class Undelivered:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the store knows all of the run, or is to have none."""
+        """Whether there is nothing to write: of a run that goes on there is nothing new, or the store is to have none.
+
+        Of a run that has ended the store is asked again whether it has it: an older copy may have been put back in its place.
+        """
         one = self.entry
-        new = one.points or one.files or one.params or one.tags or one.dataset or one.ended is not None
-        return not self.header.is_run or (one.run_id is not None and not new)
+        new = one.points or one.files or one.params or one.tags or one.dataset
+        goes_on = one.ended is None and self.note.status is Status.RUNNING
+        return not self.header.is_run or (one.run_id is not None and goes_on and not new)
 
 
 def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str | None) -> Undelivered:
@@ -94,7 +97,7 @@ class _Reading:
                 self._points += _final_points(line) if line.kind == "result" else []
                 self._note = replace(self._note, position=line.end, regular=self._regular, early=self._early)
         except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError) as error:
-            raise JournalError(f"A line of {printable(str(self._folder / JOURNAL))} is damaged.") from error
+            raise line_error(self._folder, "damaged") from error
         self._end = line.end
 
     def finish(self, gone: bool) -> Undelivered:

@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.recording import typical
+from polyexp.base.files import READING
 from polyexp.tracking.delivery import Delivery, deliver
 from polyexp.tracking.entry import Entry, Status
 from polyexp.tracking.sqlite_writer import SqliteWriter
@@ -29,12 +30,17 @@ class Counted:
 
     def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **named: Any) -> Any:
-            self.calls += 1
-            if self.calls == self._at:
+            self.calls += not _is_reading(args)
+            if self.calls == self._at and not _is_reading(args):
                 self._fail()
             return call(*args, **named)
 
         return counted
+
+
+def _is_reading(args: tuple[Any, ...]) -> bool:
+    """Whether the arguments of a call are those with which `open_regular` opens a file, which changes nothing."""
+    return args[1:] == (READING,)
 
 
 class Connection:

@@ -50,5 +50,7 @@ params, tags, points, dataset, artifacts, status and times. A sample of the suit
 
 `python -m polyexp action=sync action.dry_run=true` lists what is not delivered yet, and how much the folders hold. Once a run
 is delivered, its whole folder may be deleted: `compare` and `export` read from MLflow. `delivery.json` alone may be deleted
-at any time; the next delivery then looks everything up in the store.
+at any time; the next delivery then looks everything up in the store. `action=sync` asks a SQLite store which runs it has, as an
+older copy may have been put back in its place. So a run that was removed from the store for good (`mlflow gc`) is delivered
+again as long as its folder is there.
 """
