@@ -50,7 +50,7 @@ class RunError(Exception):
 class Task(Protocol):
     """What carries out one job."""
 
-    def __call__(self, cfg: DictConfig, experiment: Experiment | None = None, varying: frozenset[str] = ...) -> Any:
+    def __call__(self, cfg: DictConfig, experiment: Experiment | None = None, sweep: InSweep | None = None) -> Any:
         """Carry out a job, and return what an optimizing sweeper minimises."""
 
 

@@ -13,7 +13,7 @@ from polyexp.action import Fit
 from polyexp.cli.command import RunError
 from polyexp.cli.sweep import JobTask, numbered
 from polyexp.cli.texts import unquoted
-from polyexp.experiment import Experiment, Job
+from polyexp.experiment import Experiment, InSweep, Job
 from polyexp.fitting import Result
 from polyexp.report.stream import Stream
 from polyexp.sweep import FAILED, NOT_RUN, JobOverrides, JobRow, ReadyJob, SweepTable, Template, job_line, run_jobs
@@ -66,7 +66,7 @@ class BatchedLauncher(BasicLauncher):
         assert self.config is not None
         loader: Any = self.hydra_context.config_loader
         template, job = loader.job(self.config, words)
-        return partial(_begun, template, job, number, self._composing(number, words), task.varying)
+        return partial(_begun, template, job, number, self._composing(number, words), task.sweep)
 
     def _composing(self, number: int, words: Sequence[str]) -> Callable[[], DictConfig]:
         """What composes the configuration of a job."""
@@ -82,14 +82,14 @@ def _needs_hydra(cfg: DictConfig) -> bool:
     return bool(own_log or hydra.get("callbacks") or hydra.job.chdir or hydra.job.env_set)
 
 
-def _begun(template: Template, job: JobOverrides, number: int, composed: Any, varying: frozenset[str]) -> Job:
+def _begun(template: Template, job: JobOverrides, number: int, composed: Any, of: InSweep) -> Job:
     """Make the folder of a job with the files of Hydra, and return the circumstances of its run."""
     sweep, name = template.folder(job, number, composed)
     folder = Path(sweep, name).absolute()
     files = template.files(job, number, folder)
     files.write(folder)
     overrides = tuple(map(unquoted, job.words))
-    return Job(folder, overrides, Path(sweep).name, files.config, varying, log_only=True)
+    return Job(folder, overrides, of, files.config, log_only=True)
 
 
 class _Returned(JobReturn):

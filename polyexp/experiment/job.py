@@ -10,10 +10,25 @@ from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
 from polyexp.tracking import FOLDER_TAG, RunInfo
 
-__all__ = ["Job", "run_info", "short_word", "typed_values"]
+__all__ = ["InSweep", "Job", "run_info", "short_word", "typed_values"]
 
 MAX_NAME_CHARACTERS = 100  # of the name of a run
 SHORT_NAMES = {"learning_rate": "lr", "num_samples": "samples"}  # the words for these settings in the names of runs
+
+
+@dataclass(frozen=True)
+class InSweep:
+    """The sweep to which a run belongs.
+
+    Args:
+        name: Its name.
+        varying: The keys to which it gives several values.
+        journal: The id of its journal, whose run is the parent of this one; empty where it is not recorded.
+    """
+
+    name: str
+    varying: frozenset[str] = frozenset()
+    journal: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,17 +38,15 @@ class Job:
     Args:
         folder: The folder of the run, which exists.
         overrides: The overrides that the user typed.
-        sweep: The name of the sweep; None for a single run.
+        sweep: The sweep to which the run belongs; None for a single run.
         config_yaml: The composed configuration as YAML.
-        varying: The keys to which the sweep gives several values.
         log_only: Whether what the run prints goes to its polyexp.log alone.
     """
 
     folder: Path
     overrides: tuple[str, ...]
-    sweep: str | None
+    sweep: InSweep | None
     config_yaml: str
-    varying: frozenset[str] = frozenset()
     log_only: bool = False
 
 
@@ -53,10 +66,11 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     if job.overrides:
         tags["polyexp.overrides"] = " ".join(job.overrides)
     if job.sweep:
-        tags["polyexp.sweep"] = job.sweep
+        tags["polyexp.sweep"] = job.sweep.name
     params = {key: spell(value) for key, value in experiment.settings().items()}
     forecast = experiment.forecast
     return RunInfo(
+        parent=job.sweep.journal if job.sweep else "",
         name=_name(experiment, job),
         params=params,
         param_names=experiment.model.param_names,
@@ -105,6 +119,6 @@ def _name(experiment: Experiment, job: Job) -> str:
     typed = typed_values(job.overrides).items()
     silent = ("tracking", "report", "sweep", "action", "quiet", "hydra")
     decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]
-    varying = [(key, value) for key, value in decisive if key in job.varying]
+    varying = [(key, value) for key, value in decisive if job.sweep and key in job.sweep.varying]
     words = [short_word(key, value) for key, value in varying or decisive]
     return " ".join(words)[:MAX_NAME_CHARACTERS] or f"{experiment.model.choice} {experiment.problem.choice}"

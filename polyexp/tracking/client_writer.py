@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +21,16 @@ from typing import Any, TypeVar
 from polyexp.base import InputError
 from polyexp.tracking import sqlite
 from polyexp.tracking.address import identity_of, is_server, sqlite_path, without_credentials
-from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, LostRunError, MLflowExperiment, Written
+from polyexp.tracking.entry import (
+    FOLDER_TAG,
+    JOURNAL_TAG,
+    PARENT_TAG,
+    Dataset,
+    Entry,
+    LostRunError,
+    MLflowExperiment,
+    Written,
+)
 from polyexp.tracking.failures import concerns_store, error_code, is_passing
 from polyexp.tracking.retry import Retry
 from polyexp.tracking.store import open_store, store_of
@@ -60,6 +69,8 @@ class ClientWriter:
         self._call = retry.call
         # The MLflow experiment by the id of a journal whose run may come to be twice.
         self._doubtful: dict[str, str] = {}
+        # The ids of runs that are parents, by the ids of their journals.
+        self._found_parents: dict[str, str] = {}
 
     @property
     def identity(self) -> str:
@@ -87,12 +98,13 @@ class ClientWriter:
         """
         failures: list[Exception] = []  # since the last success
         experiment_id = cache(lambda name, root: self.experiment(name, root).id)
+        parents = self._parents(entries, experiment_id)
 
         def write(entry: Entry) -> Written | Exception:
             if len(failures) >= AT_A_TIME:
                 return failures[-1]
             try:
-                written = self._write(entry, experiment_id)
+                written = self._write(_with_parent(entry, parents), experiment_id)
             except Exception as error:
                 if concerns_store(error):
                     failures.append(error)
@@ -135,6 +147,18 @@ class ClientWriter:
             for journal, experiment_id in self._doubtful.items():
                 with suppress(InputError):
                     self._only_run(experiment_id, journal)
+
+    def _parents(self, entries: Sequence[Entry], experiment_id: Callable[[str, str | None], str]) -> dict[str, str]:
+        """The ids of the runs that are parents, by the ids of their journals; one that is among the entries is created."""
+        by_id, new = {one.id: one for one in entries}, {one.parent: one for one in entries if one.parent}
+        for parent in new.keys() - self._found_parents.keys():
+            one = by_id.get(parent, new[parent])
+            with suppress(Exception):  # which the entry raises again
+                where = experiment_id(one.experiment, one.artifact_root)
+                found = self._place(one, experiment_id).run_id if one.id == parent else self._only_run(where, parent)
+                if found:
+                    self._found_parents[parent] = found
+        return self._found_parents
 
     def _write(self, entry: Entry, experiment_id: Callable[[str, str | None], str]) -> Written:
         written = self._place(entry, experiment_id)
@@ -217,6 +241,12 @@ class ClientWriter:
             if error_code(error) != "RESOURCE_DOES_NOT_EXIST":
                 raise
         return None
+
+
+def _with_parent(entry: Entry, parents: Mapping[str, str]) -> Entry:
+    """The entry with the tag that names its parent, if that is there: it is delivered before its children."""
+    parent = parents.get(entry.parent)
+    return replace(entry, tags={**entry.tags, PARENT_TAG: parent}) if parent else entry
 
 
 def _rank(run: Any) -> tuple[int, str]:

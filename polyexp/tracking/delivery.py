@@ -125,8 +125,6 @@ def _views_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Writt
             key = repr((one.entry.experiment, one.header.view))
             if key not in saved:
                 saved[key] = _view_saved(one, writer)
-            if not one.header.is_run:
-                where[one.folder] = saved[key]
     return where
 
 

@@ -51,7 +51,7 @@ class Header:
         store: The address of the store without credentials; None for a run that is not to be delivered.
         experiment: The name of the MLflow experiment.
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
-        is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        parent: The id of the journal of the sweep to which the run belongs; empty where it belongs to none.
         lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
@@ -66,7 +66,7 @@ class Header:
     store: str | None
     experiment: str
     view: Mapping[str, Any] | None = field(default_factory=dict)
-    is_run: bool = True
+    parent: str = ""
     lower_bound: float = math.nan
 
     def of_comparison(self) -> "Header":
@@ -74,13 +74,13 @@ class Header:
         return replace(self, experiment=self.experiment + COMPARISONS, view=None)
 
     def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
-        """This header for a sweep, of which MLflow gets a saved view.
+        """This header for a sweep, whose run is the parent of those of its jobs, and whose view shows these alone.
 
         Args:
             sweep: The name of the sweep.
             varying: The keys of the settings that are not the same in all runs.
         """
-        return replace(self, view={"sweep": sweep, "varying": list(varying)}, is_run=False)
+        return replace(self, view={"sweep": sweep, "varying": list(varying)})
 
 
 class Journal(AbstractContextManager["Journal"]):

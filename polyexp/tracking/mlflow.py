@@ -86,12 +86,7 @@ class MLflow(Tracker, name="mlflow"):
         reason = recorder(folders[0]).wait(folders, self.wait)
         if reason is None:
             return Delivered(self._where(folders[0]))
-        count = sum(header_of(folder)[0].is_run for folder in folders)
-        runs = (
-            "This run is"
-            if len(folders) == 1
-            else f"{counted(count, 'run')} of this sweep {'is' if count == 1 else 'are'}"
-        )
+        runs = "This run is" if len(folders) == 1 else f"{counted(len(folders), 'run')} of this sweep are"
         place = self._destination
         sentence = f"{runs} not in {place.shown} yet: {reason.removesuffix('.')}. `{place.sync}` delivers later."
         if self.required:
@@ -112,10 +107,8 @@ class MLflow(Tracker, name="mlflow"):
         assert note
         experiment = str(note.experiment_id)
         page = [] if header.view is None else [link(destination.ui, experiment, view_of(header.view))]
-        if not note.run_id:
-            return page
         recorded = f"Recorded in {destination.shown} as {header.name} ({note.run_id})"
-        return [recorded, *destination.pages(experiment, note.run_id), *page]
+        return [recorded, *destination.pages(experiment, str(note.run_id)), *page]
 
 
 def _origin() -> dict[str, str]:

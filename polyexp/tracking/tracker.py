@@ -43,6 +43,7 @@ class RunInfo:
         tags: The tags of the run.
         snapshots: The number of regular snapshots that the run will have unless it ends early.
         lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
+        parent: The id of the journal of the sweep to which the run belongs; empty where it belongs to none.
     """
 
     name: str
@@ -51,6 +52,7 @@ class RunInfo:
     tags: Mapping[str, str]
     snapshots: int = 0
     lower_bound: float = math.nan
+    parent: str = ""
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Tracker(Component):
             param_names=about.param_names,
             planned=about.snapshots,
             lower_bound=about.lower_bound,
+            parent=about.parent,
             started=now(),
             process=Process.current(),
             store=None,
