@@ -15,7 +15,8 @@ def main() -> int:
     restart_in_utf8_mode()
     secure()
     ignore_foreign_warnings()
-    atexit.register(gc.freeze)  # Python then does not search all modules for garbage while it ends, a fifth of a short run
+    # At its end Python then does not search all modules for garbage, which takes a fifth of a short run.
+    atexit.register(gc.freeze)
     with starting(sys.argv[1:]):
         try:
             from polyexp.cli.main import main as run

@@ -61,14 +61,20 @@ def test_a_relative_store_is_made_below_the_current_folder(tmp_path, new_store):
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_a_folder_may_have_any_name(tmp_path, new_store):
-    folder = tmp_path / "is it? #1"
-    new_store(folder / "outputs" / "mlflow.db")
+@pytest.mark.parametrize("name", ["is it? #1", "100% a%20b"])
+def test_a_folder_may_have_any_name(name, tmp_path):
+    """The store, its artifacts and what reads them are below it, and nothing is beside it."""
+    folder = tmp_path / name
+    folder.mkdir()
     ended = run_in_process(*SHORT, cwd=folder)
     assert (ended.code, ended.err) == (0, "")
-    assert f"--backend-store-uri 'sqlite:///{str(folder).replace('?', '%3F')}/outputs/mlflow.db'" in ended.out
+    address = f"sqlite:///{str(folder).replace('%', '%25').replace('?', '%3F')}/outputs/mlflow.db"
+    assert f"--backend-store-uri '{address}'" in ended.out
     assert len(list((folder / "outputs" / "artifacts").rglob("result.json"))) == 1
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and folder not in path.parents]
+    run_id = only_run(open_store(address).client).info.run_id
+    exported = run_in_process("action=export", f"action.run={run_id}", cwd=folder)
+    assert (exported.code, exported.err) == (0, "")
+    assert [one.name for one in tmp_path.iterdir()] == [name]
 
 
 def test_the_environment_names_the_store_and_the_command_line_wins(tmp_path, new_store, monkeypatch):

@@ -14,6 +14,7 @@ from polyexp.base import InputError, cut, shown
 __all__ = [
     "address_in",
     "dialect",
+    "for_mlflow",
     "hidden",
     "identity_of",
     "is_server",
@@ -137,6 +138,21 @@ def address_in(identity: str) -> str:
 def sqlite_uri(path: Path) -> str:
     """The address of a SQLite file, with the reserved characters of its path quoted."""
     return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")
+
+
+def for_mlflow(uri: str) -> str:
+    """The address as MLflow is given it.
+
+    For an address that begins with sqlite:/// it would make the folders of the path as it is spelt there, with `%25` for a %.
+
+    Args:
+        uri: The address.
+
+    Example:
+        >>> for_mlflow("sqlite:////tmp/100%25/mlflow.db")
+        'sqlite+pysqlite:////tmp/100%25/mlflow.db'
+    """
+    return re.sub(r"^sqlite:", f"{SQLITE[1]}:", uri)
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from polyexp.base import open_regular
 from polyexp.tracking.entry import File
 
-__all__ = ["UnknownLocationError", "copy_files", "local_folder", "location_of_run"]
+__all__ = ["UnknownLocationError", "copy_files", "local_folder", "location_of", "location_of_run"]
 
 UNFINISHED = ".artifact.uploading."  # the beginning of names that MLflow does not list
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)  # which Windows has not
@@ -52,6 +52,19 @@ def local_folder(location: str, artifact_root: Path) -> Path:
         if parts.scheme == "mlflow-artifacts":
             return artifact_root / path.relative_to("/")
     raise UnknownLocationError(f"{location!r} is not a folder of this machine")
+
+
+def location_of(folder: Path) -> str:
+    """The location of artifacts that names a folder of this machine: its path, in which MLflow decodes `%25` and the like.
+
+    Args:
+        folder: The folder, absolute.
+
+    Example:
+        >>> location_of(Path("/100%/artifacts"))
+        '/100%25/artifacts'
+    """
+    return str(folder).replace("%", "%25")
 
 
 def location_of_run(location: str, run_id: str) -> str:

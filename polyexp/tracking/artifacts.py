@@ -7,14 +7,16 @@ make this machine read a local file, or ask another one.
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from polyexp.base import InputError
 from polyexp.tracking.address import is_server
+from polyexp.tracking.artifact_folder import UnknownLocationError, local_folder
 from polyexp.tracking.store import Store
 
 __all__ = ["MEGABYTE", "Artifacts", "Limit", "LimitError"]
@@ -124,14 +126,13 @@ class Artifacts:
 
     def _folder(self) -> Path | None:
         """The local folder of the files; None where they are elsewhere."""
-        place = urlsplit(self.root)
-        if place.scheme == "mlflow-artifacts" and not place.netloc and self.store.artifact_root:
-            return Path(self.store.artifact_root, *PurePosixPath(place.path.lstrip("/")).parts)
-        if not _is_path(self.root):
-            return None
-        if not self._is_local:
+        if _is_path(self.root) and not self._is_local:
             raise InputError("the store is on another machine, and says that the file is on this one")
-        return Path(unquote(place.path)) if place.scheme else Path(self.root)
+        if self.store.artifact_root is None and not _is_path(self.root):
+            return None
+        with suppress(UnknownLocationError):
+            return local_folder(self.root, Path(unquote(self.store.artifact_root or "/")))
+        return None
 
     def _downloaded(self, name: str) -> Iterator[bytes]:
         """The chunks of a file in a store such as S3, which MLflow can read only as a whole."""

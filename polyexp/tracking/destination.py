@@ -28,6 +28,7 @@ from polyexp.tracking.address import (
     sqlite_uri,
     without_credentials,
 )
+from polyexp.tracking.artifact_folder import location_of
 from polyexp.tracking.entry import Writer
 from polyexp.tracking.errors import deleted_experiment_error, opening_errors
 from polyexp.tracking.login import shared_login
@@ -114,8 +115,8 @@ class Destination(Pages):
 
     @property
     def artifact_root(self) -> str | None:
-        """The folder for the artifacts of new MLflow experiments; None leaves it to the server."""
-        return str(_artifact_root(self.path)) if self.path else None
+        """The location of the artifacts of new MLflow experiments; None leaves it to the server."""
+        return location_of(_artifact_root(self.path)) if self.path else None
 
     @property
     def sync(self) -> str:

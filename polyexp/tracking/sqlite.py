@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from polyexp.base import open_regular
-from polyexp.tracking.address import identity_of, sqlite_uri
+from polyexp.tracking.address import for_mlflow, identity_of, sqlite_uri
+from polyexp.tracking.artifact_folder import location_of
 from polyexp.tracking.entry import JOURNAL_TAG
 
 __all__ = [
@@ -267,7 +268,7 @@ def make(path: Path, artifact_root: Path) -> None:
 
     with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         unfinished = Path(folder, "new.db")
-        SqlAlchemyStore(sqlite_uri(unfinished), str(artifact_root)).engine.dispose()
+        SqlAlchemyStore(for_mlflow(sqlite_uri(unfinished)), location_of(artifact_root)).engine.dispose()
         try:
             os.link(unfinished, path)  # which, unlike a renaming, replaces nothing
         except FileExistsError:

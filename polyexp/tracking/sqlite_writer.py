@@ -15,7 +15,13 @@ from typing import NamedTuple, Self
 
 from polyexp.base import InputError
 from polyexp.tracking import sqlite_tables as sql
-from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of_run
+from polyexp.tracking.artifact_folder import (
+    UnknownLocationError,
+    copy_files,
+    local_folder,
+    location_of,
+    location_of_run,
+)
 from polyexp.tracking.entry import (
     PARENT_TAG,
     Dataset,
@@ -207,7 +213,7 @@ class SqliteWriter(Writer):
             return experiment_id, location or ""
         now = int(time.time() * 1000)
         new = self._store.execute(sql.NEW_EXPERIMENT, name, artifact_root, now, now, sql.WORKSPACE).lastrowid
-        location = artifact_root or str(self._artifact_root / str(new))
+        location = artifact_root or location_of(self._artifact_root / str(new))
         self._store.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", location, new)
         return int(new or 0), location
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from polyexp.base import InputError, shown
 from polyexp.tracking import answers, sqlite
-from polyexp.tracking.address import is_server
+from polyexp.tracking.address import for_mlflow, is_server
 from polyexp.tracking.destination import (
     Destination,
     Pages,
@@ -110,4 +110,4 @@ def store_of(uri: str, artifact_root: str | None = None) -> Store:
     """
     mlflow = import_mlflow()
     address = registered(uri) if is_server(uri) else uri
-    return Store(address, mlflow.MlflowClient(address), artifact_root)
+    return Store(address, mlflow.MlflowClient(for_mlflow(address)), artifact_root)
