@@ -14,7 +14,13 @@ from typing import NamedTuple, Self
 
 from polyexp.base import InputError
 from polyexp.tracking import sqlite_tables as sql
-from polyexp.tracking.artifact_folder import UnknownLocationError, copy_files, local_folder, location_of, location_of_run
+from polyexp.tracking.artifact_folder import (
+    UnknownLocationError,
+    copy_files,
+    local_folder,
+    location_of,
+    location_of_run,
+)
 from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Status, Writer, Written, latest
 from polyexp.tracking.errors import deleted_experiment_error
 from polyexp.tracking.sqlite_connection import BUSY_SECONDS, SqliteConnection
