@@ -83,7 +83,10 @@ def test_a_dry_run_says_what_is_there_and_changes_nothing(tmp_path, sync, runs):
 def test_what_is_not_delivered_is_and_what_has_gone_is_closed(tmp_path, sync, runs):
     done = sync()
     assert (done.code, done.err) == (0, "")
-    assert "2 runs, of which 1 closed as KILLED" in done.out
+    assert (
+        "just now: 2 complete runs, 1 of which closed as KILLED because no process records them any more; "
+        "and what 1 run recorded so far" in " ".join(done.out.split())
+    )
     expected = {"run 1": "FINISHED", "run 2": "KILLED", "run 4": "RUNNING"}
     assert statuses(tmp_path / "outputs" / "mlflow.db") == expected
     assert states(runs) == {
@@ -251,7 +254,7 @@ def test_many_runs_are_counted_and_some_of_them_listed(tmp_path, sync, uri):
     assert (done.code, done.err) == (0, "")
     assert "120 runs of" in done.out
     assert "... and 70 more runs" in done.out
-    assert "120 runs, of which 0 closed" in done.out
+    assert "just now: 120 complete runs\n" in done.out
     assert len(statuses(tmp_path / "outputs" / "mlflow.db")) == 120
 
 

@@ -26,6 +26,7 @@ from polyexp.tracking import (
 __all__ = ["Sync"]
 
 MAX_LISTED = 50  # runs that are listed in full
+AGAIN = "Once that is mended, the same command delivers them."
 HEADS = ("state", "run", "folder")
 
 
@@ -68,7 +69,8 @@ class Sync(Action, name="sync"):
                     failures += _deliver(terminal, destination, found, quiet=experiment.quiet)
             terminal.end(job.folder, ())
         if failures:
-            raise NotDeliveredError(f"{counted(len(failures), 'run')} could not be delivered: {failures[0]}")
+            reason = failures[0].removesuffix(".")
+            raise NotDeliveredError(f"{counted(len(failures), 'run')} could not be delivered: {reason}. {AGAIN}")
 
 
 def _print_found(terminal: Terminal, stores: Mapping[Destination | None, Sequence[Found]]) -> None:
@@ -98,7 +100,7 @@ def _described(destination: Destination | None) -> str:
 def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found], *, quiet: bool) -> list[str]:
     """Deliver runs to a store, print how many, and return what prevented it for the others."""
     states = {one.folder: one.state for one in found if one.is_due}
-    failures, closed, complete = [], 0, 0
+    failures, done_so_far = [], Counter[str]()
     try:
         require_named(destination)
     except InputError as error:
@@ -108,11 +110,18 @@ def _deliver(terminal: Terminal, destination: Destination, found: Sequence[Found
             if isinstance(done, Exception):
                 failures.append(describe(done, destination.uri))
             else:
-                complete += done.is_complete
-                closed += done.is_complete and states[folder] is DeliveryState.STALE
+                done_so_far["running"] += not done.is_complete
+                done_so_far["complete"] += done.is_complete
+                done_so_far["closed"] += done.is_complete and states[folder] is DeliveryState.STALE
             progress(number / len(states))
     if states:
-        terminal.print(
-            f"Delivered to {destination.shown}: {counted(complete, 'run')}, of which {closed} closed as KILLED"
-        )
+        terminal.print(f"Delivered to {destination.shown} just now: {_counts(done_so_far)}")
     return failures
+
+
+def _counts(delivered: Mapping[str, int]) -> str:
+    """How many runs have been delivered, in words."""
+    text = counted(delivered["complete"], "complete run")
+    if closed := delivered["closed"]:
+        text += f", {closed} of which closed as KILLED because no process records them any more"
+    return text + (f"; and what {counted(running, 'run')} recorded so far" if (running := delivered["running"]) else "")
