@@ -164,6 +164,24 @@ print(*found, flush=True)
     assert all(map(store_of, (tmp_path / "runs").iterdir()))
 
 
+def test_a_delivery_that_takes_long_does_not_end_it_while_its_process_goes_on(tmp_path, started):
+    process = started(
+        """
+import contextlib, sqlite3
+with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"), isolation_level=None)) as database:
+    database.execute("BEGIN IMMEDIATE")
+    with run() as journal:
+        record(journal)
+    time.sleep(4)  # for the recorder, which waits for the lock
+one = recorder(journal.folder)
+print(one.wait([journal.folder], 60), flush=True)
+time.sleep(1)
+print(one.is_running, flush=True)
+"""
+    )
+    assert [line.strip() for line in process.stdout] == ["None", "True"]
+
+
 def test_a_folder_may_have_any_name(tmp_path, uri):
     names = ["line\nfeed", 'quo"te', "é", os.fsdecode(b"\xff")]
     one = Separate(tmp_path)

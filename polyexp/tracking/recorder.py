@@ -44,15 +44,16 @@ def main(parent: int, log: str, giving_up: float = GIVING_UP_SECONDS) -> None:
     for one in (signal.SIGINT, signal.SIGHUP):  # what the terminal sends is meant for the run
         signal.signal(one, signal.SIG_IGN)
     told, stores = _Told(), _Stores()
-    needed = time.monotonic()  # the last time
+    needed = time.monotonic()  # the last time, which is after whatever was delivered meanwhile
     while True:
         told.wait(POLL_SECONDS)
-        if os.getppid() == parent and not told.ended:
-            needed = time.monotonic()
+        is_needed = os.getppid() == parent and not told.ended
         for folder in list(told.folders):
             if stores.has_taken(folder):
                 told.folders.remove(folder)
         stores.deliver()
+        if is_needed:
+            needed = time.monotonic()
         idle = time.monotonic() - needed
         is_told = told.ended or idle > READING_SECONDS
         if idle > giving_up or (is_told and not stores.has_work):
