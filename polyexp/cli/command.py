@@ -24,27 +24,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from polyexp.base import InputError, shown
 from polyexp.cli.composition import checked, search_path
 from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
+from polyexp.cli.jobs import RunError
 from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.sweep import Sweep
-from polyexp.experiment import Experiment
+from polyexp.experiment import Experiment, InSweep
 from polyexp.tracking import require_no_run
 
-__all__ = ["RunError", "Task", "carry_out"]
+__all__ = ["Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
 MAX_NAME = 200  # characters of the name of a config file; file systems allow 255 bytes
-
-
-class RunError(Exception):
-    """The failure of a job, which has been printed to stderr.
-
-    Args:
-        code: The exit code of the process: 2 where the input of the user is wrong, else 1.
-    """
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Task(Protocol):

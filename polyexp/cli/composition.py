@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import create_automatic_config_search_path
@@ -19,15 +18,12 @@ from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
 from polyexp.cli.help import help_page
 from polyexp.cli.kinds import schema
 from polyexp.cli.overrides import explain
-from polyexp.experiment import Config, Experiment, build, varying
+from polyexp.experiment import Config, Experiment, build
 from polyexp.problem import OnProgress
-from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import bar
-from polyexp.report.stream import Stream
 from polyexp.sweep import hydra_config
-from polyexp.tracking import JOURNAL, Journal, RunInfo
 
-__all__ = ["all_checked", "as_input_error", "checked", "finish_sweep", "prepare", "search_path"]
+__all__ = ["all_checked", "as_input_error", "checked", "prepare", "search_path"]
 
 # A configuration of Python's logging: Hydra's own lines as Hydra prints them; of libraries only warnings, and of matplotlib,
 # which warns that it builds its cache of fonts, only errors.
@@ -162,28 +158,3 @@ def as_input_error(error: Exception) -> InputError:
 
 def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> None:
     progress((before + done) / jobs)
-
-
-def finish_sweep(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Print which jobs of a sweep get nowhere, and where its runs are recorded.
-
-    Args:
-        experiments: The experiments of the sweep.
-        folder: The folder of the sweep, below which are those of its jobs.
-    """
-    first = experiments[0]
-    if not first.action.records:
-        return
-    for line in futile_jobs([one.forecast for one in experiments]):
-        Stream(stderr=True).text(f"warning: {line}")
-    jobs = sorted(one.parent for one in folder.rglob(JOURNAL))
-    header = first.tracking.header(RunInfo(f"sweep {folder.name}", {}, (), {}))
-    if header.store is None:
-        return
-    with Journal(folder, header.of_sweep(folder.name, varying(experiments))):
-        pass
-    delivered = first.tracking.delivered([folder, *jobs])
-    for line in delivered.lines if not first.quiet else []:
-        Stream().text(line)
-    if delivered.warning:
-        Stream(stderr=True).text(f"warning: {delivered.warning}")

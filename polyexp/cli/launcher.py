@@ -10,13 +10,14 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from omegaconf import DictConfig, open_dict, read_write
 
 from polyexp.action import Fit
-from polyexp.cli.command import RunError
-from polyexp.cli.sweep import JobTask, numbered
+from polyexp.base import InputError
+from polyexp.cli.jobs import JobTask, RunError, numbered
 from polyexp.cli.texts import unquoted
 from polyexp.experiment import Experiment, InSweep, Job
 from polyexp.fitting import Result
 from polyexp.report.stream import Stream
 from polyexp.sweep import FAILED, NOT_RUN, JobOverrides, JobRow, ReadyJob, SweepTable, Template, job_line, run_jobs
+from polyexp.tracking import reason_of
 
 __all__ = ["BatchedLauncher"]
 
@@ -108,7 +109,8 @@ class _Returned(JobReturn):
         if isinstance(ended, Result):
             self.status, self.return_value = JobStatus.COMPLETED, float(ended.loss)
         else:
-            self.status, self.return_value = JobStatus.FAILED, RunError(1)
+            self.status = JobStatus.FAILED
+            self.return_value = RunError(2 if isinstance(ended, InputError) else 1)
 
     @cached_property
     def cfg(self) -> DictConfig:  # type: ignore[override]
@@ -142,7 +144,7 @@ class _Lines:
             row, stream = JobRow.of(number, words, ended), self._out
         else:
             self._counter.failed += 1
-            row, stream = JobRow(number, words, FAILED, reason=str(ended) or repr(ended)), self._errors
+            row, stream = JobRow(number, words, FAILED, reason=reason_of(ended)), self._errors
         if row.failed or not self._quiet:
             done = self._counter.done + self._counter.failed
             stream.text(job_line(done, self._counter.total, self._table.label(row), row))

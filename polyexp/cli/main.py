@@ -15,9 +15,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import DisagreementError, FolderError, InputError, NotDeliveredError, bounded
-from polyexp.cli.command import RunError, carry_out
+from polyexp.cli.command import carry_out
 from polyexp.cli.composition import as_input_error, checked, prepare
 from polyexp.cli.config_loader import as_typed
+from polyexp.cli.jobs import RunError
 from polyexp.cli.overrides import USER_ERRORS
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared

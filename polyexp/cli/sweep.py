@@ -1,33 +1,36 @@
 """A sweep, whatever sweeper of Hydra runs it: its jobs are checked before they start, counted, and listed at the end."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, RunMode, TaskFunction
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, NotDeliveredError
 from polyexp.cli.axes import axes_of, effective, is_of_sweep, jobs_of
-from polyexp.cli.composition import all_checked, finish_sweep
+from polyexp.cli.composition import all_checked
 from polyexp.cli.config_loader import as_typed, in_one_sentence, parse, require_short
+from polyexp.cli.jobs import CheckedLauncher, JobTask, error_of, numbered
 from polyexp.cli.ranges import spelled_out
-from polyexp.cli.texts import quoted
-from polyexp.experiment import Experiment
+from polyexp.cli.texts import quoted, unquoted
+from polyexp.experiment import Experiment, InSweep
 from polyexp.experiment.schema import require_schema
+from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import JobCounter
+from polyexp.report.stream import Stream
+from polyexp.sweep import PlannedJob, SweepJob, SweepRecord
 from polyexp.tracking import require_no_run
 
-__all__ = ["CheckedLauncher", "JobTask", "Sweep", "numbered"]
+__all__ = ["Sweep"]
 
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
@@ -39,14 +42,14 @@ class Sweep:
     Args:
         cfg: The configuration of the sweep.
         context: The config loader and the callbacks.
-        task: What carries out one job; it takes the keys that have several values as `varying`.
+        task: What carries out one job; it takes the sweep to which the job belongs.
     """
 
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
         _quote_params(cfg)
         self._counter = JobCounter()
-        self._experiments: list[Experiment] = []
+        self._returned: list[JobReturn] = []
         self._folders: set[Path] = set()
         self._all_are_checked = False
         self._params = self._parsed(f"{key}={value}" for key, value in _params(cfg).items())
@@ -54,16 +57,19 @@ class Sweep:
         _require_settings_of_jobs(self._params)
         self._overrides = effective([*self._params, *self._typed])
         keys = frozenset(key for key, one in self._overrides.items() if one.is_sweep_override())
-        self._task = JobTask(task, keys, self._counter)
+        words = tuple(map(unquoted, as_typed(cfg.hydra.overrides.task)))
+        self._record = SweepRecord(Path(cfg.hydra.sweep.dir).absolute(), words, keys)
+        self._task = JobTask(task, InSweep(self._record.name, keys), self._counter)
 
     def run(self) -> None:
-        """Check and run all jobs, and then print where their runs are recorded, also where a job has failed.
+        """Check and run all jobs, and then print what became of them and where they are recorded, also where some have failed.
 
         The jobs of Hydra's own sweeper are all checked before the first one starts; those of another sweeper, which
         chooses them as it goes, when it hands a batch of them to the launcher.
 
         Raises:
             InputError: Where there are no jobs, or one of them is certain to fail.
+            RunError: Where jobs have failed.
         """
         require_schema(self._cfg, "sweep")
         zipped = [str(key) for key in self._cfg.sweep.zip]
@@ -72,29 +78,43 @@ class Sweep:
         sweeper = self._sweeper()
         if basic:
             jobs = jobs_of(axes_of(self._overrides, zipped))
-            self._check(jobs, 0)
+            checked = self._checked(jobs, 0)
             self._all_are_checked = True
             sweeper.validate_batch_is_legal = _nothing
             sweeper.params = {}
             sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(jobs, size))
+            self._begin(checked)
+        error: BaseException | None = None
         try:
             sweeper.sweep(arguments=words)
-        except BaseException:
+        except BaseException as stop:
+            error = stop
+        if error := error or error_of(self._returned):
             with suppress(NotDeliveredError):  # the first error is the one to report
-                self._finish()
-            raise
-        self._finish()
+                self._finish(error)
+            raise error
+        self._finish(None)
 
-    def _finish(self) -> None:
-        """Print where the runs are recorded, if there are any."""
-        if self._experiments:
-            finish_sweep(self._experiments, Path(self._cfg.hydra.sweep.dir).absolute())
+    def _begin(self, jobs: Sequence[SweepJob]) -> None:
+        """Begin the record of the sweep with these jobs, if they are recorded."""
+        if all(one.experiment.action.records for one in jobs):
+            journal = self._record.add(jobs)
+            self._task.sweep = replace(self._task.sweep, journal=journal)
+
+    def _finish(self, error: BaseException | None) -> None:
+        """Print what became of the jobs, and where they are recorded."""
+        experiments = [one.experiment for one in self._record.jobs]
+        for line in futile_jobs([one.forecast for one in experiments]):
+            Stream(stderr=True).text(f"warning: {line}")
+        self._record.finish(error, quiet=all(one.quiet for one in experiments))
 
     def _sweeper(self) -> Any:
         """The sweeper, whose launcher checks each batch of jobs first."""
         plugins: Any = Plugins.instance()
         instantiate = plugins.instantiate_launcher
-        plugins.instantiate_launcher = lambda **of: CheckedLauncher(instantiate(**of), self._check_batch)
+        plugins.instantiate_launcher = lambda **of: CheckedLauncher(
+            instantiate(**of), self._check_batch, self._returned
+        )
         try:
             with in_one_sentence("The sweeper cannot be made"):
                 return plugins.instantiate_sweeper(
@@ -105,7 +125,7 @@ class Sweep:
 
     def _check_batch(self, jobs: Sequence[Sequence[str]], first: int) -> None:
         if not self._all_are_checked:
-            self._check(jobs, first)
+            self._begin(self._checked(jobs, first))
 
     def _parsed(self, words: Iterable[str]) -> list[Override]:
         """Overrides of the sweep, from the config files (`hydra.sweeper.params`) or the command line."""
@@ -128,22 +148,29 @@ class Sweep:
             require_short(word)
         return words
 
-    def _check(self, jobs: Sequence[Sequence[str]], first: int) -> None:
-        """Check jobs, the first of which has the number `first`."""
-        experiments = (self._built(job, number) for number, job in enumerate(jobs, first))
+    def _checked(self, jobs: Sequence[Sequence[str]], first: int) -> list[SweepJob]:
+        """Jobs, the first of which has the number `first`, which have been checked."""
+        folders: list[Path] = []
+        experiments = (self._built(job, number, folders) for number, job in enumerate(jobs, first))
         self._counter.total += len(jobs)
-        self._experiments += all_checked(experiments, len(jobs), quiet=self._cfg.quiet)
-        if all(one.quiet for one in self._experiments):
+        checked = all_checked(experiments, len(jobs), quiet=self._cfg.quiet)
+        if all(one.quiet for one in checked):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
             configure_log(self._cfg.hydra.hydra_logging)
+        return [
+            SweepJob(PlannedJob(number, experiment.fingerprint(), tuple(map(unquoted, words))), folder, experiment)
+            for number, (words, folder, experiment) in enumerate(zip(jobs, folders, checked, strict=True), first)
+        ]
 
-    def _built(self, words: Sequence[str], number: int) -> Experiment:
-        """The experiment of a job."""
+    def _built(self, words: Sequence[str], number: int, folders: list[Path]) -> Experiment:
+        """The experiment of a job, whose folder is appended to those of the others."""
         loader: Any = self._context.config_loader
         template, job = loader.job(self._cfg, words)
         composed = partial(numbered, loader, self._cfg, words, number)
-        self._require_own_folder(*template.folder(job, number, composed))
+        sweep, name = template.folder(job, number, composed)
+        self._require_own_folder(sweep, name)
+        folders.append(Path(sweep, name).absolute())
         experiment: Experiment = template.experiment(job, composed)
         self._task.keep(number, job.words, experiment)
         return experiment
@@ -158,104 +185,6 @@ class Sweep:
             )
         require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
-
-
-class JobTask:
-    """What carries out a job of a sweep, with the experiment that has been checked.
-
-    Args:
-        task: What carries out one job.
-        varying: The keys to which the sweep gives several values.
-        counter: What counts the jobs.
-    """
-
-    def __init__(self, task: Any, varying: frozenset[str], counter: JobCounter | None = None) -> None:
-        self._task, self.varying, self.counter = task, varying, counter or JobCounter()
-        # With the stamps of their problems, by the numbers and the overrides of their jobs.
-        self._experiments: dict[tuple[Any, ...], tuple[Experiment, object]] = {}
-
-    def __call__(self, cfg: DictConfig) -> Any:
-        """Carry out a job, whose number and overrides Hydra has set, and count it."""
-        return self.counter.counted(self._carry_out)(cfg)
-
-    def _carry_out(self, cfg: DictConfig) -> Any:
-        hydra = HydraConfig.get()
-        experiment = self.experiment(int(hydra.job.num), as_typed(hydra.overrides.task))
-        return self._task(cfg, experiment, self.varying)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The attributes of a copy in another process, which builds and checks the experiments of its jobs itself."""
-        return vars(self) | {"_experiments": {}}
-
-    def keep(self, number: int, words: Sequence[str], experiment: Experiment) -> None:
-        """Keep the experiment of a job.
-
-        Args:
-            number: The number of the job.
-            words: The overrides of the job.
-            experiment: The experiment.
-        """
-        self._experiments[number, *words] = experiment, experiment.problem.stamp
-
-    def experiment(self, number: int, words: Sequence[str]) -> Experiment | None:
-        """The experiment of a job; None where it must be checked anew, since it was not kept or its data file has changed.
-
-        Args:
-            number: The number of the job.
-            words: The overrides of the job.
-        """
-        experiment, stamp = self._experiments.get((number, *words), (None, None))
-        with suppress(InputError):  # which the check raises again
-            if experiment is not None and experiment.problem.stamp == stamp:
-                return experiment
-        return None
-
-
-class CheckedLauncher(Launcher):
-    """A launcher of Hydra that checks each batch of jobs before it launches them.
-
-    Args:
-        launcher: The launcher.
-        check: What checks a batch; it takes the overrides of the jobs and the number of the first one.
-    """
-
-    def __init__(self, launcher: Launcher, check: Callable[[Sequence[Sequence[str]], int], None]) -> None:
-        self._launcher, self._check = launcher, check
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Prepare the launcher."""
-        self._launcher.setup(hydra_context=hydra_context, task_function=task_function, config=config)
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Check the jobs, and then launch them.
-
-        Args:
-            job_overrides: The overrides of each job.
-            initial_job_idx: The number of the first job.
-
-        Raises:
-            InputError: Where one of the jobs is certain to fail; then none is launched.
-        """
-        self._check(job_overrides, initial_job_idx)
-        return self._launcher.launch(job_overrides, initial_job_idx)
-
-
-def numbered(loader: Any, master: DictConfig, words: Sequence[str], number: int) -> DictConfig:
-    """The configuration of a job with its number, as launchers make it.
-
-    Args:
-        loader: The config loader.
-        master: The configuration of the sweep.
-        words: The overrides of the job.
-        number: Its number.
-
-    Raises:
-        InputError: Where it cannot be composed.
-    """
-    cfg: DictConfig = loader.load_sweep_config(master, list(words))
-    with open_dict(cfg):
-        cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
-    return cfg
 
 
 def _require_settings_of_jobs(params: Sequence[Override]) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "PARTS",
     "Config",
     "Experiment",
+    "InSweep",
     "Job",
     "all_keys",
     "batch_key",

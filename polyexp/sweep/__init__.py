@@ -3,6 +3,7 @@
 from polyexp.sweep.figure import draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
 from polyexp.sweep.jobs import MANIFEST, PlannedJob, read_manifest, write_manifest
+from polyexp.sweep.record import SweepJob, SweepRecord, row_of
 from polyexp.sweep.rows import MAX_JOBS
 from polyexp.sweep.run import ReadyJob, run_jobs
 from polyexp.sweep.settings import SweepSettings
@@ -33,6 +34,8 @@ __all__ = [
     "JobRow",
     "PlannedJob",
     "ReadyJob",
+    "SweepJob",
+    "SweepRecord",
     "SweepSettings",
     "SweepTable",
     "Template",
@@ -42,6 +45,7 @@ __all__ = [
     "plain_among",
     "read_manifest",
     "read_table",
+    "row_of",
     "run_jobs",
     "summary",
     "sweep_figure",

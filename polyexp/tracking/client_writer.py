@@ -29,6 +29,7 @@ from polyexp.tracking.entry import (
     Entry,
     LostRunError,
     MLflowExperiment,
+    Status,
     Written,
 )
 from polyexp.tracking.failures import concerns_store, error_code, is_passing
@@ -169,7 +170,10 @@ class ClientWriter:
         """Where the run of an entry is, which is created where the entry does not name one."""
         if entry.run_id is None:
             where = experiment_id(entry.experiment, entry.artifact_root)
-            return Written(self._only_run(where, entry.id) or self._created(where, entry), where)
+            found = self._only_run(where, entry.id)
+            if found and entry.ended is None:  # perhaps it goes on after it was interrupted
+                self._call(self._client.update_run, found, str(Status.RUNNING))
+            return Written(found or self._created(where, entry), where)
         if run := self._unless_missing(self._client.get_run, entry.run_id):
             where = str(run.info.experiment_id)
             if self._only_run(where, entry.id) == entry.run_id:

@@ -28,7 +28,6 @@ from polyexp.tracking.entry import (
     Entry,
     LostRunError,
     MLflowExperiment,
-    Status,
     Writer,
     Written,
     latest,
@@ -237,8 +236,7 @@ class SqliteWriter(Writer):
         many(sql.SET_LATEST, ((run.id, name, value, step, at) for name, value, step, at in latest(entry.points)))
         if entry.dataset:
             self._add_dataset(run, entry.dataset)
-        if entry.status is not Status.RUNNING:
-            self._store.execute(sql.END_RUN, entry.status.value, entry.ended, run.id)
+        self._store.execute(sql.SET_STATUS, entry.status.value, entry.ended, run.id, entry.status.value)
 
     def _add_dataset(self, run: _Run, dataset: Dataset) -> None:
         same = (run.experiment_id, dataset.name, dataset.digest)
