@@ -10,7 +10,7 @@ from polyexp.base import InputError
 from polyexp.cli import composition
 from polyexp.cli.composition import all_checked
 from polyexp.cli.config_loader import CheckedLoader
-from polyexp.cli.sweep import JobTask
+from polyexp.cli.jobs import JobTask
 from polyexp.experiment import PARTS, build
 from polyexp.sweep import hydra_config
 from polyexp.sweep.job_files import entry
