@@ -33,6 +33,7 @@ from polyexp.tracking import require_no_run
 __all__ = ["Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
+SWEEP_ONLY = ("sweep.zip", "sweep.skip_finished", "sweep.dry_run")  # settings that a single run does not have
 MAX_NAME = 200  # characters of the name of a config file; file systems allow 255 bytes
 
 
@@ -135,7 +136,8 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
     sweeps = cfg.hydra.mode == RunMode.MULTIRUN
     callbacks = Callbacks(cfg)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
-    _require_folder(cfg, "hydra.sweep.dir" if sweeps else "hydra.run.dir")
+    resumes = bool(OmegaConf.select(cfg, "sweep.resume"))
+    _require_folder(cfg, "hydra.sweep.dir" if sweeps else "hydra.run.dir", resumes=resumes)
     if sweeps:
         configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
         callbacks.on_multirun_start(config=cfg, config_name=name)
@@ -143,8 +145,9 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
             Sweep(cfg, context, task).run()
         callbacks.on_multirun_end(config=cfg, config_name=name)
     else:
-        if OmegaConf.select(cfg, "sweep.zip"):
-            raise InputError("`sweep.zip` belongs to a sweep: put -m in front, or leave it out.")
+        for key in SWEEP_ONLY:
+            if OmegaConf.select(cfg, key):
+                raise InputError(f"`{key}` belongs to a sweep: put -m in front, or leave it out.")
         _run(cfg, context, task)
 
 
@@ -161,15 +164,16 @@ def _composed(hydra: Hydra, name: str, args: Namespace) -> DictConfig:
     return cfg
 
 
-def _require_folder(cfg: DictConfig, key: str) -> None:
-    """Require that the setting `key` names a folder without a run that is neither the current one nor above it."""
+def _require_folder(cfg: DictConfig, key: str, *, resumes: bool) -> None:
+    """Require that the setting `key` names a folder that is neither the current one nor above it, and belongs to no other run."""
     typed = str(OmegaConf.select(cfg, key))
     here = Path.cwd()
     if Path(os.path.realpath(typed)) in (here, *here.parents):  # Path.resolve fails where a link points to itself
         raise InputError(
             f"`{key}` must be a folder that is neither the current one nor above it, got {typed!r}: type `{key}=outputs/...`."
         )
-    require_no_run(key, Path(typed))
+    if not resumes:
+        require_no_run(key, Path(typed))
 
 
 def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:

@@ -41,25 +41,32 @@ class BatchedLauncher(BasicLauncher):
         task = self.task_function
         if isinstance(task, JobTask) and not _needs_hydra(self.config):
             numbered = dict(enumerate(job_overrides, initial_job_idx))
-            found = {number: task.experiment(number, words) for number, words in numbered.items()}
+            left = {number: words for number, words in numbered.items() if number not in task.done}
+            found = {number: task.experiment(number, words) for number, words in left.items()}
             experiments = {number: one for number, one in found.items() if one and isinstance(one.action, Fit)}
-            if len(experiments) == len(numbered):
-                return self._launched(task, numbered, experiments)
+            if len(experiments) == len(left):
+                done = {number: task.done[number].loss for number in numbered if number in task.done}
+                ended = done | self._ended(task, left, experiments)
+                return [
+                    _Returned(words, ended[number], self._composing(number, words))
+                    for number, words in numbered.items()
+                ]
         return super().launch(job_overrides, initial_job_idx)
 
-    def _launched(
+    def _ended(
         self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
-    ) -> list[JobReturn]:
+    ) -> dict[int, float | Exception | None]:
+        """Run jobs, and give the loss of each, or the error that it has raised."""
         assert self.config is not None
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         ready = [ReadyJob(number, experiments[number], self._beginning(task, number, jobs[number])) for number in jobs]
         lines = _Lines(task, jobs, quiet=all(one.quiet for one in experiments.values()))
-        returned = {}
+        losses: dict[int, float | Exception | None] = {}
         for number, ended in run_jobs(ready):
             lines.ended(number, ended)
-            returned[number] = _Returned(jobs[number], ended, self._composing(number, jobs[number]))
-        return [returned[number] for number in jobs]
+            losses[number] = float(ended.loss) if isinstance(ended, Result) else ended
+        return losses
 
     def _beginning(self, task: JobTask, number: int, words: Sequence[str]) -> Any:
         """What makes the folder of a job."""
@@ -98,16 +105,18 @@ class _Returned(JobReturn):
 
     Args:
         words: The overrides of the job.
-        ended: Its result, or the error that it has raised.
+        ended: Its loss, or the error that it has raised.
         composed: What composes its configuration, which takes longer than a fit and is asked for by few.
     """
 
-    def __init__(self, words: Sequence[str], ended: Result | Exception, composed: Callable[[], DictConfig]) -> None:
+    def __init__(
+        self, words: Sequence[str], ended: float | Exception | None, composed: Callable[[], DictConfig]
+    ) -> None:
         super().__init__(list(words))
         self._composed = composed
         del self.cfg  # so that the property below is found
-        if isinstance(ended, Result):
-            self.status, self.return_value = JobStatus.COMPLETED, float(ended.loss)
+        if not isinstance(ended, Exception):
+            self.status, self.return_value = JobStatus.COMPLETED, ended
         else:
             self.status = JobStatus.FAILED
             self.return_value = RunError(2 if isinstance(ended, InputError) else 1)

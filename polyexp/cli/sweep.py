@@ -27,7 +27,7 @@ from polyexp.experiment.schema import require_schema
 from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import JobCounter
 from polyexp.report.stream import Stream
-from polyexp.sweep import PlannedJob, SweepJob, SweepRecord
+from polyexp.sweep import NOT_RUN, JobRow, PlannedJob, SweepJob, SweepRecord, SweepTable, listing, reused_rows, row_of
 from polyexp.tracking import require_no_run
 
 __all__ = ["Sweep"]
@@ -80,9 +80,13 @@ class Sweep:
             jobs = jobs_of(axes_of(self._overrides, zipped))
             checked = self._checked(jobs, 0)
             self._all_are_checked = True
+            left = self._left(checked)
+            if self._cfg.sweep.dry_run:
+                return self._list(checked, left)
             sweeper.validate_batch_is_legal = _nothing
             sweeper.params = {}
             sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(jobs, size))
+            self._record.clear(left)
             self._begin(checked)
         error: BaseException | None = None
         try:
@@ -94,6 +98,25 @@ class Sweep:
                 self._finish(error)
             raise error
         self._finish(None)
+
+    def _left(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
+        """The jobs that have no result yet, in the folder of the sweep or, if that is wanted, in the store."""
+        settings, done = self._cfg.sweep, self._task.done
+        if settings.resume:
+            self._record.require_same(jobs)
+            rows = [row_of(one.planned, one.folder) for one in jobs]
+            done |= {row.number: row for row in rows if row.has_result}
+        if settings.skip_finished:
+            self._record.reused = reused_rows(one for one in jobs if one.planned.number not in done)
+            done |= self._record.reused
+        self._counter.total -= len(done)
+        return [one for one in jobs if one.planned.number not in done]
+
+    def _list(self, jobs: Sequence[SweepJob], left: Sequence[SweepJob]) -> None:
+        """Print the jobs that would run."""
+        table = SweepTable(tuple(JobRow(one.planned.number, one.planned.overrides, NOT_RUN) for one in jobs))
+        for line in listing(table, {one.planned.number for one in left}, reused=len(self._record.reused)):
+            Stream().text(line)
 
     def _begin(self, jobs: Sequence[SweepJob]) -> None:
         """Begin the record of the sweep with these jobs, if they are recorded."""
@@ -138,8 +161,15 @@ class Sweep:
 
         Those of config files are spelled out in the configuration, where such a sweeper reads them.
         """
-        if zipped:
-            raise InputError("`sweep.zip` needs Hydra's own sweeper: leave it out, or type hydra/sweeper=basic.")
+        settings = self._cfg.sweep
+        asked = {
+            "zip": zipped,
+            "resume": settings.resume,
+            "skip_finished": settings.skip_finished,
+            "dry_run": settings.dry_run,
+        }
+        for key in (key for key, value in asked.items() if value):
+            raise InputError(f"`sweep.{key}` needs Hydra's own sweeper: leave it out, or type hydra/sweeper=basic.")
         with read_write(self._cfg), open_dict(self._cfg):
             for key, override in zip(_params(self._cfg), self._params, strict=True):
                 self._cfg.hydra.sweeper.params[key] = spelled_out(override).partition("=")[2]
@@ -183,7 +213,8 @@ class Sweep:
                 "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
                 f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
             )
-        require_no_run("hydra.sweep.dir", Path(sweep, name))
+        if not self._cfg.sweep.resume:
+            require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
 
 

@@ -26,7 +26,7 @@ from polyexp.experiment.schema import (
     unknown_keys,
     valueless_keys,
 )
-from polyexp.fitting import computed_by, require_offers
+from polyexp.fitting import NUMERICAL_CORE, computed_by, require_offers
 from polyexp.loop import Loop
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import Optimizer
@@ -164,9 +164,14 @@ class Experiment:
         return flat | {"seed": self.seed}
 
     def fingerprint(self) -> str:
-        """The hash of all settings that decide the result, and of the data file, as 16 hexadecimal digits."""
-        decisive = {key: spell(value) for key, value in self.settings().items() if key != "loop.log_every"}
-        decisive["stamp"] = str(self.problem.stamp)
+        """The hash of all settings that decide the result, of the data file, and of the version of the numerical core.
+
+        It has 16 hexadecimal digits. The interval of the snapshots decides where a run with a tolerance or a patience ends.
+        """
+        decisive = {key: spell(value) for key, value in self.settings().items()}
+        if self.loop.tolerance is None and self.loop.patience is None:
+            del decisive["loop.log_every"]
+        decisive |= {"stamp": str(self.problem.stamp), "core": str(NUMERICAL_CORE)}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from polyexp.base import version
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
-from polyexp.tracking import FOLDER_TAG, RunInfo
+from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, RunInfo
 
 __all__ = ["InSweep", "Job", "run_info", "short_word", "typed_values"]
 
@@ -59,7 +59,7 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     """
     tags = {
         **version.tags(),
-        "polyexp.fingerprint": experiment.fingerprint(),
+        FINGERPRINT_TAG: experiment.fingerprint(),
         "polyexp.computed_by": experiment.computed_by,
         FOLDER_TAG: str(job.folder),
     }

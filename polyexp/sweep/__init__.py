@@ -2,8 +2,8 @@
 
 from polyexp.sweep.figure import draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
-from polyexp.sweep.jobs import MANIFEST, PlannedJob, read_manifest, write_manifest
-from polyexp.sweep.record import SweepJob, SweepRecord, row_of
+from polyexp.sweep.jobs import INSTEAD, MANIFEST, PlannedJob, read_manifest, write_manifest
+from polyexp.sweep.record import SweepJob, SweepRecord, reused_rows, row_of
 from polyexp.sweep.rows import MAX_JOBS
 from polyexp.sweep.run import ReadyJob, run_jobs
 from polyexp.sweep.settings import SweepSettings
@@ -19,11 +19,12 @@ from polyexp.sweep.table import (
     write_table,
 )
 from polyexp.sweep.template import JobOverrides, Template, hydra_config, plain_among
-from polyexp.sweep.terminal import job_line, summary
+from polyexp.sweep.terminal import job_line, listing, summary
 
 __all__ = [
     "FAILED",
     "FINISHED",
+    "INSTEAD",
     "KILLED",
     "MANIFEST",
     "MAX_JOBS",
@@ -42,9 +43,11 @@ __all__ = [
     "draw_sweep",
     "hydra_config",
     "job_line",
+    "listing",
     "plain_among",
     "read_manifest",
     "read_table",
+    "reused_rows",
     "row_of",
     "run_jobs",
     "summary",

@@ -7,7 +7,7 @@ from pathlib import Path
 from polyexp.base import InputError, require, whole
 from polyexp.sweep.rows import MAX_JOBS, overrides_cell, overrides_of, read_rows, required_whole_number, write_rows
 
-__all__ = ["MANIFEST", "PlannedJob", "read_manifest", "write_manifest"]
+__all__ = ["INSTEAD", "MANIFEST", "PlannedJob", "read_manifest", "write_manifest"]
 
 MANIFEST = "jobs.csv"
 HEADS = ("number", "fingerprint", "overrides")

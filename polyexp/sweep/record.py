@@ -3,16 +3,18 @@
 What became of a job is read from the folder of the job, so that it does not matter which launcher has run it, and where.
 """
 
+import os
+import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyexp.base import InputError, counted, open_regular, version
+from polyexp.base import InputError, NotDeliveredError, counted, version
 from polyexp.experiment import Experiment, varying
 from polyexp.report import Terminal
 from polyexp.sweep.figure import draw_sweep
-from polyexp.sweep.jobs import PlannedJob, write_manifest
+from polyexp.sweep.jobs import INSTEAD, PlannedJob, read_manifest, write_manifest
 from polyexp.sweep.table import FAILED, KILLED, NOT_RUN, JobRow, SweepTable, write_table
 from polyexp.sweep.terminal import summary
 from polyexp.tracking import (
@@ -23,21 +25,19 @@ from polyexp.tracking import (
     Delivered,
     Journal,
     JournalError,
-    ResultFile,
     RunInfo,
     Status,
     Tracker,
     end_of,
     header_of,
     is_gone,
+    is_locked,
     note_of,
+    read_result,
     sweep_name,
 )
 
 __all__ = ["FailedJobsError", "SweepJob", "SweepRecord", "row_of"]
-
-RESULT = "result.json"
-MAX_RESULT_BYTES = 10_000_000
 
 
 class FailedJobsError(Exception):
@@ -74,6 +74,49 @@ class SweepRecord:
         self.reused: dict[int, JobRow] = {}  # the rows of jobs whose result is that of an earlier run, by their numbers
         self._words, self._keys = words, tuple(sorted(keys))
         self._journal: Journal | None = None
+        self._lock: int | None = None
+
+    def require_same(self, jobs: Sequence[SweepJob]) -> None:
+        """Require that the jobs are those of the manifest, and that no process is working on this sweep.
+
+        Args:
+            jobs: The jobs of a sweep that is resumed.
+
+        Raises:
+            InputError: They are not, the manifest is damaged, or the sweep is going on.
+        """
+        planned = read_manifest(self.folder)
+        differing = [job.number for job, one in zip(planned, jobs, strict=False) if job != one.planned]
+        if differing or len(planned) != len(jobs):
+            what = f"job {differing[0]} is another one" if differing else f"it would have {counted(len(jobs), 'job')}"
+            raise InputError(
+                f"The sweep in {self.folder} cannot be resumed: {what} than when it was started, because config files, data or "
+                f"polyexp have changed. {INSTEAD}"
+            )
+        self._take()
+        for place in (self.folder, *(one.folder for one in jobs)):
+            if is_going_on(place):
+                raise _going_on(self.folder)
+
+    def clear(self, jobs: Iterable[SweepJob]) -> None:
+        """Remove the folders of jobs that have no result, once their runs are delivered as they are, so that they run again.
+
+        Args:
+            jobs: The jobs that will run.
+
+        Raises:
+            NotDeliveredError: A run cannot be delivered; nothing is removed.
+            OSError: A folder cannot be removed.
+        """
+        left = [one for one in jobs if one.folder.exists()]
+        recorded = [one.folder for one in left if (one.folder / JOURNAL).exists()]
+        if recorded:
+            tracking = left[0].experiment.tracking
+            tracking.begin(self.folder)
+            if warning := tracking.delivered(recorded).warning:
+                raise NotDeliveredError(f"Runs that are to be repeated must be delivered first. {warning}")
+        for one in left:
+            shutil.rmtree(one.folder)
 
     def add(self, jobs: Iterable[SweepJob]) -> str:
         """Write the manifest with these jobs, too, begin the journal with the first ones, and return its id.
@@ -86,6 +129,7 @@ class SweepRecord:
         """
         self.jobs += jobs
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._take()
         write_manifest(self.folder, (one.planned for one in self.jobs))
         self._journal = self._journal or self._begun()
         return self._journal.header.id
@@ -124,6 +168,13 @@ class SweepRecord:
             if not delivered.warning:
                 delivered = tracking.delivered([self.folder])
             terminal.end(self.folder, delivered.lines, delivered.warning)
+
+    def _take(self) -> None:
+        """Let no other process work on this sweep, as long as this one or one that it has forked does."""
+        if self._lock is None:
+            self._lock = os.open(self.folder, os.O_RDONLY)
+            if not is_locked(self._lock):
+                raise _going_on(self.folder)
 
     @property
     def _tracking(self) -> Tracker:
@@ -166,6 +217,23 @@ class SweepRecord:
         return lowest.pop() if len(lowest) == 1 else None
 
 
+def is_going_on(folder: Path) -> bool:
+    """Whether the folder of a run or a sweep has a journal to which a process still writes.
+
+    Args:
+        folder: The folder, which need not exist.
+    """
+    with suppress(OSError, JournalError):
+        return end_of(folder) is None and not is_gone(folder, header_of(folder)[0])
+    return False
+
+
+def _going_on(folder: Path) -> InputError:
+    return InputError(
+        f"The sweep in {folder} is going on: wait until its process and those of its jobs have ended, or stop them."
+    )
+
+
 def row_of(job: PlannedJob, folder: Path) -> JobRow:
     """What became of a job, as the journal and the result in its folder say.
 
@@ -185,16 +253,37 @@ def row_of(job: PlannedJob, folder: Path) -> JobRow:
         if status is not Status.FINISHED:
             outcome = FAILED if status is Status.FAILED else KILLED
             return JobRow(job.number, job.overrides, outcome, run_id=run_id, reason=reason)
-        with open_regular(folder / RESULT) as file:
-            result = ResultFile.of(file.read(MAX_RESULT_BYTES))
+        result = read_result(folder)
         numbers = (result.outcome, result.loss, result.excess, result.steps)
         return JobRow(job.number, job.overrides, *numbers, run_id=run_id)
     except FileNotFoundError as error:
         if Path(error.filename or "").name == JOURNAL:
             return JobRow(job.number, job.overrides, NOT_RUN)
-        reason = f"its {RESULT} is missing"
+        reason = f"its {Path(error.filename or '').name} is missing"
     except (JournalError, InputError) as error:
         reason = str(error)
     except OSError as error:
         reason = f"its folder cannot be read ({error.strerror})"
     return JobRow(job.number, job.overrides, FAILED, reason=reason)
+
+
+def reused_rows(jobs: Iterable[SweepJob]) -> dict[int, JobRow]:
+    """The rows of the jobs for which their store has a finished run with the same fingerprint, by their numbers.
+
+    Args:
+        jobs: The jobs.
+
+    Raises:
+        InputError: A tracker records nothing, or its store cannot be read.
+    """
+    by_tracker: dict[Tracker, list[SweepJob]] = {}
+    for one in jobs:
+        by_tracker.setdefault(one.experiment.tracking, []).append(one)
+    rows = {}
+    for tracking, some in by_tracker.items():
+        found = tracking.finished({one.planned.fingerprint for one in some})
+        for planned in (one.planned for one in some if one.planned.fingerprint in found):
+            run = found[planned.fingerprint]
+            numbers = (run.outcome, run.loss, run.excess, run.steps, run.run_id)
+            rows[planned.number] = JobRow(planned.number, planned.overrides, *numbers, reused=True)
+    return rows

@@ -1,13 +1,14 @@
 """What is printed of a sweep: a line for each job that has ended, and at its end the best jobs and those that have failed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from polyexp.base import counted, cut, printable
 from polyexp.report.tables import Column
 from polyexp.sweep.table import JobRow, SweepTable
 
-__all__ = ["MAX_LINE_BYTES", "job_line", "summary"]
+__all__ = ["MAX_LINE_BYTES", "job_line", "listing", "summary"]
 
+MAX_LISTED = 50  # jobs that would run
 MAX_BEST, MAX_FAILURES = 10, 20  # rows of the tables; sweep.csv has all jobs
 MAX_LINE_BYTES = 80  # of the line of a job, so that a thousand jobs print 80 kB
 MAX_TAIL_BYTES = 45  # of the part of this line that says what became of the job
@@ -37,6 +38,33 @@ def job_line(done: int, total: int, label: str, row: JobRow) -> str:
     remark = f": {row.reason}" if row.reason else " (reused)" if row.reused else ""
     tail = _cut_to_bytes(f"{loss} {row.outcome}{remark}", MAX_TAIL_BYTES)
     return head + _cut_to_bytes(label, MAX_LINE_BYTES - len(head) - len(tail.encode())) + tail
+
+
+def listing(table: SweepTable, left: Collection[int], *, reused: int = 0) -> Iterator[str]:
+    """The lines that say which jobs of a sweep would run.
+
+    Args:
+        table: The table of all jobs.
+        left: The numbers of those that would run.
+        reused: How many of the others have a result in the store.
+
+    Example:
+        >>> rows = [JobRow(number, (f"seed={number}",), "NOT_RUN") for number in range(3)]
+        >>> print(*listing(SweepTable(tuple(rows)), {1, 2}), sep="\\n")
+        2 of 3 jobs would run; 1 has a result.
+        [1] seed=1
+        [2] seed=2
+    """
+    done = len(table.rows) - len(left)
+    rest = f"; {done} {'has' if done == 1 else 'have'} a result" + (
+        f", {reused} of them in the store" if reused else ""
+    )
+    yield f"{len(left)} of {counted(len(table.rows), 'job')} would run{rest if done else ''}."
+    shown = [row for row in table.rows if row.number in left]
+    for row in shown[:MAX_LISTED]:
+        yield f"[{row.number}] {cut(table.label(row), MAX_LABEL_CHARACTERS)}"
+    if len(shown) > MAX_LISTED:
+        yield f"... and {len(shown) - MAX_LISTED} more"
 
 
 def summary(table: SweepTable) -> Iterator[str | Sequence[Column]]:

@@ -5,13 +5,14 @@ from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import FOLDER_TAG, Status
 from polyexp.tracking.failures import describe
+from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
 from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import note_of
-from polyexp.tracking.ownership import require_no_run
+from polyexp.tracking.ownership import is_locked, require_no_run
 from polyexp.tracking.recorded import KIND_COMPARISON, KIND_SWEEP, KIND_TAG, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
@@ -28,6 +29,7 @@ from polyexp.tracking.syncing import (
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
+    "FINGERPRINT_TAG",
     "FOLDER_TAG",
     "JOURNAL",
     "KIND_COMPARISON",
@@ -36,6 +38,7 @@ __all__ = [
     "Delivered",
     "DeliveryState",
     "Destination",
+    "FinishedRun",
     "Found",
     "Header",
     "Journal",
@@ -60,7 +63,9 @@ __all__ = [
     "found_in",
     "header_of",
     "is_gone",
+    "is_locked",
     "note_of",
+    "read_result",
     "reason_of",
     "record",
     "require_named",

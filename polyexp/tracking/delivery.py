@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from polyexp.base import open_regular, printable
 from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
 from polyexp.tracking.journal import JOURNAL, Header, now
 from polyexp.tracking.journal_lines import JournalError, lines_of
 from polyexp.tracking.note import Note, note_of, write_note
+from polyexp.tracking.ownership import is_locked
 from polyexp.tracking.undelivered import Undelivered, undelivered
 from polyexp.tracking.view import save, view_of
 
@@ -165,21 +165,8 @@ def _lost(folder: Path, last: Delivery) -> Undelivered:
 def _locked(folder: Path, until: float) -> Iterator[None]:
     """A context in which no other process delivers the journal of a run."""
     with open_regular(folder / JOURNAL) as file:
-        while not _is_locked(file):
+        while not is_locked(file.fileno()):
             if time.monotonic() > until:
                 raise JournalError(f"Another process is delivering {printable(str(folder))}.")
             time.sleep(POLL_SECONDS)
         yield
-
-
-def _is_locked(file: BinaryIO) -> bool:
-    """Whether a file has been locked, or needs no lock: without one, too, nothing is lost or doubled, but done in vain."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):  # Windows, and network file systems that know no locks
-        return True
-    return True

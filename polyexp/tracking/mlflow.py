@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from polyexp.base import NotDeliveredError, counted, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import MAX_NAME_CHARACTERS
+from polyexp.tracking.finished import FinishedRun, finished_in_sqlite
 from polyexp.tracking.journal import Header
 from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
@@ -92,6 +93,15 @@ class MLflow(Tracker, name="mlflow"):
         if self.required:
             raise NotDeliveredError(sentence)
         return Delivered(warning=sentence)
+
+    def finished(self, fingerprints: Collection[str]) -> dict[str, FinishedRun]:
+        """The latest finished run of each of these fingerprints that has one; of a SQLite store without MLflow."""
+        place = self._destination
+        if place.path is None:
+            return super().finished(fingerprints)
+        if not place.path.exists():
+            return {}
+        return finished_in_sqlite(place.path, place.local_artifacts, self.experiment_name, fingerprints)
 
     def recorded(self) -> RecordedRuns:
         """The runs of the MLflow experiment."""

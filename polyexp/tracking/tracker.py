@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +12,7 @@ import numpy as np
 from polyexp.base import Component, InputError
 from polyexp.exact import Forecast
 from polyexp.fitting import Result
+from polyexp.tracking.finished import FinishedRun, finished_recorded
 from polyexp.tracking.journal import Header, now
 from polyexp.tracking.process import Process
 from polyexp.tracking.recorded import RecordedRuns
@@ -105,6 +106,17 @@ class Tracker(Component):
             NotDeliveredError: They are not there, and the settings require it.
         """
         return Delivered()
+
+    def finished(self, fingerprints: Collection[str]) -> dict[str, FinishedRun]:
+        """The latest finished run of each of these fingerprints that has one.
+
+        Args:
+            fingerprints: The fingerprints of experiments.
+
+        Raises:
+            InputError: The tracker records nothing, or its store cannot be read.
+        """
+        return finished_recorded(self.recorded(), fingerprints)
 
     def recorded(self) -> RecordedRuns:
         """The recorded runs.
