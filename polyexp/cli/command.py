@@ -165,7 +165,7 @@ def _composed(hydra: Hydra, name: str, args: Namespace) -> DictConfig:
 
 
 def _require_folder(cfg: DictConfig, key: str, *, resumes: bool) -> None:
-    """Require that the setting `key` names a folder that is neither the current one nor above it, and belongs to no other run."""
+    """Require that the setting `key` names a folder without another run that is neither the current one nor above it."""
     typed = str(OmegaConf.select(cfg, key))
     here = Path.cwd()
     if Path(os.path.realpath(typed)) in (here, *here.parents):  # Path.resolve fails where a link points to itself

@@ -46,7 +46,7 @@ class BatchedLauncher(BasicLauncher):
             experiments = {number: one for number, one in found.items() if one and isinstance(one.action, Fit)}
             if len(experiments) == len(left):
                 done = {number: task.done[number].loss for number in numbered if number in task.done}
-                ended = done | self._ended(task, left, experiments)
+                ended = done | self._ended(task, left, experiments, _Lines(task, numbered, experiments))
                 return [
                     _Returned(words, ended[number], self._composing(number, words))
                     for number, words in numbered.items()
@@ -54,14 +54,13 @@ class BatchedLauncher(BasicLauncher):
         return super().launch(job_overrides, initial_job_idx)
 
     def _ended(
-        self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
+        self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment], lines: "_Lines"
     ) -> dict[int, float | Exception | None]:
         """Run jobs, and give the loss of each, or the error that it has raised."""
         assert self.config is not None
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         ready = [ReadyJob(number, experiments[number], self._beginning(task, number, jobs[number])) for number in jobs]
-        lines = _Lines(task, jobs, quiet=all(one.quiet for one in experiments.values()))
         losses: dict[int, float | Exception | None] = {}
         for number, ended in run_jobs(ready):
             lines.ended(number, ended)
@@ -135,12 +134,12 @@ class _Lines:
 
     Args:
         task: What counts the jobs.
-        jobs: The overrides of the jobs by their numbers.
-        quiet: Whether the lines of jobs that have not failed are left out.
+        jobs: The overrides of all jobs by their numbers.
+        experiments: The experiments of those that run. Where all are quiet, only those that have failed get a line.
     """
 
-    def __init__(self, task: JobTask, jobs: dict[int, Sequence[str]], *, quiet: bool) -> None:
-        self._counter, self._quiet = task.counter, quiet
+    def __init__(self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]) -> None:
+        self._counter, self._quiet = task.counter, all(one.quiet for one in experiments.values())
         self._words = {number: tuple(map(unquoted, words)) for number, words in jobs.items()}
         self._table = SweepTable(tuple(JobRow(number, words, NOT_RUN) for number, words in self._words.items()))
         self._out, self._errors = Stream(), Stream(stderr=True)

@@ -74,23 +74,32 @@ class Sweep:
         require_schema(self._cfg, "sweep")
         zipped = [str(key) for key in self._cfg.sweep.zip]
         basic = self._cfg.hydra.runtime.choices["hydra/sweeper"] == "basic"
-        words = [] if basic else self._spelled_out(zipped)
-        sweeper = self._sweeper()
         if basic:
-            jobs = jobs_of(axes_of(self._overrides, zipped))
-            checked = self._checked(jobs, 0)
-            self._all_are_checked = True
-            left = self._left(checked)
-            if self._cfg.sweep.dry_run:
-                return self._list(checked, left)
-            sweeper.validate_batch_is_legal = _nothing
-            sweeper.params = {}
-            sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(jobs, size))
-            self._record.clear(left)
-            self._begin(checked)
+            self._run_listed(self._sweeper(), jobs_of(axes_of(self._overrides, zipped)))
+        else:
+            words = self._spelled_out(zipped)
+            self._run(self._sweeper(), words)
+
+    def _run_listed(self, sweeper: Any, words: list[list[str]]) -> None:
+        """Check all jobs, whose words these are, and run those that are left, or list them if only that is wanted."""
+        jobs = self._checked(words, 0)
+        self._all_are_checked = True
+        left = self._left(jobs)
+        if self._cfg.sweep.dry_run:
+            self._list(jobs, left)
+            return
+        sweeper.validate_batch_is_legal = _nothing
+        sweeper.params = {}
+        sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(words, size))
+        self._record.clear(left)
+        self._begin(jobs)
+        self._run(sweeper, [])
+
+    def _run(self, sweeper: Any, words: Sequence[str]) -> None:
+        """Run the sweeper, and then print what became of the jobs."""
         error: BaseException | None = None
         try:
-            sweeper.sweep(arguments=words)
+            sweeper.sweep(arguments=list(words))
         except BaseException as stop:
             error = stop
         if error := error or error_of(self._returned):

@@ -41,7 +41,7 @@ def job_line(done: int, total: int, label: str, row: JobRow) -> str:
 
 
 def listing(table: SweepTable, left: Collection[int], *, reused: int = 0) -> Iterator[str]:
-    """The lines that say which jobs of a sweep would run.
+    r"""The lines that say which jobs of a sweep would run.
 
     Args:
         table: The table of all jobs.
@@ -50,7 +50,7 @@ def listing(table: SweepTable, left: Collection[int], *, reused: int = 0) -> Ite
 
     Example:
         >>> rows = [JobRow(number, (f"seed={number}",), "NOT_RUN") for number in range(3)]
-        >>> print(*listing(SweepTable(tuple(rows)), {1, 2}), sep="\\n")
+        >>> print(*listing(SweepTable(tuple(rows)), {1, 2}), sep="\n")
         2 of 3 jobs would run; 1 has a result.
         [1] seed=1
         [2] seed=2
