@@ -74,11 +74,12 @@ class Sweep:
         require_schema(self._cfg, "sweep")
         zipped = [str(key) for key in self._cfg.sweep.zip]
         basic = self._cfg.hydra.runtime.choices["hydra/sweeper"] == "basic"
-        if basic:
-            self._run_listed(self._sweeper(), jobs_of(axes_of(self._overrides, zipped)))
-        else:
-            words = self._spelled_out(zipped)
-            self._run(self._sweeper(), words)
+        with self._record:
+            if basic:
+                self._run_listed(self._sweeper(), jobs_of(axes_of(self._overrides, zipped)))
+            else:
+                words = self._spelled_out(zipped)
+                self._run(self._sweeper(), words)
 
     def _run_listed(self, sweeper: Any, words: list[list[str]]) -> None:
         """Check all jobs, whose words these are, and run those that are left, or list them if only that is wanted."""

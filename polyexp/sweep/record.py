@@ -6,7 +6,7 @@ What became of a job is read from the folder of the job, so that it does not mat
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +59,8 @@ class SweepJob:
     experiment: Experiment
 
 
-class SweepRecord:
-    """The record of a sweep of fits.
+class SweepRecord(AbstractContextManager["SweepRecord"]):
+    """The record of a sweep of fits, a context manager that gives the folder of the sweep free at its end.
 
     Args:
         folder: The folder of the sweep.
@@ -75,6 +75,10 @@ class SweepRecord:
         self._words, self._keys = words, tuple(sorted(keys))
         self._journal: Journal | None = None
         self._lock: int | None = None
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
 
     def require_same(self, jobs: Sequence[SweepJob]) -> None:
         """Require that the jobs are those of the manifest, and that no process is working on this sweep.
