@@ -151,7 +151,7 @@ def test_every_word_is_taken_from_the_folder(cli, tmp_path, folder):
         "problem=file",
     )
     words += ("problem.path='my data, 1.csv'", "problem.y=y", "problem.x=x", "sweep.zip=[model.degree,loop.steps]")
-    words += ("model.degree=range(1,4)", "loop.steps=15,16,17", "optimizer.learning_rate=geomspace(1e-3,2e-3,2)")
+    words += ("model.degree=range(1,4)", "loop.steps=15,16,17", "optimizer.learning_rate=geomspace(5e-4,1e-3,2)")
     assert cli(*words).code == 0
     before = {path: path.read_bytes() for path in sorted(folder.rglob("result.json"))}
     assert len(before) == 6
