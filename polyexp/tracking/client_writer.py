@@ -171,7 +171,7 @@ class ClientWriter:
         if entry.run_id is None:
             where = experiment_id(entry.experiment, entry.artifact_root)
             found = self._only_run(where, entry.id)
-            if found and entry.ended is None:  # perhaps it goes on after it was interrupted
+            if found and entry.resumed and entry.ended is None:
                 self._call(self._client.update_run, found, str(Status.RUNNING))
             return Written(found or self._created(where, entry), where)
         if run := self._unless_missing(self._client.get_run, entry.run_id):

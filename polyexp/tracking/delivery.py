@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,34 +108,18 @@ def _written(read: Mapping[Path, Undelivered | Exception], writer: Writer) -> di
     runs = [one for one in new if not one.is_empty]
     written = writer.write([one.entry for one in runs]) if runs else []
     where = {one.folder: what for one, what in zip(runs, written, strict=True)}
-    where |= _views_saved([one for one in new if not isinstance(where.get(one.folder), Exception)], writer)
+    _save_views((one for one in new if not isinstance(where.get(one.folder), Exception)), writer)
     failed = {folder: one for folder, one in read.items() if isinstance(one, Exception)}
     return failed | {one.folder: _noted(one, where.get(one.folder)) for one in new}
 
 
-def _views_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Written | Exception]:
-    """The places of what is not a run, once the views of all that has ended are saved, each of which many runs may have.
-
-    A run does not depend on its view, which the next run saves.
-    """
-    where: dict[Path, Written | Exception] = {}
-    saved: dict[str, Written | Exception] = {}
-    for one in new:
-        if one.entry.ended is not None and one.header.view is not None:
-            key = repr((one.entry.experiment, one.header.view))
-            if key not in saved:
-                saved[key] = _view_saved(one, writer)
-    return where
-
-
-def _view_saved(one: Undelivered, writer: Writer) -> Written | Exception:
-    """The MLflow experiment in which a view has been saved, or what prevented it."""
-    try:
-        experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
-        save(writer, experiment, view_of(one.header.view or {}))
-    except Exception as error:
-        return error
-    return Written("", experiment.id)
+def _save_views(new: Iterable[Undelivered], writer: Writer) -> None:
+    """Save the views of all runs that have ended, each of which many may have; a run does not depend on its view."""
+    ended = (one for one in new if one.entry.ended is not None and one.header.view is not None)
+    for one in {repr((one.entry.experiment, one.header.view)): one for one in ended}.values():
+        with contextlib.suppress(Exception):
+            experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
+            save(writer, experiment, view_of(one.header.view or {}))
 
 
 def _noted(one: Undelivered, where: Written | Exception | None) -> Delivery | Exception:
@@ -144,7 +128,7 @@ def _noted(one: Undelivered, where: Written | Exception | None) -> Delivery | Ex
         return where
     note = one.note
     if where:
-        note = replace(note, run_id=where.run_id or None, experiment_id=where.experiment_id)
+        note = replace(note, run_id=where.run_id, experiment_id=where.experiment_id)
         try:
             if one.folder.is_dir():
                 write_note(one.folder, note)

@@ -160,6 +160,7 @@ class Entry:
         status: The status of the run.
         ended: The time of its end, in milliseconds since 1970; None while it is running.
         parent: The id of the journal of its parent, with the header; empty where it has none.
+        resumed: Whether it goes on after it was interrupted, with the header; then it has no end any more.
     """
 
     id: str
@@ -176,6 +177,7 @@ class Entry:
     status: Status = Status.RUNNING
     ended: int | None = None
     parent: str = ""
+    resumed: bool = False
 
 
 class Written(NamedTuple):

@@ -66,6 +66,7 @@ class Header:
         experiment: The name of the MLflow experiment.
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
         parent: The id of the journal of the sweep to which the run belongs; empty where it belongs to none.
+        resumed: Whether the run goes on after it was interrupted.
         lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
@@ -81,6 +82,7 @@ class Header:
     experiment: str
     view: Mapping[str, Any] | None = field(default_factory=dict)
     parent: str = ""
+    resumed: bool = False
     lower_bound: float = math.nan
 
     def of_comparison(self) -> "Header":
@@ -93,7 +95,7 @@ class Header:
         Args:
             earlier: The header of the journal whose place that of this header takes.
         """
-        return replace(self, id=earlier.id, name=earlier.name, started=earlier.started)
+        return replace(self, id=earlier.id, name=earlier.name, started=earlier.started, resumed=True)
 
     def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
         """This header for a sweep, whose run is the parent of those of its jobs, and whose view shows these alone.

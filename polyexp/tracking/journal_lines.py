@@ -153,7 +153,7 @@ def _checked(header: Header) -> Header:
     is_text = all(isinstance(one, str) for one in texts)
     is_id = _is_id(header.id) and (header.parent == "" or _is_id(header.parent))
     is_view = isinstance(header.view, dict | None)
-    is_list = isinstance(header.param_names, list)
+    is_list = isinstance(header.param_names, list) and isinstance(header.resumed, bool)
     if not (is_text and all(map(is_key, keys)) and all(map(is_whole, whole)) and is_id and is_list and is_view):
         raise ValueError("a value is of another kind")
     return header

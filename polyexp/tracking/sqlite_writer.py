@@ -236,7 +236,7 @@ class SqliteWriter(Writer):
         many(sql.SET_LATEST, ((run.id, name, value, step, at) for name, value, step, at in latest(entry.points)))
         if entry.dataset:
             self._add_dataset(run, entry.dataset)
-        if entry.ended is not None or entry.run_id is None:  # otherwise the entry does not say how the run ended
+        if entry.ended is not None or entry.resumed:
             self._store.execute(sql.SET_STATUS, entry.status.value, entry.ended, run.id, entry.status.value)
 
     def _add_dataset(self, run: _Run, dataset: Dataset) -> None:

@@ -66,7 +66,8 @@ def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str 
     note = note or Note(store, position=begin)
     entry = Entry(header.id, header.experiment, artifact_root, header.name, header.started, run_id=note.run_id)
     if note.run_id is None:
-        entry = replace(entry, params=header.params, tags={**header.tags, JOURNAL_TAG: header.id}, parent=header.parent)
+        entry = replace(entry, params=header.params, tags={**header.tags, JOURNAL_TAG: header.id})
+        entry = replace(entry, parent=header.parent, resumed=header.resumed)
     reading = _Reading(folder, header, entry, note)
     for line in lines_of(folder, note.position):
         reading.take(line)
