@@ -6,26 +6,25 @@ every process keeps the same one and deletes the others, by an order that does n
 created in the latest further attempt comes first (what is still under way is older), then the one with the smallest id.
 """
 
-import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from itertools import count, zip_longest
+from itertools import count
 from typing import Any, TypeVar
 
 from polyexp.base import InputError
 from polyexp.tracking import sqlite
 from polyexp.tracking.address import identity_of, is_server, sqlite_path, without_credentials
+from polyexp.tracking.client_values import batches, dataset_input
 from polyexp.tracking.entry import (
     FOLDER_TAG,
     JOURNAL_TAG,
     PARENT_TAG,
-    Dataset,
     Entry,
     LostRunError,
     MLflowExperiment,
@@ -44,8 +43,6 @@ RETRIED = "polyexp.retried"  # the time of a creation after one that may have su
 USER = "mlflow.user"  # from which MLflow takes the user of a new run; all other tags are written with the params
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 AT_A_TIME = 4  # runs that are written at the same time
-# Of one batch; MLflow allows 100 params, 100 tags, 1000 of all, and a megabyte.
-MAX_PARAMS, MAX_METRICS, MAX_BYTES = 100, 800, 300_000
 BYTES_PER_SECOND = 1_000_000  # of a file; a larger one has more time
 
 
@@ -226,10 +223,10 @@ class ClientWriter:
         return str(run.info.run_id)
 
     def _log(self, run_id: str, entry: Entry) -> None:
-        for metrics, params, tags in _batches(entry):
+        for metrics, params, tags in batches(entry):
             self._call(self._client.log_batch, run_id, metrics, params, tags)
         if entry.dataset:
-            self._call(self._client.log_inputs, run_id, [_dataset_input(entry.dataset)])
+            self._call(self._client.log_inputs, run_id, [dataset_input(entry.dataset)])
         for file in entry.files:
             seconds = self._retry.total + file.path.stat().st_size / BYTES_PER_SECOND
             call = replace(self._retry, total=seconds).call
@@ -270,40 +267,3 @@ def _own_limit() -> float:
     """The limit that the user has set, in seconds, which is asked for once, before it is changed."""
     own = os.environ.get(TIMEOUT, "")
     return int(own) if own.isdecimal() else math.inf
-
-
-def _batches(entry: Entry) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
-    """Metrics, params and tags in batches that every store takes."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    metrics = [Metric(name, value, at, step) for name, value, step, at in entry.points]
-    params = [Param(name, value) for name, value in entry.params.items()]
-    tags = [RunTag(name, value) for name, value in entry.tags.items()]
-    chunks = _chunks(metrics, MAX_METRICS), _chunks(params, MAX_PARAMS), _chunks(tags, MAX_PARAMS)
-    for batch in zip_longest(*chunks, fillvalue=()):
-        yield list(batch[0]), list(batch[1]), list(batch[2])
-
-
-def _chunks(items: Iterable[Any], most: int) -> Iterator[list[Any]]:
-    """Items one after another in lists of at most so many and at most so many bytes, as JSON."""
-    chunk: list[Any] = []
-    room = math.inf
-    for item in items:
-        size = len(json.dumps(dict(item)))
-        if len(chunk) == most or size > room:
-            yield chunk
-            chunk, room = [], math.inf
-        room = min(room, MAX_BYTES) - size
-        chunk.append(item)
-    if chunk:
-        yield chunk
-
-
-def _dataset_input(dataset: Dataset) -> Any:
-    from mlflow.entities import Dataset as MLflowDataset
-    from mlflow.entities import DatasetInput, InputTag
-
-    entity = MLflowDataset(
-        dataset.name, dataset.digest, dataset.source_type, dataset.source, dataset.schema, dataset.profile
-    )
-    return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
