@@ -11,7 +11,7 @@ from polyexp.cli import composition
 from polyexp.cli.composition import all_checked
 from polyexp.cli.config_loader import CheckedLoader
 from polyexp.cli.jobs import JobTask
-from polyexp.experiment import PARTS, build
+from polyexp.experiment import PARTS, InSweep, build
 from polyexp.sweep import hydra_config
 from polyexp.sweep.job_files import entry
 from tests.helpers.sweeps import Sweep, hydras_loader
@@ -161,7 +161,7 @@ def test_a_value_that_is_out_of_range_is_refused_once_others_were_built(sweep):
 
 
 def test_a_job_has_the_experiment_that_was_checked_in_this_process(sweep):
-    task = JobTask(print, frozenset())
+    task = JobTask(print, InSweep("s"))
     made = sweep("seed=1,2")
     for number, (_, _, experiment) in enumerate(made.made()):
         task.keep(number, made.jobs[number], experiment())
@@ -174,7 +174,7 @@ def test_a_job_has_the_experiment_that_was_checked_in_this_process(sweep):
 def test_a_job_is_checked_anew_where_its_data_file_has_changed(sweep, working_folder, change):
     file = working_folder / "data.csv"
     file.write_text("x,y\n1,2\n3,5\n")
-    task, made = JobTask(print, frozenset()), sweep("problem=file", "problem.path=data.csv", "seed=1")
+    task, made = JobTask(print, InSweep("s")), sweep("problem=file", "problem.path=data.csv", "seed=1")
     ((_, _, experiment),) = made.made()
     task.keep(0, made.jobs[0], experiment())
     assert task.experiment(0, made.jobs[0]) == experiment()

@@ -47,7 +47,7 @@ def left(bare_cli, tmp_path):
         shutil.rmtree(tmp_path / "outputs", ignore_errors=True)
         ended = bare_cli(*SWEEP, f"hydra/launcher={launcher}", *words)
         folder = tmp_path / "outputs" / "s"
-        files = sorted(one for one in folder.rglob("*") if one.is_file() and one.name != "multirun.yaml")
+        files = sorted(one for one in folder.glob("*/**/*") if one.is_file())
         return ended, {str(one.relative_to(folder)): one.read_bytes().decode() for one in files}
 
     return launched
@@ -84,7 +84,7 @@ def of_journal(text):
     lines = [json.loads(line) for line in text.splitlines()]
     inner = [one for one in lines if one["kind"] == "snapshot"][1:-1]
     for one in lines:
-        for name in ("time", "id", "started", "process"):
+        for name in ("time", "id", "parent", "started", "process"):
             one.pop(name, None)
         one.get("metrics", {}).pop("optimizer/steps_per_second", None)
     for one in inner:
@@ -125,14 +125,14 @@ def test_the_jobs_of_a_sweep_are_one_computation(left, monkeypatch):
     assert [one["params"].shape for one in calls] == [(4, 4)]
     lines = ended.out.splitlines()
     assert [line.split()[0] for line in lines if line.startswith("[")] == [f"[{done}/4]" for done in (1, 2, 3, 4)]
-    assert len(lines) < 8
+    assert len(lines) < 20
 
 
 def test_sweepers_are_told_of_each_job(left, monkeypatch):
     """In the order of the jobs, not in that of the batches."""
     told = []
     launch = BatchedLauncher.launch
-    monkeypatch.setattr(BatchedLauncher, "launch", lambda *of: told.extend(launch(*of)) or told)
+    monkeypatch.setattr(BatchedLauncher, "launch", lambda *of: told.extend(launch(*of)) or told[:])
     _, files = left("polyexp", "seed=0,1", "loop=manual,closed_form")
     losses = [json.loads(files[f"{number}/result.json"])["loss"] for number in range(4)]
     assert [one.return_value for one in told] == losses
@@ -161,13 +161,13 @@ def test_a_job_that_fails_fails_alone(left, monkeypatch, quiet):
     failing_fit(monkeypatch, ArithmeticError("no luck"), lambda initial: (initial == bad).all(axis=-1).any())
     ended, files = left("polyexp", "seed=range(0,6)", f"quiet={quiet}")
     assert ended.code == 1
-    assert ended.err.splitlines()[0] == "[4/6] seed=3 FAILED: no luck"
+    assert ended.err.splitlines()[0] == "[4/6] seed=3 FAILED: ArithmeticError: no luck"
     assert {path for path in files if path.endswith("result.json")} == {f"{one}/result.json" for one in (0, 1, 2, 4, 5)}
     log = files["3/polyexp.log"]
     assert "Traceback (most recent call last):" in log
     assert log.endswith("ArithmeticError: no luck\n")
     last = json.loads(files["3/journal.jsonl"].splitlines()[-1])
-    assert (last["kind"], last["status"], last["reason"]) == ("end", "FAILED", "ArithmeticError('no luck')")
+    assert (last["kind"], last["status"], last["reason"]) == ("end", "FAILED", "ArithmeticError: no luck")
     assert "3/.hydra/config.yaml" in files
 
 

@@ -155,6 +155,7 @@ def test_every_word_is_taken_from_the_folder(cli, tmp_path, folder):
     assert cli(*words).code == 0
     before = {path: path.read_bytes() for path in sorted(folder.rglob("result.json"))}
     assert len(before) == 6
+    configs = {path: path.read_text() for path in folder.glob("*/.hydra/[co]*.yaml")}
     for number in range(1, 6):
         shutil.rmtree(folder / str(number))
     for _ in range(2):  # also where it has been resumed before
@@ -162,6 +163,7 @@ def test_every_word_is_taken_from_the_folder(cli, tmp_path, folder):
         assert (ended.code, ended.err) == (0, "")
     after = {path: path.read_bytes() for path in sorted(folder.rglob("result.json"))}
     assert list(after) == list(before)
+    assert {path: path.read_text() for path in folder.glob("*/.hydra/[co]*.yaml")} == configs
     timeless = [re.sub(rb'"seconds": [^,]*', b"", text) for text in after.values()]
     assert timeless == [re.sub(rb'"seconds": [^,]*', b"", text) for text in before.values()]
     assert json.loads(after[folder / "5" / "result.json"])["config"]["seed"] == 7

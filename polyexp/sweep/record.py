@@ -206,7 +206,8 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             error = FailedJobsError(f"{failures} of {counted(len(table.rows), 'job')} failed")
         files = [write_table(self.folder, table)]
         try:
-            files.append(draw_sweep(self.folder, table, self._lowest))
+            if self.jobs[0].experiment.report.draws(in_sweep=False):
+                files.append(draw_sweep(self.folder, table, self._lowest))
         except Exception as failure:  # the results do not depend on the picture
             terminal.warn(f"the picture of this sweep could not be made ({failure!r}).")
         self._journal.result(table.metrics, {}, {})
