@@ -203,10 +203,8 @@ BASIC = "hydra/launcher=basic"
 def test_a_sweep_says_how_many_jobs_are_left(bare_cli):
     ended = bare_cli("-m", *FIT, "loop.steps=2", "seed=0,1,2", BASIC)
     assert (ended.code, ended.err) == (0, "")
-    lines = ended.out.splitlines()
-    counts = [line for line in lines if "jobs done" in line]
+    counts = [line for line in ended.out.splitlines() if "jobs done" in line]
     assert counts == [f"{done} of 3 jobs done, 0 failed, {3 - done} left" for done in (1, 2, 3)]
-    assert lines[-1] == counts[-1]
 
 
 def test_a_failed_job_is_counted(bare_cli, monkeypatch):
