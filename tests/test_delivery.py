@@ -486,7 +486,7 @@ def test_the_view_of_runs_is_saved_and_nothing_depends_on_it(tmp_path, store, wr
     assert store_of(tmp_path / "b")
 
 
-def test_a_sweep_is_a_run_with_a_view_that_it_does_not_depend_on(tmp_path, store, monkeypatch):
+def test_a_sweep_is_complete_once_its_view_is_saved(tmp_path, store, monkeypatch):
     with Journal(tmp_path, header().of_sweep("12-00-00", ["seed"])):
         pass
     writer = MemoryWriter(store)
@@ -494,11 +494,14 @@ def test_a_sweep_is_a_run_with_a_view_that_it_does_not_depend_on(tmp_path, store
     def fails(*_):
         raise ConnectionError
 
-    with monkeypatch.context() as patch:
-        patch.setattr(writer, "set_experiment_tag", fails)
-        assert delivered(tmp_path, writer).is_complete
-    assert store_of(tmp_path)
+    for name in ("experiment", "set_experiment_tag"):
+        with monkeypatch.context() as patch:
+            patch.setattr(writer, name, fails)
+            (done,) = deliver({tmp_path: None}, writer).values()
+        assert isinstance(done, ConnectionError)
+        assert not store_of(tmp_path)
     assert delivered(tmp_path, writer).is_complete
+    assert store_of(tmp_path)
     assert len(store.runs) == 1
 
 

@@ -221,3 +221,12 @@ def test_a_batch_is_bounded_by_the_memory_that_it_needs():
     assert batches(several, 2 * run_bytes) == [(0, 1), (2, 3), (4,)]
     assert batches(several, 2 * run_bytes - 1) == [(0,), (1,), (2,), (3,), (4,)]
     assert batches(several, 0) == [(0,), (1,), (2,), (3,), (4,)]
+
+
+def test_an_experiment_file_may_choose_the_launcher(bare_cli, tmp_path):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    file = tmp_path / "conf" / "experiment" / "mine.yaml"
+    file.write_text("# @package _global_\ndefaults: [{override /hydra/launcher: basic}]\n")
+    ended = bare_cli("--config-dir", "conf", *SWEEP, "experiment=mine", *RATES)
+    assert ended.code == 0
+    assert "4 of 4 jobs done, 0 failed, 0 left" in ended.out

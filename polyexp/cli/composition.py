@@ -7,6 +7,7 @@ from functools import partial
 from typing import NoReturn
 
 from hydra._internal.utils import create_automatic_config_search_path
+from hydra.conf import HydraConf
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, Node, OmegaConf
@@ -68,10 +69,18 @@ def prepare() -> None:
         store.store(group=f"schema/{group}", name=name, node=schema(cls), package=group)
     store.store(group="hydra/hydra_logging", name="polyexp", node=LOGGING)
     store.store(group="hydra/launcher", name="polyexp", node={"_target_": LAUNCHER})
+    store.store(group="hydra", name="config", node=_hydra_node(), provider="hydra")
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:
         sys.path.append(hydra_plugins)
+
+
+def _hydra_node() -> HydraConf:
+    """Hydra's own node with our launcher by default; one of conf/config.yaml could not be replaced by an experiment file."""
+    node = HydraConf()
+    node.defaults = [{"launcher": "polyexp"} if "launcher" in one else one for one in node.defaults]
+    return node
 
 
 def _refuse_environment(*names: str, _node_: Node) -> NoReturn:

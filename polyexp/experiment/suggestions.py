@@ -81,7 +81,7 @@ def key_hint(key: str, applicable: Collection[str]) -> str:
     found = [one for one in (*same, *elsewhere) if one in here] or same[:1] or elsewhere
     if found or (group and not here):
         return meant(*found[:2]) or nearest(key, [one for one in applicable if "." in one])
-    names = {_ending(one): one for one in reversed(here or list(applicable))}
+    names = {_ending(one): one for one in here or reversed(list(applicable))}
     similar = closest(word, names) if group else closest(word, names, ALONE)
     if not group:
         return meant(names[similar]) if similar else nearest(key, applicable)

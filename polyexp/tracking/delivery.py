@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,18 +108,25 @@ def _written(read: Mapping[Path, Undelivered | Exception], writer: Writer) -> di
     runs = [one for one in new if not one.is_empty]
     written = writer.write([one.entry for one in runs]) if runs else []
     where = {one.folder: what for one, what in zip(runs, written, strict=True)}
-    _save_views((one for one in new if not isinstance(where.get(one.folder), Exception)), writer)
+    where |= _views_not_saved([one for one in new if not isinstance(where.get(one.folder), Exception)], writer)
     failed = {folder: one for folder, one in read.items() if isinstance(one, Exception)}
     return failed | {one.folder: _noted(one, where.get(one.folder)) for one in new}
 
 
-def _save_views(new: Iterable[Undelivered], writer: Writer) -> None:
-    """Save the views of all runs that have ended, each of which many may have; a run does not depend on its view."""
+def _views_not_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Exception]:
+    """Save the views of what has ended, each of which many runs may have, and give what prevented those of sweeps.
+
+    The view of all runs is saved again by the next one; that of a sweep by none but the sweep.
+    """
     ended = (one for one in new if one.entry.ended is not None and one.header.view is not None)
+    failed: dict[Path, Exception] = {}
     for one in {repr((one.entry.experiment, one.header.view)): one for one in ended}.values():
-        with contextlib.suppress(Exception):
+        try:
             experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
             save(writer, experiment, view_of(one.header.view or {}))
+        except Exception as error:
+            failed |= {one.folder: error} if one.header.view else {}
+    return failed
 
 
 def _noted(one: Undelivered, where: Written | Exception | None) -> Delivery | Exception:
