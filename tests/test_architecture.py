@@ -33,12 +33,13 @@ ROWS = (
     "tracking",
     "comparison",
     "experiment",
+    "sweep",
     "action",
     "cli",
     "__main__",
 )
 MAX_LINES, MAX_FUNCTION_LINES = 300, 15
-HYDRA = ("experiment", "cli")  # what may import Hydra and OmegaConf
+HYDRA = ("experiment", "sweep", "cli")  # what may import Hydra and OmegaConf
 SOURCES = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 MODULES = {".".join(("polyexp", *path.with_suffix("").parts)).removesuffix(".__init__"): path for path in SOURCES}
 

@@ -83,7 +83,6 @@ NO_CUDA = (
     f"`device=cuda` needs a CUDA GPU, and torch {torch.__version__} sees none here: type `device=cpu`, or "
     "`device=auto` for a GPU wherever there is one."
 )
-NO_JOBS = "The sweep has no jobs: a range is empty, or a glob matches nothing."
 
 # One wrong word, or several words that contradict each other, and the error. They are tested in single runs and sweeps.
 WRONG = {
@@ -117,7 +116,7 @@ WRONG = {
     "tracking=none tracking.uri=x": unknown("tracking.uri", f"{ANOTHER}`tracking=mlflow`."),
     "device.index=0": unknown("device.index", f"{ANOTHER}`device=auto`, `device=cuda`."),
     "model@here=legendre": "A config group takes no package: type `model=legendre`.",
-    "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic"]),
+    "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic", "polyexp"]),
     "model=null": one_choice("model", "null"),
     "model=3": one_choice("model", "3"),
     "model=[legendre,power_series]": one_choice("model", "[legendre,power_series]"),
@@ -233,8 +232,9 @@ WRONG_SWEEPS = {
     "+typo=1,2": WRONG["+typo=1"],
     "problem=exp problem.domain=[0,1],[0,1000]": WRONG["problem=exp problem.domain=[0,1000]"],
     "seed=0,1 hydra.sweeper.max_batch_size=1 model.degree=1,-1": WRONG["model.degree=-1"],
-    "seed=range(3,3)": NO_JOBS,
-    "model=glob(zz*)": NO_JOBS,
+    "seed=range(3,3)": "`seed=range(3,3)` has no values: a range ends before its second number. Type range(0,3) for 0, 1, 2, "
+    "and range(3,0,-1) for 3, 2, 1.",
+    "model=glob(zz*)": "The sweep has no jobs: a glob matches nothing.",
     "seed=0,1 legendre": WRONG_ALONE["legendre"],
     "seed=0,1 --stepz": WRONG_ALONE["--stepz"],
 }

@@ -12,7 +12,7 @@ from polyexp.cli.configs import choices
 from polyexp.experiment import GROUPS
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import MAIN, POLYEXP, loaded_by, run, start
-from tests.helpers.stores import all_runs, only_run
+from tests.helpers.stores import all_runs, only_run, sweeps
 
 RATE = "optimizer.learning_rate=5e-4"
 QUICK = ("backend=numpy", "problem.num_samples=20", "model.degree=3", RATE, "loop.steps=2", "tracking=none")
@@ -198,7 +198,9 @@ def test_a_sweep_runs_every_combination_under_one_tag(cli, store, tmp_path):
     typed = [(run.data.params["loop"], run.data.params["optimizer.learning_rate"]) for run in runs]
     assert typed == [(loop, str(float(rate))) for loop in loops for rate in rates]
     (folder,) = (tmp_path / "outputs" / "sweeps").glob("*/*")
-    assert {run.data.tags["polyexp.sweep"] for run in runs} == {folder.name}
+    assert {run.data.tags["polyexp.sweep"] for run in runs} == {f"{folder.parent.name}/{folder.name}"}
+    (parent,) = sweeps(store)
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
     assert [run.data.tags["polyexp.output_folder"] for run in runs] == [str(folder / str(n)) for n in range(6)]
     losses = [json.loads((folder / str(n) / "result.json").read_text())["loss"] for n in range(6)]
     assert losses == pytest.approx(losses[:2] * 3, rel=1e-11)

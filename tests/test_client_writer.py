@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from polyexp import InputError
-from polyexp.tracking.client_writer import RETRIED, ClientWriter, _chunks, _own_limit
+from polyexp.tracking.client_values import _chunks
+from polyexp.tracking.client_writer import RETRIED, ClientWriter, _own_limit
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import Dataset, Entry, File, LostRunError, Point, Status, Written
 from polyexp.tracking.failures import describe, is_passing

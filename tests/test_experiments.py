@@ -96,7 +96,7 @@ def test_every_experiment_runs(cli, store):
     ended = cli("-m", "experiment=" + ",".join(names), "device=cpu", "loop.steps=2", "loop.log_every=1")
     assert (ended.code, ended.err) == (0, "")
     runs = all_runs(store)
-    assert [run.info.run_name.split()[0] for run in runs] == names
+    assert sorted(run.info.run_name.split()[0] for run in runs) == sorted(names)
     for run in runs:
         assert run.info.status == "FINISHED"
         assert [step for step, _ in history(store, run, "loss/train")] == [1, 2]

@@ -40,6 +40,7 @@ def polyexp(tmp_path_factory):
         (["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.launcher.prefer=processes", "seed=1,2"], 2),
         ([*OPTUNA, "hydra.sweeper.study_name=s", "hydra.sweeper.sampler.seed=3", "model.degree=choice(2,3)"], 3),
         ([*OPTUNA, "hydra.sweeper.direction=minimize", "optimizer.learning_rate=interval(1e-8,1e-7)"], 3),
+        ([*OPTUNA, "optimizer.learning_rate=logspace(-8,-7,3)"], 3),
     ],
 )
 def test_numbers_and_texts_of_plugins_are_accepted(polyexp, tmp_path, words, jobs):
@@ -61,6 +62,7 @@ def test_numbers_and_texts_of_plugins_are_accepted(polyexp, tmp_path, words, job
         ([*OPTUNA, "hydra.sweeper.storage={_target_:os.system}"], "hydra.sweeper.storage"),
         ([*OPTUNA, "hydra.sweeper.storage='postgresql://u:secret@h/x'"], "hydra.sweeper.storage"),
         ([*OPTUNA, "model.degree=choice(-1,-2)"], "`model.degree` must be"),
+        ([*OPTUNA, "model.degree=2,3", "seed=1,2", "sweep.zip=[model.degree,seed]"], "`sweep.zip` needs Hydra's own"),
     ],
 )
 def test_what_plugins_run_is_refused(polyexp, tmp_path, words, fragment):

@@ -20,8 +20,8 @@ from polyexp.base import InputError
 from polyexp.tracking import journal as journals
 from polyexp.tracking import journal_lines, process
 from polyexp.tracking.entry import Status
-from polyexp.tracking.journal import JOURNAL, Header, Journal
-from polyexp.tracking.journal_lines import JournalError, has_ended, header_of, is_gone, lines_of
+from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
+from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone, lines_of
 from polyexp.tracking.note import NOTE, Note, note_of, write_note
 from polyexp.tracking.process import Process
 from polyexp.tracking.syncing import DeliveryState, found_in
@@ -56,7 +56,7 @@ def read(folder):
     "changes",
     [
         {},
-        {"store": "sqlite:////tmp/é 'x'.db", "planned": 10**6, "view": None, "is_run": False},
+        {"store": "sqlite:////tmp/é 'x'.db", "planned": 10**6, "view": None, "resumed": False},
         {"name": "\x1b[1m\n😀", "params": {"j": "", "k\n": 'v"\\'}, "param_names": [], "view": {"sweep": "s"}},
         {"process": Process(7, "", "elsewhere"), "tags": {}, "lower_bound": 5e-324},
     ],
@@ -130,7 +130,7 @@ def test_the_last_line_says_how_the_run_ended(tmp_path, error, status):
         if error:
             raise error
     assert the_end(tmp_path) == ("end", status)
-    assert has_ended(tmp_path)
+    assert end_of(tmp_path) == (Status(status), reason_of(error) if error else "")
     assert (tmp_path / JOURNAL).stat().st_size < 2000  # whatever the error says
 
 
@@ -150,10 +150,10 @@ def test_an_error_of_the_run_is_not_replaced_by_one_of_the_journal(tmp_path, mon
 
 def test_the_end_is_known_from_the_end_of_the_file(tmp_path):
     with Journal(tmp_path, header(params={"long": "x" * 10**5})) as journal:
-        assert not has_ended(tmp_path)
+        assert end_of(tmp_path) is None
         journal.warning('{"kind": "end"')
-        assert not has_ended(tmp_path)
-    assert has_ended(tmp_path)
+        assert end_of(tmp_path) is None
+    assert end_of(tmp_path) == (Status.FINISHED, "")
 
 
 # One run a folder
@@ -296,7 +296,7 @@ def test_a_last_line_that_is_torn_is_ignored_at_every_byte(tmp_path):
         path.write_bytes(whole[:size])
         complete = sum(end <= size for end in ends)
         assert len(lines(tmp_path)) == complete - 1
-        assert has_ended(tmp_path) == (size == len(whole))
+        assert (end_of(tmp_path) is not None) == (size == len(whole))
         assert read(tmp_path).note.position <= size
     for size in range(ends[0]):
         path.write_bytes(whole[:size])
@@ -438,7 +438,7 @@ def test_a_line_that_is_damaged_is_one_sentence(tmp_path, line):
         {"params": {"a": 1}},
         {"param_names": None},
         {"store": 5},
-        {"is_run": None},
+        {"resumed": None},
         {"lower_bound": None},
         {"lower_bound": 10**400},
         {"view": []},
@@ -556,3 +556,13 @@ def test_many_threads_may_have_a_journal_each(tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(run, range(16))) == {8}
+
+
+def test_snapshots_without_params_have_no_weights(tmp_path):
+    """Those of a sweep that are neither the first nor the last one."""
+    with Journal(tmp_path, header()) as journal:
+        for step in (10, 20, 30):
+            journal.snapshot(snapshot(step), with_params=step != 20)
+    points = undelivered(tmp_path, "store", None, None).entry.points
+    assert [one.step for one in points if one.name == "loss/train"] == [10, 20, 30]
+    assert [(one.step, one.value) for one in points if one.name == "weight/w1"] == [(10, -10.0), (30, -30.0)]

@@ -539,12 +539,13 @@ def test_when_pictures_are_drawn(wanted, single, job):
     assert (report.draws(in_sweep=False), report.draws(in_sweep=True)) == (single, job)
 
 
-def test_the_jobs_of_a_sweep_draw_nothing_unless_asked(tmp_path):
+def test_a_sweep_is_drawn_as_a_whole_and_its_jobs_if_asked(tmp_path):
     sweep = ("-m", "seed=1", "tracking=none", *QUICK)
     assert run_in_process(*sweep, cwd=tmp_path, pictures=True).code == 0
-    assert pictures(tmp_path) == []
+    assert run_in_process(*sweep, "report.pictures=none", cwd=tmp_path, pictures=True).code == 0
+    assert pictures(tmp_path) == ["sweep.png"]
     assert run_in_process(*sweep, "report.pictures=all", cwd=tmp_path, pictures=True).code == 0
-    assert pictures(tmp_path) == sorted(ALL)
+    assert pictures(tmp_path) == sorted([*ALL, "sweep.png", "sweep.png"])
 
 
 def test_a_run_without_pictures_does_not_load_their_libraries(tmp_path):

@@ -1,5 +1,6 @@
 """What is on terminals of different widths: whole words, something at once, and no control characters of others."""
 
+import io
 import re
 
 import pytest
@@ -8,7 +9,8 @@ import polyexp as p
 from polyexp.base import printable
 from polyexp.cli.starting import LINE
 from polyexp.report import Terminal
-from polyexp.report.tables import Column
+from polyexp.report.stream import Stream
+from polyexp.report.tables import Column, columns_of, plain_table, tables
 from tests.helpers.commands import loaded_by, run, run_in_process
 from tests.helpers.figures import Run
 from tests.helpers.terminal import run_in_process_on_terminal, run_on_terminal, screen
@@ -122,3 +124,37 @@ def test_control_characters_of_names_are_escaped(name, tmp_path, capsys):
 
 def shortened(text):
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+@pytest.mark.parametrize(
+    ("rows", "numeric"),
+    [
+        ([("w0", "1.5", "2"), ("w10", "-1.25e-3", "")], False),
+        ([("0", "1.5", "-2"), ("10", "-1.25e-3", "3")], True),
+        ([("日本", "x", ""), ("e\x1b[1m", "ä", "")], False),
+        ([], False),
+    ],
+)
+def test_a_table_in_a_file_is_that_of_rich(rows, numeric):
+    columns, file = columns_of(("parameter", "value", "in powers of x"), rows, numeric=numeric), io.StringIO()
+    stream = Stream(file=file)
+    for table in tables(columns, stream.width):
+        stream.print(table, markup=False, highlight=False)
+    assert f"{plain_table(columns, stream.width)}\n" == file.getvalue()
+    assert plain_table(columns, 20) is None
+
+
+def test_a_log_alone_gets_what_is_printed_elsewhere_too(tmp_path, capsys):
+    logs = []
+    for log_only in (False, True):
+        with Terminal(tmp_path, log_only=log_only) as terminal:
+            terminal.print("a text with :smile:")
+            terminal.print_table([Column("a", ["1"])])
+            terminal.warn("it is slow")
+        printed = capsys.readouterr()
+        assert (printed.out == "", printed.err == "") == (log_only, log_only)
+        assert terminal.warnings == ["it is slow"]
+        logs.append((tmp_path / "polyexp.log").read_text())
+        (tmp_path / "polyexp.log").unlink()
+    assert logs[0] == logs[1]
+    assert logs[0].startswith("a text with :smile:\n")

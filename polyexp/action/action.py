@@ -23,11 +23,14 @@ class Action(Component):
     def check(self, experiment: Experiment) -> None:
         """Check what can be checked before the action, in a sweep before the first job.
 
+        The tracker of an action that records has been checked already.
+
+        Args:
+            experiment: The experiment.
+
         Raises:
             InputError: Where the action is certain to fail.
         """
-        if self.records:
-            experiment.tracking.check()
 
     @abstractmethod
     def __call__(self, experiment: Experiment, job: Job) -> float | None:

@@ -7,7 +7,7 @@ from polyexp.base import require, whole
 from polyexp.comparison import Comparison, best_first, compared, parts, write
 from polyexp.experiment import Experiment, Job
 from polyexp.report import Terminal
-from polyexp.tracking import KIND_COMPARISON, Journal, RecordedRun, RunInfo, Selection
+from polyexp.tracking import KIND_COMPARISON, KIND_TAG, Journal, RecordedRun, RunInfo, Selection
 
 __all__ = ["Compare"]
 
@@ -55,7 +55,7 @@ class Compare(Action, name="compare"):
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
             for part in parts(comparison):
                 terminal.print(part) if isinstance(part, str) else terminal.print_table(part)
-            about = RunInfo(comparison.title, {}, (), {"polyexp.kind": KIND_COMPARISON, **comparison.tags(job.folder)})
+            about = RunInfo(comparison.title, {}, (), {KIND_TAG: KIND_COMPARISON, **comparison.tags(job.folder)})
             with Journal(job.folder, experiment.tracking.header(about).of_comparison()) as journal:
                 journal.files([file.name for file in write(job.folder, comparison)])
             delivered = experiment.tracking.delivered([job.folder])

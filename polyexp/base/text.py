@@ -73,6 +73,8 @@ def printable(text: str) -> str:
         >>> print(printable("a\x1b[1mb\n"))
         a\x1b[1mb\n
     """
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 

@@ -34,13 +34,19 @@ def commit_of(root: Path) -> str | None:
 def described() -> str:
     """The version and the commit in words, e.g. `0.1.0 (commit 3f2a...)`; the version alone where no commit is known."""
     revision = commit()
-    return metadata.version("polyexp") + (f" (commit {revision})" if revision else "")
+    return _installed() + (f" (commit {revision})" if revision else "")
 
 
 def tags() -> dict[str, str]:
     """The same as tags of a record."""
     revision = commit()
-    return {"polyexp.version": metadata.version("polyexp")} | ({"polyexp.commit": revision} if revision else {})
+    return {"polyexp.version": _installed()} | ({"polyexp.commit": revision} if revision else {})
+
+
+@cache
+def _installed() -> str:
+    """The version of the installed package, whose metadata takes a millisecond to read."""
+    return metadata.version("polyexp")
 
 
 def _asked_of_git(root: Path) -> str | None:

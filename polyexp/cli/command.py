@@ -24,33 +24,23 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from polyexp.base import InputError, shown
 from polyexp.cli.composition import checked, search_path
 from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
+from polyexp.cli.jobs import RunError
 from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.sweep import Sweep
-from polyexp.experiment import Experiment
+from polyexp.experiment import Experiment, InSweep
 from polyexp.tracking import require_no_run
 
-__all__ = ["RunError", "Task", "carry_out"]
+__all__ = ["Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
+SWEEP_ONLY = ("sweep.zip", "sweep.skip_finished", "sweep.dry_run")  # settings that a single run does not have
 MAX_NAME = 200  # characters of the name of a config file; file systems allow 255 bytes
-
-
-class RunError(Exception):
-    """The failure of a job, which has been printed to stderr.
-
-    Args:
-        code: The exit code of the process: 2 where the input of the user is wrong, else 1.
-    """
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Task(Protocol):
     """What carries out one job."""
 
-    def __call__(self, cfg: DictConfig, experiment: Experiment | None = None, varying: frozenset[str] = ...) -> Any:
+    def __call__(self, cfg: DictConfig, experiment: Experiment | None = None, sweep: InSweep | None = None) -> Any:
         """Carry out a job, and return what an optimizing sweeper minimises."""
 
 
@@ -146,7 +136,8 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
     sweeps = cfg.hydra.mode == RunMode.MULTIRUN
     callbacks = Callbacks(cfg)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
-    _require_folder(cfg, "hydra.sweep.dir" if sweeps else "hydra.run.dir")
+    resumes = bool(OmegaConf.select(cfg, "sweep.resume"))
+    _require_folder(cfg, "hydra.sweep.dir" if sweeps else "hydra.run.dir", resumes=resumes)
     if sweeps:
         configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
         callbacks.on_multirun_start(config=cfg, config_name=name)
@@ -154,6 +145,9 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
             Sweep(cfg, context, task).run()
         callbacks.on_multirun_end(config=cfg, config_name=name)
     else:
+        for key in SWEEP_ONLY:
+            if OmegaConf.select(cfg, key):
+                raise InputError(f"`{key}` belongs to a sweep: put -m in front, or leave it out.")
         _run(cfg, context, task)
 
 
@@ -170,15 +164,16 @@ def _composed(hydra: Hydra, name: str, args: Namespace) -> DictConfig:
     return cfg
 
 
-def _require_folder(cfg: DictConfig, key: str) -> None:
-    """Require that the setting `key` names a folder without a run that is neither the current one nor above it."""
+def _require_folder(cfg: DictConfig, key: str, *, resumes: bool) -> None:
+    """Require that the setting `key` names a folder without another run that is neither the current one nor above it."""
     typed = str(OmegaConf.select(cfg, key))
     here = Path.cwd()
     if Path(os.path.realpath(typed)) in (here, *here.parents):  # Path.resolve fails where a link points to itself
         raise InputError(
             f"`{key}` must be a folder that is neither the current one nor above it, got {typed!r}: type `{key}=outputs/...`."
         )
-    require_no_run(key, Path(typed))
+    if not resumes:
+        require_no_run(key, Path(typed))
 
 
 def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:
@@ -186,7 +181,7 @@ def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:
     with read_write(cfg.hydra.runtime), open_dict(cfg.hydra.runtime):
         # As Hydra does once it has made the folder.
         cfg.hydra.runtime.output_dir = str(Path(str(OmegaConf.select(cfg, "hydra.run.dir"))).absolute())
-    (experiment,) = checked([cfg])
+    experiment = checked(cfg)
     configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)
     context.callbacks.on_run_start(config=cfg, config_name=cfg.hydra.job.config_name)
     with _discarded_if_refused(Path(cfg.hydra.runtime.output_dir)):

@@ -4,31 +4,27 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
-from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import create_automatic_config_search_path
+from hydra.conf import HydraConf
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import polyexp.action  # noqa: F401  (defining a component registers it)
-from polyexp.base import Component, InputError
+from polyexp.base import Component, InputError, counted
 from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
 from polyexp.cli.help import help_page
 from polyexp.cli.kinds import schema
 from polyexp.cli.overrides import explain
-from polyexp.experiment import Config, Experiment, build, varying
+from polyexp.experiment import Config, Experiment, build
 from polyexp.problem import OnProgress
-from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import bar
-from polyexp.report.stream import Stream
-from polyexp.tracking import JOURNAL, Journal, RunInfo
+from polyexp.sweep import hydra_config
 
-__all__ = ["as_input_error", "checked", "finish_sweep", "hydra_config", "prepare", "search_path"]
+__all__ = ["all_checked", "as_input_error", "checked", "prepare", "search_path"]
 
 # A configuration of Python's logging: Hydra's own lines as Hydra prints them; of libraries only warnings, and of matplotlib,
 # which warns that it builds its cache of fonts, only errors.
@@ -59,6 +55,9 @@ LOGGING = {
 }
 
 
+LAUNCHER = "hydra_plugins.polyexp_plugins.BatchedLauncher"
+
+
 def prepare() -> None:
     """Register every component of polyexp and of its plugins with Hydra. Called once, before composition."""
     for plugin in plugins():
@@ -69,10 +68,19 @@ def prepare() -> None:
     for (group, name), cls in Component.registry.items():
         store.store(group=f"schema/{group}", name=name, node=schema(cls), package=group)
     store.store(group="hydra/hydra_logging", name="polyexp", node=LOGGING)
+    store.store(group="hydra/launcher", name="polyexp", node={"_target_": LAUNCHER})
+    store.store(group="hydra", name="config", node=_hydra_node(), provider="hydra")
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")
     if hydra_plugins not in sys.path:
         sys.path.append(hydra_plugins)
+
+
+def _hydra_node() -> HydraConf:
+    """Hydra's own node with our launcher by default; one of conf/config.yaml could not be replaced by an experiment file."""
+    node = HydraConf()
+    node.defaults = [{"launcher": "polyexp"} if "launcher" in one else one for one in node.defaults]
+    return node
 
 
 def _refuse_environment(*names: str, _node_: Node) -> NoReturn:
@@ -92,25 +100,61 @@ def search_path(config_path: str | None = None) -> ConfigSearchPath:
     return create_automatic_config_search_path(None, None, str(conf_dir()) if config_path is None else config_path)
 
 
-def checked(configs: Iterable[DictConfig], jobs: int = 1) -> list[Experiment]:
-    """The experiments that `configs` describe, which have been checked, with a bar meanwhile.
+def checked(cfg: DictConfig) -> Experiment:
+    """The experiment that a configuration describes, which has been checked, with a bar while its samples are read.
+
+    Args:
+        cfg: The composed configuration.
+
+    Raises:
+        InputError: Where it describes no experiment, or its action is certain to fail.
+    """
+    with _in_our_words():
+        with hydra_config(cfg):
+            experiment = build(cfg)
+        with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
+            experiment.check(progress)
+    _check_actions([experiment])
+    return experiment
+
+
+def all_checked(experiments: Iterable[Experiment], jobs: int, *, quiet: bool) -> list[Experiment]:
+    """The experiments of a sweep, which have been checked, with a bar meanwhile.
 
     Stores are opened or created only after everything else has been checked.
 
     Args:
-        configs: Composed configurations, which may be composed one by one as they are asked for.
-        jobs: The number of configurations.
+        experiments: The experiments, which may be built one by one as they are asked for.
+        jobs: Their number.
+        quiet: Whether there is no bar.
 
     Raises:
         InputError: Where a configuration describes no experiment, or its action is certain to fail.
     """
-    try:
-        experiments = list(_checked(map(_built, configs), jobs))
-    except OmegaConfBaseException as error:
-        raise as_input_error(error) from error
+    done: list[Experiment] = []
+    with _in_our_words(), bar(f"Checking {counted(jobs, 'job')}", quiet=quiet) as progress:
+        progress(0)
+        for experiment in experiments:
+            done.append(experiment.check(partial(_show_share, progress, len(done), jobs)))
+            progress(len(done) / jobs)
+    _check_actions(done)
+    return done
+
+
+def _check_actions(experiments: Sequence[Experiment]) -> None:
+    """Check what the actions need, and each tracker once."""
+    for tracking in dict.fromkeys(one.tracking for one in experiments if one.action.records):
+        tracking.check()
     for experiment in experiments:
         experiment.action.check(experiment)
-    return experiments
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        raise as_input_error(error) from error
 
 
 def as_input_error(error: Exception) -> InputError:
@@ -121,60 +165,5 @@ def as_input_error(error: Exception) -> InputError:
     return cause or InputError(explain(error))
 
 
-def _built(cfg: DictConfig) -> Experiment:
-    with hydra_config(cfg):
-        return build(cfg)
-
-
-@contextmanager
-def hydra_config(cfg: DictConfig) -> Iterator[None]:
-    """A context in which `${hydra:...}` is found in a configuration.
-
-    Args:
-        cfg: The configuration; one without Hydra's node changes nothing.
-    """
-    before = HydraConfig.instance().cfg
-    if "hydra" in cfg:
-        HydraConfig.instance().set_config(cfg)
-    try:
-        yield
-    finally:
-        HydraConfig.instance().cfg = before
-
-
-def _checked(experiments: Iterator[Experiment], jobs: int) -> Iterator[Experiment]:
-    first = next(experiments)
-    what = f"Reading {first.problem.label}" if jobs == 1 else f"Checking {jobs} jobs"
-    with bar(what, quiet=first.quiet) as progress:
-        for number, experiment in enumerate(chain([first], experiments)):
-            yield experiment.check(partial(_show_share, progress, number, jobs))
-            progress((number + 1) / jobs)
-
-
 def _show_share(progress: OnProgress, before: int, jobs: int, done: float) -> None:
     progress((before + done) / jobs)
-
-
-def finish_sweep(experiments: Sequence[Experiment], folder: Path) -> None:
-    """Print which jobs of a sweep get nowhere, and where its runs are recorded.
-
-    Args:
-        experiments: The experiments of the sweep.
-        folder: The folder of the sweep, below which are those of its jobs.
-    """
-    first = experiments[0]
-    if not first.action.records:
-        return
-    for line in futile_jobs([one.forecast for one in experiments]):
-        Stream(stderr=True).text(f"warning: {line}")
-    jobs = sorted(one.parent for one in folder.rglob(JOURNAL))
-    header = first.tracking.header(RunInfo(f"sweep {folder.name}", {}, (), {}))
-    if header.store is None:
-        return
-    with Journal(folder, header.of_sweep(folder.name, varying(experiments))):
-        pass
-    delivered = first.tracking.delivered([folder, *jobs])
-    for line in delivered.lines if not first.quiet else []:
-        Stream().text(line)
-    if delivered.warning:
-        Stream(stderr=True).text(f"warning: {delivered.warning}")

@@ -3,30 +3,35 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from itertools import islice
+from typing import Any, cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from polyexp.base import InputError, shown
+from polyexp.base import InputError, cut, shown
 from polyexp.cli.allow_list import cannot_be_set, require_allowed
 from polyexp.cli.config_files import BoundedRepository
 from polyexp.cli.overrides import USER_ERRORS
+from polyexp.cli.ranges import parser, require_countable
+from polyexp.sweep import JobOverrides, Template, plain_among
 from polyexp.tracking import require_no_credentials
 
-__all__ = ["MAX_CHARACTERS", "CheckedLoader", "in_one_sentence", "parse"]
+__all__ = ["MAX_CHARACTERS", "CheckedLoader", "as_typed", "in_one_sentence", "parse", "require_short"]
 
 MAX_DEPTH = 50  # of the brackets in a value
 MAX_REASON = 200  # characters of an error of a library
 MAX_INTERPOLATIONS = 20  # of one configuration; each may double the length of a text: 3^(20/3) times is the most
+MAX_TEMPLATES, MAX_WORDS = 100, 10_000  # that are kept
+NOT_COMPOSED = "The configuration cannot be composed"
 MAX_CHARACTERS = 50_000  # of an override; a list of the coefficients of degree 1000 has 25 000
 
 
@@ -38,14 +43,53 @@ def parse(words: Sequence[str], config_loader: Any = None) -> list[Override]:
         config_loader: The loader that finds the choices of `glob`.
 
     Raises:
-        InputError: For a word that is too long, or nested too deep.
+        InputError: For a word that is too long, or nested too deep, a function that does not exist or takes other arguments,
+            and a range that gives no values or too many.
     """
-    for word in words:
-        if len(word) > MAX_CHARACTERS or _depth(word) > MAX_DEPTH:
-            raise InputError(
-                f"`{word[:30]}...` must have at most {MAX_CHARACTERS} characters and be nested at most {MAX_DEPTH} deep."
-            )
-    return OverridesParser.create(config_loader).parse_overrides(list(words))
+    return [_parsed(word, config_loader) for word in words]
+
+
+def require_short(word: str) -> None:
+    """Require a word that Hydra's parser reads within bounds of time and memory.
+
+    Args:
+        word: The word.
+
+    Raises:
+        InputError: Where it is too long, or nested too deep.
+    """
+    if len(word) > MAX_CHARACTERS or _depth(word) > MAX_DEPTH:
+        raise InputError(
+            f"`{word[:30]}...` must have at most {MAX_CHARACTERS} characters and be nested at most {MAX_DEPTH} deep."
+        )
+
+
+def _parsed(word: str, config_loader: Any) -> Override:
+    require_short(word)
+    try:
+        (parsed,) = parser(config_loader).parse_overrides([word])
+    except OverrideParseException as error:
+        if isinstance(error.__cause__, InputError):  # of a function
+            raise InputError(f"`{cut(word)}` cannot be read: {error.__cause__}") from error
+        raise
+    require_countable(parsed)
+    return parsed
+
+
+def as_typed(words: Sequence[str]) -> list[str]:
+    """Overrides in Hydra's node as they were typed; their interpolations are not resolved, as they are if one asks for items.
+
+    Args:
+        words: `hydra.overrides.task` or `hydra.overrides.hydra`.
+    """
+    return cast(list[str], OmegaConf.to_container(words))
+
+
+@lru_cache(MAX_WORDS)
+def _override(word: str) -> Override:
+    """The override in a word that the jobs of a sweep may share."""
+    (override,) = parse([word])
+    return override
 
 
 def _depth(word: str) -> int:
@@ -120,6 +164,8 @@ class CheckedLoader(ConfigLoaderImpl):
         super().__init__(config_search_path)
         self._brought = ConfigLoaderImpl(brought)
         self._nodes: dict[tuple[str, ...], DictConfig] = {}  # by the choices of Hydra's groups
+        self._templates: dict[tuple[str, ...], Template] = {}  # by the overrides with which they were composed
+        self._groups: dict[str, bool] = {}  # whether there are config groups of these names
 
     def load_configuration(
         self,
@@ -136,7 +182,7 @@ class CheckedLoader(ConfigLoaderImpl):
                 address of the store holds a password, which Hydra would print and write, or Hydra fails in any other way
                 than with its own exceptions.
         """
-        with in_one_sentence("The configuration cannot be composed"):
+        with in_one_sentence(NOT_COMPOSED):
             try:
                 cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
             except KeyError as error:  # Hydra looks up the variables that `env_copy` names while it composes
@@ -148,6 +194,54 @@ class CheckedLoader(ConfigLoaderImpl):
         _require_names(cfg.hydra.runtime.choices)
         _require_few_interpolations(cfg)
         return cfg
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Compose the configuration of a job as Hydra does, from a template where there is one.
+
+        Raises:
+            InputError: As `load_configuration` does.
+        """
+        template, job = self.job(master_config, sweep_overrides)
+        with in_one_sentence(NOT_COMPOSED):
+            cfg = template.config(job)
+        OmegaConf.copy_cache(from_config=master_config, to_config=cfg)
+        return cfg
+
+    def job(self, master: DictConfig, words: Sequence[str]) -> tuple[Template, JobOverrides]:
+        """The template of a job of a sweep, which is composed once for the same choices, and the overrides of the job.
+
+        Args:
+            master: The configuration of the sweep.
+            words: The overrides of the job, as its sweeper hands them to a launcher.
+
+        Raises:
+            InputError: As `load_configuration` does.
+        """
+        words = [*as_typed(master.hydra.overrides.hydra), *words]
+        with in_one_sentence(NOT_COMPOSED):
+            overrides = list(map(_override, words))
+        task = tuple(one for one in overrides if not one.is_hydra_override())
+        if plain := plain_among(task, self._is_group):
+            fixed = [word for word, one in zip(words, overrides, strict=True) if one not in plain]
+            with suppress(HydraException, InputError):  # which the whole configuration raises again, if it is wrong
+                template = self._template(master, fixed)
+                if not template.interpolated:  # else a plain value may change others
+                    return template, JobOverrides(task, plain)
+        return self._template(master, words), JobOverrides(task, ())
+
+    def _is_group(self, name: str) -> bool:
+        if name not in self._groups:
+            self._groups[name] = self.repository.group_exists(name)
+        return self._groups[name]
+
+    def _template(self, master: DictConfig, words: Sequence[str]) -> Template:
+        key = tuple(words)
+        if key not in self._templates:
+            cfg = self.load_configuration(master.hydra.job.config_name, list(words), RunMode.RUN)
+            OmegaConf.copy_cache(from_config=master, to_config=cfg)  # so that `now` is the start of the sweep
+            self._templates = dict(islice(self._templates.items(), MAX_TEMPLATES - 1))
+            self._templates[key] = Template(cfg)
+        return self._templates[key]
 
     def get_group_options(
         self,

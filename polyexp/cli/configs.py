@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-import polyexp.action.action  # noqa: F401  (defining a component registers it)
+import polyexp.action.action
+import polyexp.sweep  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError
 from polyexp.cli.config_files import require_bounded
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep
+from hydra.core.override_parser.types import ValueType
 
 from polyexp.base import InputError, cut, shown
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.kinds import fits, kinds_of, wanted
+from polyexp.cli.ranges import require_no_interval
 from polyexp.cli.values import CHOSEN, Override, read, values
 from polyexp.experiment import all_keys, choice_hint, unknown_key_error
 
@@ -59,12 +60,12 @@ class Judge:
         """The word for Hydra, whose key exists."""
         parsed = read(override, self.sweeps)
         if parsed.is_sweep_override() and not self.sweeps:
-            several = "put -m in front for a sweep, or [...] around them for a list."
-            raise InputError(f"{override.shown} lists several values: {several}")
+            or_list = ", or [...] around them for a list" if parsed.value_type == ValueType.SIMPLE_CHOICE_SWEEP else ""
+            raise InputError(f"{override.shown} lists several values: put -m in front for a sweep{or_list}.")
         if override.is_hydras:
             return override.word
-        if isinstance(parsed.value(), IntervalSweep) and not self.sweeper:
-            raise InputError(f"{override.shown} needs a sweeper that draws from intervals: type values, or range(1,3).")
+        if not self.sweeper:
+            require_no_interval(parsed)
         allowed = self.files.choices(override.key) if override.key in CHOSEN else []
         for value, text in values(override, parsed, allowed):
             if override.key in CHOSEN:

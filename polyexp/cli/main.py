@@ -9,40 +9,41 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import DisagreementError, FolderError, InputError, NotDeliveredError, bounded
-from polyexp.cli.command import RunError, carry_out
+from polyexp.cli.command import carry_out
 from polyexp.cli.composition import as_input_error, checked, prepare
+from polyexp.cli.config_loader import as_typed
+from polyexp.cli.jobs import RunError
 from polyexp.cli.overrides import USER_ERRORS
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
-from polyexp.experiment import Experiment, Job
+from polyexp.experiment import Experiment, InSweep, Job
 from polyexp.report.stream import Stream
 
 __all__ = ["main", "task"]
 
 
-def task(cfg: DictConfig, experiment: Experiment | None = None, varying: frozenset[str] = frozenset()) -> Any:
+def task(cfg: DictConfig, experiment: Experiment | None = None, sweep: InSweep | None = None) -> Any:
     """Carry out one job, and return what its action returns: a loss, which an optimizing sweeper minimises, or None.
 
     Args:
         cfg: The configuration that Hydra has composed.
         experiment: The experiment that it describes, if that has been checked.
-        varying: The keys to which the sweep gives several values.
+        sweep: The sweep to which the job belongs; None for a single run.
 
     Raises:
         RunError: Where the job failed, which has been printed: in one sentence where the input is wrong or a disagreement was
             found, after which a single run ends the process instead; otherwise with the traceback.
     """
-    job = _job(cfg, varying)
+    job = _job(cfg, sweep)
     try:
         if experiment is None:
-            (experiment,) = checked([cfg])
+            experiment = checked(cfg)
         return experiment.action(experiment, job)
     except (DisagreementError, FolderError, InputError, NotDeliveredError) as error:
         code = _print_error(str(error), 2 if isinstance(error, InputError) else 1)
@@ -74,17 +75,13 @@ def main() -> int:
     return 0
 
 
-def _job(cfg: DictConfig, varying: frozenset[str]) -> Job:
+def _job(cfg: DictConfig, sweep: InSweep | None) -> Job:
     hydra_cfg = HydraConfig.get()
-    in_sweep = hydra_cfg.mode == RunMode.MULTIRUN
-    # As it was typed, with interpolations not resolved.
-    typed = cast(list[str], OmegaConf.to_container(hydra_cfg.overrides.task))
     return Job(
         folder=Path(hydra_cfg.runtime.output_dir),
-        overrides=tuple(map(unquoted, typed)),
-        sweep=Path(hydra_cfg.sweep.dir).name if in_sweep else None,
+        overrides=tuple(map(unquoted, as_typed(hydra_cfg.overrides.task))),
+        sweep=sweep,
         config_yaml=OmegaConf.to_yaml(cfg),
-        varying=varying,
     )
 
 

@@ -1,32 +1,37 @@
 """A sweep, whatever sweeper of Hydra runs it: its jobs are checked before they start, counted, and listed at the end."""
 
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, RunMode, TaskFunction
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, NotDeliveredError
-from polyexp.cli.composition import checked, finish_sweep, hydra_config
-from polyexp.cli.config_loader import in_one_sentence, parse
-from polyexp.cli.texts import quoted
-from polyexp.experiment import Experiment
+from polyexp.cli.axes import axes_of, effective, is_of_sweep, jobs_of
+from polyexp.cli.composition import all_checked
+from polyexp.cli.config_loader import as_typed, in_one_sentence, parse, require_short
+from polyexp.cli.jobs import CheckedLauncher, JobTask, error_of, numbered
+from polyexp.cli.ranges import spelled_out
+from polyexp.cli.texts import quoted, unquoted
+from polyexp.experiment import Experiment, InSweep
+from polyexp.experiment.schema import require_schema
+from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import JobCounter
+from polyexp.report.stream import Stream
+from polyexp.sweep import NOT_RUN, JobRow, PlannedJob, SweepJob, SweepRecord, SweepTable, listing, reused_rows, row_of
 from polyexp.tracking import require_no_run
 
-__all__ = ["CheckedLauncher", "Sweep"]
+__all__ = ["Sweep"]
 
-MAX_JOBS = 100_000
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
@@ -37,55 +42,112 @@ class Sweep:
     Args:
         cfg: The configuration of the sweep.
         context: The config loader and the callbacks.
-        task: What carries out one job; it takes the keys that have several values as `varying`.
+        task: What carries out one job; it takes the sweep to which the job belongs.
     """
 
     def __init__(self, cfg: DictConfig, context: HydraContext, task: Any) -> None:
         self._cfg, self._context = cfg, context
-        self._typed: list[str] = list(OmegaConf.to_container(cfg.hydra.overrides.task))  # type: ignore[arg-type]
         _quote_params(cfg)
         self._counter = JobCounter()
-        self._experiments: list[Experiment] = []
+        self._returned: list[JobReturn] = []
         self._folders: set[Path] = set()
         self._all_are_checked = False
-        self._overrides = self._parsed()
-        keys = frozenset(one.get_key_element() for one in self._overrides if one.is_sweep_override())
-        self._task: TaskFunction = self._counter.counted(partial(task, varying=keys))
+        self._params = self._parsed(f"{key}={value}" for key, value in _params(cfg).items())
+        self._typed = self._parsed(as_typed(cfg.hydra.overrides.task))
+        _require_settings_of_jobs(self._params)
+        self._overrides = effective([*self._params, *self._typed])
+        keys = frozenset(key for key, one in self._overrides.items() if one.is_sweep_override())
+        words = tuple(map(unquoted, as_typed(cfg.hydra.overrides.task)))
+        self._record = SweepRecord(Path(cfg.hydra.sweep.dir).absolute(), words, keys)
+        self._task = JobTask(task, InSweep(self._record.name, keys), self._counter)
 
     def run(self) -> None:
-        """Check and run all jobs, and then print where their runs are recorded, also where a job has failed.
+        """Check and run all jobs, and then print what became of them and where they are recorded, also where some have failed.
 
         The jobs of Hydra's own sweeper are all checked before the first one starts; those of another sweeper, which
         chooses them as it goes, when it hands a batch of them to the launcher.
 
         Raises:
             InputError: Where there are no jobs, or one of them is certain to fail.
+            RunError: Where jobs have failed.
         """
-        sweeper = self._sweeper()
-        if hasattr(sweeper, "split_arguments"):  # Hydra's BasicSweeper, whose module Hydra has loaded twice
-            _require_few(self._overrides)
-            (jobs,) = sweeper.split_arguments(self._overrides, max_batch_size=None)
-            self._check(jobs, 0)
-            self._all_are_checked = True
-            sweeper.validate_batch_is_legal = _nothing
-        try:
-            sweeper.sweep(arguments=self._typed)
-        except BaseException:
-            with suppress(NotDeliveredError):  # the first error is the one to report
-                self._finish()
-            raise
-        self._finish()
+        require_schema(self._cfg, "sweep")
+        zipped = [str(key) for key in self._cfg.sweep.zip]
+        basic = self._cfg.hydra.runtime.choices["hydra/sweeper"] == "basic"
+        with self._record:
+            if basic:
+                self._run_listed(self._sweeper(), jobs_of(axes_of(self._overrides, zipped)))
+            else:
+                words = self._spelled_out(zipped)
+                self._run(self._sweeper(), words)
 
-    def _finish(self) -> None:
-        """Print where the runs are recorded, if there are any."""
-        if self._experiments:
-            finish_sweep(self._experiments, Path(self._cfg.hydra.sweep.dir).absolute())
+    def _run_listed(self, sweeper: Any, words: list[list[str]]) -> None:
+        """Check all jobs, whose words these are, and run those that are left, or list them if only that is wanted."""
+        jobs = self._checked(words, 0)
+        self._all_are_checked = True
+        left = self._left(jobs)
+        if self._cfg.sweep.dry_run:
+            self._list(jobs, left)
+            return
+        sweeper.validate_batch_is_legal = _nothing
+        sweeper.params = {}
+        sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(words, size))
+        self._record.clear(left)
+        self._begin(jobs)
+        self._run(sweeper, [])
+
+    def _run(self, sweeper: Any, words: Sequence[str]) -> None:
+        """Run the sweeper, and then print what became of the jobs."""
+        error: BaseException | None = None
+        try:
+            sweeper.sweep(arguments=list(words))
+        except BaseException as stop:
+            error = stop
+        if error := error or error_of(self._returned):
+            with suppress(NotDeliveredError):  # the first error is the one to report
+                self._finish(error)
+            raise error
+        self._finish(None)
+
+    def _left(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
+        """The jobs that have no result yet, in the folder of the sweep or, if that is wanted, in the store."""
+        settings, done = self._cfg.sweep, self._task.done
+        if settings.resume:
+            self._record.require_same(jobs)
+            rows = [row_of(one.planned, one.folder) for one in jobs]
+            done |= {row.number: row for row in rows if row.has_result}
+        if settings.skip_finished:
+            self._record.reused = reused_rows(one for one in jobs if one.planned.number not in done)
+            done |= self._record.reused
+        self._counter.total -= len(done)
+        return [one for one in jobs if one.planned.number not in done]
+
+    def _list(self, jobs: Sequence[SweepJob], left: Sequence[SweepJob]) -> None:
+        """Print the jobs that would run."""
+        table = SweepTable(tuple(JobRow(one.planned.number, one.planned.overrides, NOT_RUN) for one in jobs))
+        for line in listing(table, {one.planned.number for one in left}, reused=len(self._record.reused)):
+            Stream().text(line)
+
+    def _begin(self, jobs: Sequence[SweepJob]) -> None:
+        """Begin the record of the sweep with these jobs, if they are recorded."""
+        if all(one.experiment.action.records for one in jobs):
+            journal = self._record.add(jobs)
+            self._task.sweep = replace(self._task.sweep, journal=journal)
+
+    def _finish(self, error: BaseException | None) -> None:
+        """Print what became of the jobs, and where they are recorded."""
+        experiments = [one.experiment for one in self._record.jobs]
+        for line in futile_jobs([one.forecast for one in experiments]):
+            Stream(stderr=True).text(f"warning: {line}")
+        self._record.finish(error, quiet=all(one.quiet for one in experiments))
 
     def _sweeper(self) -> Any:
         """The sweeper, whose launcher checks each batch of jobs first."""
         plugins: Any = Plugins.instance()
         instantiate = plugins.instantiate_launcher
-        plugins.instantiate_launcher = lambda **of: CheckedLauncher(instantiate(**of), self._check_batch)
+        plugins.instantiate_launcher = lambda **of: CheckedLauncher(
+            instantiate(**of), self._check_batch, self._returned
+        )
         try:
             with in_one_sentence("The sweeper cannot be made"):
                 return plugins.instantiate_sweeper(
@@ -96,103 +158,93 @@ class Sweep:
 
     def _check_batch(self, jobs: Sequence[Sequence[str]], first: int) -> None:
         if not self._all_are_checked:
-            self._check(jobs, first)
+            self._begin(self._checked(jobs, first))
 
-    def _parsed(self) -> list[Override]:
-        """The overrides of the sweep, from the config files (`hydra.sweeper.params`) and the command line."""
-        params = OmegaConf.select(self._cfg, "hydra.sweeper.params") or {}
-        words = [*(f"{key}={value}" for key, value in params.items()), *self._typed]
-        overrides = parse(words, self._context.config_loader)
+    def _parsed(self, words: Iterable[str]) -> list[Override]:
+        """Overrides of the sweep, from the config files (`hydra.sweeper.params`) or the command line."""
+        overrides = parse(list(words), self._context.config_loader)
         ConfigLoaderImpl.validate_sweep_overrides_legal(overrides, RunMode.MULTIRUN, from_shell=False)
         return overrides
 
-    def _check(self, jobs: Sequence[Sequence[str]], first: int) -> None:
-        """Check jobs, the first of which has the number `first`."""
-        if not jobs:
-            raise InputError("The sweep has no jobs: a range is empty, or a glob matches nothing.")
-        configs = (self._composed(job, number) for number, job in enumerate(jobs, first))
+    def _spelled_out(self, zipped: Sequence[str]) -> list[str]:
+        """The words for a sweeper that is not Hydra's own, which reads them with Hydra's own parser.
+
+        Those of config files are spelled out in the configuration, where such a sweeper reads them.
+        """
+        settings = self._cfg.sweep
+        asked = {
+            "zip": zipped,
+            "resume": settings.resume,
+            "skip_finished": settings.skip_finished,
+            "dry_run": settings.dry_run,
+        }
+        for key in (key for key, value in asked.items() if value):
+            raise InputError(f"`sweep.{key}` needs Hydra's own sweeper: leave it out, or type hydra/sweeper=basic.")
+        with read_write(self._cfg), open_dict(self._cfg):
+            for key, override in zip(_params(self._cfg), self._params, strict=True):
+                self._cfg.hydra.sweeper.params[key] = spelled_out(override).partition("=")[2]
+        words = [spelled_out(one) for one in effective(self._typed).values()]
+        for word in words:
+            require_short(word)
+        return words
+
+    def _checked(self, jobs: Sequence[Sequence[str]], first: int) -> list[SweepJob]:
+        """Jobs, the first of which has the number `first`, which have been checked."""
+        folders: list[Path] = []
+        experiments = (self._built(job, number, folders) for number, job in enumerate(jobs, first))
         self._counter.total += len(jobs)
-        self._experiments += checked(map(self._in_own_folder, configs), len(jobs))
-        if all(one.quiet for one in self._experiments):
+        checked = all_checked(experiments, len(jobs), quiet=self._cfg.quiet)
+        if all(one.quiet for one in checked):
             with read_write(self._cfg), open_dict(self._cfg):
                 self._cfg.hydra.hydra_logging = SILENT_LOGGING  # Hydra would print a line for each job
             configure_log(self._cfg.hydra.hydra_logging)
+        return [
+            SweepJob(PlannedJob(number, experiment.fingerprint(), tuple(map(unquoted, words))), folder, experiment)
+            for number, (words, folder, experiment) in enumerate(zip(jobs, folders, checked, strict=True), first)
+        ]
 
-    def _composed(self, job: Sequence[str], number: int) -> DictConfig:
-        """The configuration of a job, numbered as launchers do it."""
-        cfg: DictConfig = self._context.config_loader.load_sweep_config(self._cfg, list(job))
-        with open_dict(cfg):
-            cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
-        return cfg
+    def _built(self, words: Sequence[str], number: int, folders: list[Path]) -> Experiment:
+        """The experiment of a job, whose folder is appended to those of the others."""
+        loader: Any = self._context.config_loader
+        template, job = loader.job(self._cfg, words)
+        composed = partial(numbered, loader, self._cfg, words, number)
+        sweep, name = template.folder(job, number, composed)
+        self._require_own_folder(sweep, name)
+        folders.append(Path(sweep, name).absolute())
+        experiment: Experiment = template.experiment(job, composed)
+        self._task.keep(number, job.words, experiment)
+        return experiment
 
-    def _in_own_folder(self, cfg: DictConfig) -> DictConfig:
-        """The configuration of a job, whose folder must be its own and below that of the sweep."""
-        with hydra_config(cfg):
-            sweep, name = (str(OmegaConf.select(cfg, f"hydra.sweep.{key}")) for key in ("dir", "subdir"))
+    def _require_own_folder(self, sweep: str, name: str) -> None:
+        """Require that the folder of a job is its own, and below that of the sweep."""
         folder = Path(os.path.realpath(Path(sweep, name)))
         if folder in self._folders or Path(os.path.realpath(sweep)) not in folder.parents:
             raise InputError(
                 "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
                 f"{name!r}: leave it out, or put ${{hydra.job.num}} into it."
             )
-        require_no_run("hydra.sweep.dir", Path(sweep, name))
+        if not self._cfg.sweep.resume:
+            require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
-        return cfg
 
 
-class CheckedLauncher(Launcher):
-    """A launcher of Hydra that checks each batch of jobs before it launches them.
-
-    Args:
-        launcher: The launcher.
-        check: What checks a batch; it takes the overrides of the jobs and the number of the first one.
-    """
-
-    def __init__(self, launcher: Launcher, check: Callable[[Sequence[Sequence[str]], int], None]) -> None:
-        self._launcher, self._check = launcher, check
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Prepare the launcher."""
-        self._launcher.setup(hydra_context=hydra_context, task_function=task_function, config=config)
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Check the jobs, and then launch them.
-
-        Args:
-            job_overrides: The overrides of each job.
-            initial_job_idx: The number of the first job.
-
-        Raises:
-            InputError: Where one of the jobs is certain to fail; then none is launched.
-        """
-        self._check(job_overrides, initial_job_idx)
-        return self._launcher.launch(job_overrides, initial_job_idx)
+def _require_settings_of_jobs(params: Sequence[Override]) -> None:
+    """Require that `hydra.sweeper.params` holds no setting of the sweep itself."""
+    for one in params:
+        if is_of_sweep(one.key_or_group):
+            advice = "write it beside `hydra` in the file, as `sweep: {zip: [...]}`"
+            raise InputError(f"`{one.key_or_group}` is not a setting of jobs: {advice}.")
 
 
-def _require_few(overrides: Sequence[Override]) -> None:
-    """Require overrides that describe at most MAX_JOBS jobs, before these are listed."""
-    count = math.prod(_number_of_values(one) for one in overrides)
-    if count > MAX_JOBS:
-        raise InputError(
-            f"A sweep must have at most {MAX_JOBS} jobs, got {count:.4g}: type fewer values, or several sweeps."
-        )
-
-
-def _number_of_values(override: Override) -> float:
-    """The number of values that an override gives to its key."""
-    value = override.value()
-    if isinstance(value, RangeSweep):
-        start, stop, step = (float(one or 0) for one in (value.start, value.stop, value.step))
-        length = (stop - start) / step if step else math.inf
-        return max(0, math.ceil(length)) if math.isfinite(length) else math.inf
-    return sum(1 for _ in override.sweep_iterator()) if override.is_discrete_sweep() else 1
+def _params(cfg: DictConfig) -> Any:
+    """The overrides of a sweep in config files: `hydra.sweeper.params`."""
+    return OmegaConf.select(cfg, "hydra.sweeper.params") or {}
 
 
 def _quote_params(cfg: DictConfig) -> None:
     """Put the texts among the values of `hydra.sweeper.params` into quotes, as those of the command line are already."""
-    params = OmegaConf.select(cfg, "hydra.sweeper.params") or {}
     with read_write(cfg), open_dict(cfg):
-        for key, value in params.items():
+        for key, value in (params := _params(cfg)).items():
             params[key] = quoted(str(key), str(value), sweeps=True)
 
 

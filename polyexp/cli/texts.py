@@ -6,21 +6,19 @@ were typed count as quotes. In a sweep, commas outside of quotes and brackets se
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import islice, pairwise
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Quote, QuotedString, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Quote, QuotedString, RangeSweep
 from hydra.errors import HydraException
 
 from polyexp.base import printable
 from polyexp.cli.kinds import kinds_of
+from polyexp.cli.ranges import MAX_VALUES, parser
 
-__all__ = ["MAX_VALUES", "UNREADABLE", "elements", "quote", "quoted", "shell_word", "unquoted"]
+__all__ = ["UNREADABLE", "elements", "quote", "quoted", "shell_word", "unquoted"]
 
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)  # one text in quotes
 FUNCTION = re.compile(r"\s*(choice|shuffle|sort)\((.*)\)\s*", re.DOTALL)  # of the values of a sweep
-MAX_VALUES = 100_000  # of one setting in a sweep
 MAX_TYPED = 60  # characters of a value in a hint
 UNREADABLE = (HydraException, ValueError, RecursionError)  # of Hydra's parser; ValueError for numbers of 4300 digits
 OPENING, CLOSING = "([{", ")]}"
@@ -112,8 +110,8 @@ def _each(value: str, one: Callable[[str], str]) -> str:
     function = FUNCTION.fullmatch(value)
     inside = f"{function[1]}({_each(function[2], one)})" if function else value
     try:
-        read = _parser().parse_override(f"key={inside}")
-        if function or isinstance(read.value(), RangeSweep):
+        read = parser().parse_override(f"key={inside}")
+        if function or _is_range(read.value()):
             return ",".join(map(_listed, islice(read.sweep_iterator(), MAX_VALUES)))
     except UNREADABLE:
         pass
@@ -121,6 +119,10 @@ def _each(value: str, one: Callable[[str], str]) -> str:
         if isinstance(read.value(), (Glob, IntervalSweep)):
             return value
     return ",".join(one(element.strip()) for element in elements(value))
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, RangeSweep) or (isinstance(value, ChoiceSweep) and not value.simple_form)
 
 
 def _listed(value: object) -> str:
@@ -159,11 +161,6 @@ def _bare(text: str) -> str:
 def _parsed(text: str) -> object:
     """What Hydra's parser reads from the value of an override; None where it cannot."""
     try:
-        return _parser().parse_override(f"key={text}").value()
+        return parser().parse_override(f"key={text}").value()
     except UNREADABLE:
         return None
-
-
-@cache
-def _parser() -> OverridesParser:
-    return OverridesParser.create()

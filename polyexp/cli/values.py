@@ -1,20 +1,18 @@
 """One word `key=value` of the command line, and the values that Hydra's parser reads from it."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, RangeSweep, Sweep
+from hydra.core.override_parser.types import Glob, IntervalSweep, RangeSweep, Sweep
 from hydra.core.override_parser.types import Override as Parsed
 
 from polyexp.base import InputError, cut, require
 from polyexp.cli.config_loader import MAX_CHARACTERS, parse
 from polyexp.cli.kinds import kinds_of, wanted
-from polyexp.cli.texts import MAX_VALUES, UNREADABLE, quote, quoted, shell_word
+from polyexp.cli.ranges import parser
+from polyexp.cli.texts import UNREADABLE, quote, quoted, shell_word
 from polyexp.experiment import GROUPS
 
 __all__ = ["CHOSEN", "Override", "choices_of", "read", "values"]
@@ -86,14 +84,12 @@ def read(override: Override, sweeps: bool) -> Parsed:
         raise InputError(f"{override.shown} is too long: an override has at most {MAX_ELEMENTS} values.")
     try:
         return parse([override.for_hydra(sweeps)])[0]
-    except InputError:
-        raise
     except UNREADABLE as error:
         if override.key in CHOSEN:  # no choice has a name that cannot be read
-            return OverridesParser.create().parse_override(f"{override.key}={quote(override.value or '')}")
-        if "while evaluating" in str(error):  # a function
-            advice = f"the values of a sweep are typed as {override.key}=1,2 or {override.key}=range(1,3)."
-        elif (kinds := kinds_of(override.key)) and Any not in kinds:
+            return parser().parse_override(f"{override.key}={quote(override.value or '')}")
+        if isinstance(error, InputError):
+            raise
+        if (kinds := kinds_of(override.key)) and Any not in kinds:
             require(False, override.key, wanted(kinds), override.value)
         else:
             typed = shell_word(override.key, override.value or "")
@@ -108,22 +104,16 @@ def values(override: Override, parsed: Parsed, choices: Sequence[str]) -> list[t
         override: The override.
         parsed: The same as Hydra's parser reads it.
         choices: What a glob chooses from: the choices of the group.
-
-    Raises:
-        InputError: For a sweep that does not end, or that is none of one setting.
     """
     value = parsed.value()
     if isinstance(value, Glob):
         return [(one, one) for one in value.filter(list(choices))]
     if isinstance(value, RangeSweep):
-        _require_range(override, value)
         return [(one, str(one)) for one in (value.start, value.stop, value.step)]
     if isinstance(value, IntervalSweep):
         return [(value.start, str(value.start)), (value.end, str(value.end))]
     if not isinstance(value, Sweep):
         return [(value, (override.value or "").strip())]
-    if isinstance(value, ChoiceSweep) and any(isinstance(one, Sweep) for one in value.list):
-        raise InputError(f"{override.shown} is a sweep within a sweep: type its values one after another.")
     return [(Parsed._convert_value(one), Parsed._get_value_element_as_str(one)) for one in parsed.sweep_iterator()]
 
 
@@ -139,14 +129,3 @@ def choices_of(override: Override, choices: Sequence[str]) -> list[str]:
     except InputError:  # which is raised again where the override is judged
         return []
     return [value for value, _ in found if value in choices]
-
-
-def _require_range(override: Override, sweep: RangeSweep) -> None:
-    numbers = [one for one in (sweep.start, sweep.stop, sweep.step) if one is not None]
-    ends = all(map(_is_finite, numbers)) and sweep.step != 0
-    if not ends or len(list(islice(sweep.range(), MAX_VALUES + 1))) > MAX_VALUES:
-        raise InputError(f"{override.shown} must give at most {MAX_VALUES} jobs, by a step that is not 0.")
-
-
-def _is_finite(number: float) -> bool:
-    return isinstance(number, int) or math.isfinite(number)

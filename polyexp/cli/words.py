@@ -13,6 +13,7 @@ from hydra._internal.utils import get_args_parser
 from polyexp.base import InputError, meant, version
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
+from polyexp.cli.resumption import resumed_words
 from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.values import CHOSEN, Override, choices_of
 from polyexp.experiment import GROUPS, all_keys, key_hint
@@ -21,11 +22,12 @@ from polyexp.tracking import require_no_typed_credentials
 __all__ = ["prepared"]
 
 
-def prepared(words: Sequence[str]) -> list[str]:
+def prepared(words: Sequence[str], *, resumes: bool = False) -> list[str]:
     """The words of a command for Hydra: options first, then overrides, with texts in quotes.
 
     Args:
         words: The words after the name of the program.
+        resumes: Whether they are those of a sweep that is resumed; otherwise `sweep.resume` among them takes them from there.
 
     Raises:
         InputError: Where a word is wrong, whatever the values of the others are.
@@ -38,6 +40,8 @@ def prepared(words: Sequence[str]) -> list[str]:
     if options.shell_completion:  # whose words are no overrides
         return [*rest, "--", *options.overrides]
     overrides = [Override.of(word) for word in options.overrides]
+    if not resumes and (resumed := resumed_words(options, overrides)):
+        return prepared(resumed, resumes=True)
     user = Path(options.config_dir) if options.config_dir and os.path.isdir(options.config_dir) else None
     judge = _judge(ConfigFiles(user), overrides, multirun=options.multirun)
     judged = [judge.for_hydra(one) for one in overrides]

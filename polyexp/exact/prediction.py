@@ -7,7 +7,7 @@ bound, and the eigenvalues of the Hessian are those at the initial values.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = ["Forecast", "first_step", "forecast"]
 
 NEGLIGIBLE_DAMPING = 1e-3  # the steps of a mode are counted until its damping is at most this
 MAX_STEPS_SEARCHED = 10**18  # the limit of `loop.steps` too
+MAX_KEPT = 256  # numbers of steps to an excess
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Forecast(Value):
         """The first step at which the predicted loss is at most `excess` above the best loss; None if there is none."""
         if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
             return None
-        return _steps_to(self.quadratic, self.optimizer, self.initial, excess)
+        return _steps_to(self.quadratic, self.optimizer, tuple(self.initial.tolist()), excess)
 
     @cached_property
     def best_rate(self) -> float | None:
@@ -192,8 +193,10 @@ def first_step(reached: Callable[[int], bool]) -> int | None:
     return high
 
 
-def _steps_to(quadratic: Quadratic, optimizer: Optimizer, initial: np.ndarray, excess: float) -> int | None:
-    coordinates = quadratic.coordinates(initial)
+@lru_cache(MAX_KEPT)
+def _steps_to(quadratic: Quadratic, optimizer: Optimizer, initial: tuple[float, ...], excess: float) -> int | None:
+    """The first step of a run; it is kept, since jobs of a sweep that differ in their rates have the same alternatives."""
+    coordinates = quadratic.coordinates(np.array(initial))
 
     def reached(step: int) -> bool:
         with np.errstate(over="ignore", invalid="ignore"):

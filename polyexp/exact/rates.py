@@ -1,17 +1,21 @@
 """The best learning rate of a linear model, and what a learning rate and a closed form require of a model."""
 
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from functools import lru_cache
 
 import numpy as np
 
 from polyexp.backend import Backend
-from polyexp.base import InputError
+from polyexp.base import InputError, Value
 from polyexp.exact.quadratic import Quadratic
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 
 __all__ = ["above", "at_most", "require_modes", "tuned"]
+
+MAX_KEPT = 256  # searches of single runs, each of which takes up to some ten milliseconds
 
 
 def tuned(
@@ -46,7 +50,31 @@ def tuned(
     # One product for each run, so that the numbers of a run do not depend on those that are computed with it.
     with np.errstate(over="ignore", invalid="ignore"):
         coordinates = ((np.asarray(initial, float) - quadratic.optimum)[..., None, :] @ quadratic.modes)[..., 0, :]
-    return optimizer.tuned(quadratic.eigenvalues, coordinates, loop.steps, tolerance, float(np.finfo(dtype).eps))
+    eps = float(np.finfo(dtype).eps)
+    search = _Search(optimizer, quadratic.eigenvalues, coordinates, loop.steps, tolerance, eps)
+    return _found_before(search) if coordinates.ndim == 1 else search.find()
+
+
+@dataclass(frozen=True)
+class _Search(Value):
+    """The search for the numbers of an optimizer, by the arguments of `Optimizer.tuned`."""
+
+    optimizer: Optimizer
+    eigenvalues: np.ndarray  # shape: (K,)
+    coordinates: np.ndarray  # shape: (*runs, K)
+    steps: int
+    tolerance: float | None
+    eps: float
+
+    def find(self) -> Optimizer:
+        """The optimizer with numbers."""
+        return self.optimizer.tuned(self.eigenvalues, self.coordinates, self.steps, self.tolerance, self.eps)
+
+
+@lru_cache(MAX_KEPT)
+def _found_before(search: _Search) -> Optimizer:
+    """What a search finds, which is kept: jobs of a sweep that differ in their rates have the same best one."""
+    return search.find()
 
 
 def require_modes(optimizer: Optimizer, quadratic: Quadratic | None) -> Quadratic:

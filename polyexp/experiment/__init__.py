@@ -1,23 +1,31 @@
 """Experiments, which are built from a configuration, checked and run."""
 
-from polyexp.experiment.experiment import Experiment, build, varying
-from polyexp.experiment.job import Job
-from polyexp.experiment.run import compute, publish
-from polyexp.experiment.schema import GROUPS, Config, all_keys, spell, unknown_key_error
+from polyexp.experiment.batch import batch_key
+from polyexp.experiment.experiment import Experiment, build, build_part, varying
+from polyexp.experiment.job import InSweep, Job, short_word, typed_values
+from polyexp.experiment.run import compute, publish, publish_computed
+from polyexp.experiment.schema import GROUPS, PARTS, Config, all_keys, spell, unknown_key_error
 from polyexp.experiment.suggestions import choice_hint, key_hint
 
 __all__ = [
     "GROUPS",
+    "PARTS",
     "Config",
     "Experiment",
+    "InSweep",
     "Job",
     "all_keys",
+    "batch_key",
     "build",
+    "build_part",
     "choice_hint",
     "compute",
     "key_hint",
     "publish",
+    "publish_computed",
+    "short_word",
     "spell",
+    "typed_values",
     "unknown_key_error",
     "varying",
 ]

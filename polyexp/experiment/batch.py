@@ -1,6 +1,6 @@
 """Experiments that differ only in numbers, as one computation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from polyexp.experiment.experiment import Experiment, varying
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "batch_key"]
 
 NUMBERS = ("model.initial", "model.initial_scale", "seed")  # that may differ, besides those of the optimizer
 
@@ -23,6 +23,19 @@ def _static(component: Component) -> Component:
     if isinstance(component, Model):
         return replace(component, initial="zeros", initial_scale=1.0)
     return component
+
+
+def batch_key(experiment: Experiment) -> Hashable:
+    """What experiments must have in common to be computed and published as one batch.
+
+    That is everything but the numbers in which those of a `Batch` may differ.
+
+    Args:
+        experiment: The experiment.
+    """
+    groups = [repr(_static(getattr(experiment, group))) for group in (*SETTINGS, "tracking", "report")]
+    seed = experiment.seed if experiment.problem.random else None
+    return (*groups, experiment.problem.stamp, experiment.quiet, seed)
 
 
 def _require_alike(experiments: Sequence[Experiment], group: str) -> None:

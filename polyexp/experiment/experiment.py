@@ -17,7 +17,7 @@ from polyexp.device import Device
 from polyexp.exact import Forecast, forecast, require_computable, require_modes, require_stable
 from polyexp.experiment.schema import (
     GROUPS,
-    Config,
+    PARTS,
     keys_of,
     numbers_for_texts,
     require_schema,
@@ -26,7 +26,7 @@ from polyexp.experiment.schema import (
     unknown_keys,
     valueless_keys,
 )
-from polyexp.fitting import computed_by, require_offers
+from polyexp.fitting import NUMERICAL_CORE, computed_by, require_offers
 from polyexp.loop import Loop
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import Optimizer
@@ -40,7 +40,7 @@ from polyexp.problem import (
 from polyexp.report import Report
 from polyexp.tracking import Tracker
 
-__all__ = ["Experiment", "build", "varying"]
+__all__ = ["Experiment", "build", "build_part", "varying"]
 
 MAX_SEED = 2**32 - 1  # 32 bits, which each generator of random numbers accepts
 
@@ -49,7 +49,8 @@ MAX_SEED = 2**32 - 1  # 32 bits, which each generator of random numbers accepts
 class _SamplesRequest:
     """A request for samples, the key of their cache.
 
-    Requests are equal for equal settings and unchanged files, so that a sweep reads and reduces its data once.
+    Requests are equal for equal settings and unchanged files, so that a sweep reads and reduces its data once. Their seed is 0
+    where the samples do not depend on it.
     """
 
     key: tuple[str, object]  # the settings of the problem, and the stamp of its file
@@ -77,6 +78,7 @@ class Experiment:
         optimizer: The optimizer, whose numbers may still be automatic.
         tracking: The tracker that records the run.
         report: The component that decides which pictures are made.
+        sweep: The settings of the sweep, which do not concern the run.
         action: The action, which is carried out with the experiment.
         seed: The seed of the initial values and of random samples, from 0 to 2^32 - 1.
         quiet: Whether only errors and warnings are printed.
@@ -90,6 +92,7 @@ class Experiment:
     optimizer: Optimizer
     tracking: Tracker
     report: Report
+    sweep: Any
     action: Any
     seed: int
     quiet: bool
@@ -126,7 +129,8 @@ class Experiment:
             on_progress: Called with the fraction of the samples that has been read, from 0 to 1.
         """
         key = (repr(self.problem), self.problem.stamp)
-        return _samples(_SamplesRequest(key, self.problem, self.degree, self.seed, on_progress))
+        seed = self.seed if self.problem.random else 0
+        return _samples(_SamplesRequest(key, self.problem, self.degree, seed, on_progress))
 
     @cached_property
     def forecast(self) -> Forecast:
@@ -160,9 +164,14 @@ class Experiment:
         return flat | {"seed": self.seed}
 
     def fingerprint(self) -> str:
-        """The hash of all settings that decide the result, and of the data file, as 16 hexadecimal digits."""
-        decisive = {key: spell(value) for key, value in self.settings().items() if key != "loop.log_every"}
-        decisive["stamp"] = str(self.problem.stamp)
+        """The hash of all settings that decide the result, of the data file, and of the version of the numerical core.
+
+        It has 16 hexadecimal digits. The interval of the snapshots decides where a run with a tolerance or a patience ends.
+        """
+        decisive = {key: spell(value) for key, value in self.settings().items()}
+        if self.loop.tolerance is None and self.loop.patience is None:
+            del decisive["loop.log_every"]
+        decisive |= {"stamp": str(self.problem.stamp), "core": str(NUMERICAL_CORE)}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -182,17 +191,40 @@ def build(cfg: DictConfig) -> Experiment:
     Raises:
         InputError: For a key without a value, a key that no component has, or a value out of range.
     """
-    for key in valueless_keys(cfg):
-        raise InputError(f"`{key}` has no value: type `{key}=...`.")
+    _require_values(cfg, PARTS)
     for group in GROUPS:
         require_schema(cfg, group)
     for key in unknown_keys(cfg):
         raise unknown_key_error(key, keys_of(cfg))
-    for key, value in numbers_for_texts(cfg):
+    _require_texts(cfg, PARTS)
+    return Experiment(**{part: _built(cfg[part]) for part in PARTS})
+
+
+def build_part(cfg: DictConfig, part: str) -> Any:
+    """The component, or the value, that a configuration has under one key at its top.
+
+    Args:
+        cfg: The configuration, or the part of it under this key; only values have changed since it was built as a whole.
+        part: The key, such as `model` or `seed`.
+
+    Raises:
+        InputError: For a key without a value, or a value out of range.
+    """
+    _require_values(cfg, (part,))
+    _require_texts(cfg, (part,))
+    return _built(cfg[part])
+
+
+def _require_values(cfg: DictConfig, parts: Sequence[str]) -> None:
+    for key in valueless_keys(cfg, parts):
+        raise InputError(f"`{key}` has no value: type `{key}=...`.")
+
+
+def _require_texts(cfg: DictConfig, parts: Sequence[str]) -> None:
+    for key, value in numbers_for_texts(cfg, parts):
         raise InputError(
             f"`{key}` must be a list of texts, got {shown(value)} in it: put quotes around it in the file."
         )
-    return Experiment(**{one.name: _built(cfg[one.name]) for one in dataclasses.fields(Config)})
 
 
 def _built(value: Any) -> Any:

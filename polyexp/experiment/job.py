@@ -1,18 +1,34 @@
 """The circumstances of a run, and what is recorded of it before it starts."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from polyexp.base import version
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
-from polyexp.tracking import FOLDER_TAG, RunInfo
+from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, RunInfo
 
-__all__ = ["Job", "run_info"]
+__all__ = ["InSweep", "Job", "run_info", "short_word", "typed_values"]
 
 MAX_NAME_CHARACTERS = 100  # of the name of a run
 SHORT_NAMES = {"learning_rate": "lr", "num_samples": "samples"}  # the words for these settings in the names of runs
+
+
+@dataclass(frozen=True)
+class InSweep:
+    """The sweep to which a run belongs.
+
+    Args:
+        name: Its name.
+        varying: The keys to which it gives several values.
+        journal: The id of its journal, whose run is the parent of this one; empty where it is not recorded.
+    """
+
+    name: str
+    varying: frozenset[str] = frozenset()
+    journal: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,16 +38,16 @@ class Job:
     Args:
         folder: The folder of the run, which exists.
         overrides: The overrides that the user typed.
-        sweep: The name of the sweep; None for a single run.
+        sweep: The sweep to which the run belongs; None for a single run.
         config_yaml: The composed configuration as YAML.
-        varying: The keys to which the sweep gives several values.
+        log_only: Whether what the run prints goes to its polyexp.log alone.
     """
 
     folder: Path
     overrides: tuple[str, ...]
-    sweep: str | None
+    sweep: InSweep | None
     config_yaml: str
-    varying: frozenset[str] = frozenset()
+    log_only: bool = False
 
 
 def run_info(experiment: Experiment, job: Job) -> RunInfo:
@@ -43,17 +59,18 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     """
     tags = {
         **version.tags(),
-        "polyexp.fingerprint": experiment.fingerprint(),
+        FINGERPRINT_TAG: experiment.fingerprint(),
         "polyexp.computed_by": experiment.computed_by,
         FOLDER_TAG: str(job.folder),
     }
     if job.overrides:
         tags["polyexp.overrides"] = " ".join(job.overrides)
     if job.sweep:
-        tags["polyexp.sweep"] = job.sweep
+        tags["polyexp.sweep"] = job.sweep.name
     params = {key: spell(value) for key, value in experiment.settings().items()}
     forecast = experiment.forecast
     return RunInfo(
+        parent=job.sweep.journal if job.sweep else "",
         name=_name(experiment, job),
         params=params,
         param_names=experiment.model.param_names,
@@ -63,21 +80,45 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     )
 
 
+def typed_values(overrides: Iterable[str]) -> dict[str, str]:
+    """The values of overrides by their keys, as they are typed; that of a key that is removed (`~seed`) is empty.
+
+    Args:
+        overrides: The overrides, of which the last one of a key counts.
+
+    Example:
+        >>> typed_values(["model=legendre", "+model.degree=3", "~seed"])
+        {'model': 'legendre', 'model.degree': '3', 'seed': ''}
+    """
+    parts = (one.lstrip("+~").partition("=") for one in overrides)
+    return {key: value for key, _, value in parts}
+
+
+def short_word(key: str, value: str) -> str:
+    """An override in the short form that names of runs and tables have.
+
+    Args:
+        key: The key.
+        value: Its value, as it is typed.
+
+    Example:
+        >>> short_word("optimizer.learning_rate", "1e-6"), short_word("model", "legendre")
+        ('lr=1e-6', 'legendre')
+    """
+    if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
+        return value
+    last = key.rpartition(".")[2]
+    return f"{SHORT_NAMES.get(last, last)}={value}"
+
+
 def _name(experiment: Experiment, job: Job) -> str:
     """The name of a run: the overrides that the user typed, in a short form, or `power_series sin` where there are none.
 
     A job of a sweep is named by what varies only, because the table of MLflow shows about 22 characters.
     """
-    typed = [(key, value) for key, _, value in (one.lstrip("+~").partition("=") for one in job.overrides)]
-    silent = ("tracking", "report", "action", "quiet", "hydra")
+    typed = typed_values(job.overrides).items()
+    silent = ("tracking", "report", "sweep", "action", "quiet", "hydra")
     decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]
-    varying = [(key, value) for key, value in decisive if key in job.varying]
-    words = [_word(key, value) for key, value in varying or decisive]
+    varying = [(key, value) for key, value in decisive if job.sweep and key in job.sweep.varying]
+    words = [short_word(key, value) for key, value in varying or decisive]
     return " ".join(words)[:MAX_NAME_CHARACTERS] or f"{experiment.model.choice} {experiment.problem.choice}"
-
-
-def _word(key: str, value: str) -> str:
-    if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
-        return value
-    last = key.rpartition(".")[2]
-    return f"{SHORT_NAMES.get(last, last)}={value}"

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,7 @@ from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
 from polyexp.tracking import Delivered, Journal, write_result
 
-__all__ = ["compute", "publish", "run"]
+__all__ = ["compute", "publish", "publish_computed", "run"]
 
 
 def run(experiment: Experiment, job: Job) -> Result:
@@ -28,35 +29,73 @@ def run(experiment: Experiment, job: Job) -> Result:
     Raises:
         FolderError: The folder of the run cannot be written any more.
     """
-    with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet) as progress:
+    quiet = experiment.quiet or job.log_only
+    with bar(f"Reading {experiment.problem.label}", quiet=quiet) as progress:
         experiment.samples(progress)
+    with _recording(experiment, job) as (terminal, journal), bar("Largest error", quiet=quiet) as progress:
+
+        def observe(snapshot: Snapshot) -> None:
+            journal.snapshot(snapshot)
+            terminal.snapshot(snapshot)
+
+        def on_progress(done: float) -> None:  # called while the largest error is computed, after the fit
+            terminal.close_bar()
+            progress(done)
+
+        result = compute(experiment, observe=observe, on_progress=on_progress)
+        publish(experiment, result, job, terminal, journal)
+    return result
+
+
+def publish_computed(experiment: Experiment, result: Result, job: Job) -> None:
+    """Publish a result that was computed as a part of a batch, as `run` does; of its snapshots, too.
+
+    Params are in the journal at the first and the last snapshot alone; history.csv has all of them. The run is recorded as one
+    that began the seconds of its result ago, so that runs of a batch have an order.
+
+    Args:
+        experiment: The experiment.
+        result: Its single result.
+        job: The circumstances of the run.
+
+    Raises:
+        FolderError: The folder of the run cannot be written any more.
+    """
+    with _recording(experiment, job, result.seconds) as (terminal, journal):
+        last = result.history.step.size - 1
+        for place, snapshot in enumerate(result.history.snapshots(experiment.loop.is_early)):
+            journal.snapshot(snapshot, with_params=place in (0, last))
+            terminal.snapshot(snapshot)
+        publish(experiment, result, job, terminal, journal)
+
+
+@contextlib.contextmanager
+def _recording(experiment: Experiment, job: Job, seconds: float = 0.0) -> Iterator[tuple[Terminal, Journal]]:
+    """A context that gives what prints a run, and its journal, which says at its end how the run ended.
+
+    Args:
+        experiment: The experiment.
+        job: The circumstances of the run.
+        seconds: How long ago it began.
+    """
     tracking = experiment.tracking
     tracking.begin(job.folder)
-    with _folder_errors(job.folder), Terminal(job.folder, quiet=experiment.quiet) as terminal:
-        with (
-            Journal(job.folder, tracking.header(run_info(experiment, job))) as journal,
-            bar("Largest error", quiet=experiment.quiet) as progress,
-        ):
+    header = tracking.header(run_info(experiment, job))
+    header = replace(header, started=header.started - round(1000 * seconds))
+    with (
+        _folder_errors(job.folder),
+        Terminal(job.folder, quiet=experiment.quiet, log_only=job.log_only) as terminal,
+    ):
+        with Journal(job.folder, header) as journal:
             terminal.begin(
                 experiment.forecast,
                 experiment.computed_by,
                 folds_equal_lines=experiment.loop.direct,
                 in_sweep=job.sweep is not None,
             )
-
-            def observe(snapshot: Snapshot) -> None:
-                journal.snapshot(snapshot)
-                terminal.snapshot(snapshot)
-
-            def on_progress(done: float) -> None:  # called while the largest error is computed, after the fit
-                terminal.close_bar()
-                progress(done)
-
-            result = compute(experiment, observe=observe, on_progress=on_progress)
-            publish(experiment, result, job, terminal, journal)
+            yield terminal, journal
         delivered = Delivered() if job.sweep else tracking.delivered([job.folder])
         terminal.end(job.folder, delivered.lines, delivered.warning)
-    return result
 
 
 def compute(

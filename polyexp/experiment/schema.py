@@ -13,6 +13,7 @@ from polyexp.experiment.suggestions import key_hint
 
 __all__ = [
     "GROUPS",
+    "PARTS",
     "Config",
     "all_keys",
     "keys_of",
@@ -24,7 +25,13 @@ __all__ = [
     "valueless_keys",
 ]
 
-GROUPS = (*SETTINGS, "tracking", "report", "action")  # all config groups; SETTINGS are those that decide a result
+GROUPS = (
+    *SETTINGS,
+    "tracking",
+    "report",
+    "sweep",
+    "action",
+)  # all config groups; SETTINGS are those that decide a result
 MAX_OWNERS = 3  # choices that a sentence names
 
 
@@ -40,17 +47,26 @@ class Config:
     optimizer: Any = MISSING
     tracking: Any = MISSING
     report: Any = MISSING
+    sweep: Any = MISSING
     action: Any = MISSING
     seed: int = 0
     quiet: bool = False
 
 
-def valueless_keys(cfg: DictConfig) -> Iterator[str]:
-    """The keys of a configuration that have no value: removed (`~seed`, `~model`), or not given (`???`)."""
-    own = [one.name for one in dataclasses.fields(Config)]
-    yield from (name for name in own if name not in cfg)
-    yield from sorted(OmegaConf.missing_keys(OmegaConf.masked_copy(cfg, own)))
-    yield from (group for group in GROUPS if cfg[group] is None)
+# The keys at the top of a configuration: the groups, `seed` and `quiet`.
+PARTS = tuple(one.name for one in dataclasses.fields(Config))
+
+
+def valueless_keys(cfg: DictConfig, parts: Sequence[str] = PARTS) -> Iterator[str]:
+    """The keys of a configuration that have no value: removed (`~seed`, `~model`), or not given (`???`).
+
+    Args:
+        cfg: The configuration.
+        parts: The keys at its top that are examined.
+    """
+    yield from (name for name in parts if name not in cfg)
+    yield from sorted(OmegaConf.missing_keys(OmegaConf.masked_copy(cfg, list(parts))))
+    yield from (group for group in GROUPS if group in parts and cfg[group] is None)
 
 
 def require_schema(cfg: DictConfig, group: str) -> None:
@@ -68,9 +84,8 @@ def require_schema(cfg: DictConfig, group: str) -> None:
 
 def unknown_keys(cfg: DictConfig) -> Iterator[str]:
     """The keys of a configuration that belong to no component; `+typo=1` adds such a key."""
-    own = {one.name for one in dataclasses.fields(Config)}
     for key in cfg:
-        if key not in own and key != "hydra":
+        if key not in PARTS and key != "hydra":
             yield str(key)
         elif key in GROUPS:
             schema: Any = OmegaConf.get_type(cfg, str(key))
@@ -78,9 +93,14 @@ def unknown_keys(cfg: DictConfig) -> Iterator[str]:
             yield from (f"{key}.{name}" for name in cfg[key] if name not in fields)
 
 
-def numbers_for_texts(cfg: DictConfig) -> Iterator[tuple[str, Any]]:
-    """The keys of lists of texts in which a config file has something else, and the first such value."""
-    for group in GROUPS:
+def numbers_for_texts(cfg: DictConfig, parts: Sequence[str] = PARTS) -> Iterator[tuple[str, Any]]:
+    """The keys of lists of texts in which a config file has something else, and the first such value.
+
+    Args:
+        cfg: The configuration.
+        parts: The keys at its top that are examined.
+    """
+    for group in (one for one in GROUPS if one in parts):
         schema: Any = OmegaConf.get_type(cfg, group)
         names = [name for name, kind in get_type_hints(schema).items() if list[str] in (kind, *get_args(kind))]
         values = [(f"{group}.{name}", one) for name in names for one in cfg[group][name] or ()]
@@ -90,8 +110,7 @@ def numbers_for_texts(cfg: DictConfig) -> Iterator[tuple[str, Any]]:
 def all_keys() -> list[str]:
     """The keys of all components of all groups; where several would do, the first is preferred."""
     dotted = {f"{cls.group}.{one.name}" for cls in Component.registry.values() for one in dataclasses.fields(cls)}
-    own = [one.name for one in dataclasses.fields(Config)]
-    return [*own, "experiment", *sorted(dotted, key=lambda key: (_group_position(key), key))]
+    return [*PARTS, "experiment", *sorted(dotted, key=lambda key: (_group_position(key), key))]
 
 
 def keys_of(cfg: DictConfig) -> list[str]:

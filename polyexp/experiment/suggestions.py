@@ -63,6 +63,8 @@ CHOICES_ELSEWHERE = {
     "problem": {"file": "csv data npz parquet", "runge": "lorentzian"},
 }
 
+ALONE = 0.75  # the least similarity of a word without a group to the name of a setting
+
 
 def key_hint(key: str, applicable: Collection[str]) -> str:
     """A sentence that names the key that was probably meant, or an empty text.
@@ -77,10 +79,12 @@ def key_hint(key: str, applicable: Collection[str]) -> str:
     elsewhere = [one for one, names in SETTINGS_ELSEWHERE.items() if word in names.split() and one in applicable]
     here = [one for one in applicable if group and one.startswith(f"{group}.")]
     found = [one for one in (*same, *elsewhere) if one in here] or same[:1] or elsewhere
-    if found or not here:
-        return meant(*found[:2]) or nearest(key, [one for one in applicable if "." in one or not group])
-    names = {_ending(one): one for one in here}
-    similar = closest(word, names)
+    if found or (group and not here):
+        return meant(*found[:2]) or nearest(key, [one for one in applicable if "." in one])
+    names = {_ending(one): one for one in here or reversed(list(applicable))}
+    similar = closest(word, names) if group else closest(word, names, ALONE)
+    if not group:
+        return meant(names[similar]) if similar else nearest(key, applicable)
     return meant(names[similar]) if similar else f" The settings of `{group}` are {', '.join(names)}."
 
 

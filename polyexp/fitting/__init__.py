@@ -7,7 +7,7 @@
 """
 
 from polyexp.fitting.checkpoint import Checkpoint
-from polyexp.fitting.driver import computed_by, fit, require_offers
+from polyexp.fitting.driver import NUMERICAL_CORE, computed_by, fit, require_offers
 from polyexp.fitting.history import History
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import GROWTH_LIMIT, Progress
@@ -17,6 +17,7 @@ from polyexp.fitting.updates import place, step
 
 __all__ = [
     "GROWTH_LIMIT",
+    "NUMERICAL_CORE",
     "Checkpoint",
     "History",
     "Outcome",

@@ -25,7 +25,10 @@ from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import GradientDescent, Optimizer
 from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
 
-__all__ = ["computed_by", "fit", "require_offers"]
+__all__ = ["NUMERICAL_CORE", "computed_by", "fit", "require_offers"]
+
+# The version of what decides the numbers of a result: it is raised whenever a run of the same settings gives other ones.
+NUMERICAL_CORE = 1
 
 FUNCTIONS = {  # what `fit` calls, in words
     "observe": "a function of a snapshot, such as `lambda snapshot: print(snapshot.step)`",

@@ -1,5 +1,6 @@
 """The history of a fit: its snapshots as one array for each of their numbers."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -69,6 +70,16 @@ class History(Value):
         picked = {name: getattr(self, name)[: np.max(length, initial=0)] for name in STACKED}
         picked |= {name: array[(slice(None), *_axes(run))] for name, array in picked.items() if name != "step"}
         return History(**picked, length=length)
+
+    def snapshots(self, is_early: Callable[[int], bool]) -> Iterator[Snapshot]:
+        """The snapshots one after another.
+
+        Args:
+            is_early: Whether the snapshot at a step is early, as `loop.is_early` says it.
+        """
+        for place, step in enumerate(self.step.tolist()):
+            values = {name: getattr(self, name)[place] for name in STACKED if name != "step"}
+            yield Snapshot(step, **values, early=is_early(step))
 
 
 STACKED = tuple(one.name for one in fields(History) if one.name != "length")

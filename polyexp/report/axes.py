@@ -21,10 +21,12 @@ __all__ = [
     "LOWEST_ON_LOG_AXIS",
     "MAX_AXIS_NAME_CHARACTERS",
     "MAX_TITLE_CHARACTERS",
+    "WIDTH_INCHES",
     "Figure",
     "Palette",
     "annotate",
     "axis_name",
+    "colour_scale",
     "figure",
     "legend",
     "log_axis",
@@ -141,26 +143,27 @@ def legend(ax: Any, columns: int = 4) -> None:
         )
 
 
-def log_axis(ax: Any, *curves: np.ndarray, otherwise: str) -> bool:
+def log_axis(ax: Any, *curves: np.ndarray, otherwise: str, along: str = "y") -> bool:
     """Make the y axis logarithmic, around the values of these curves that it can show, and return whether there are any.
 
     Args:
         ax: The matplotlib axes.
         curves: The values of the curves, arrays of any shape; values that are not above zero, nan and inf are left out.
         otherwise: The sentence that is written into the axes where no value can be shown.
+        along: The axis, "x" or "y".
     """
     shown = np.concatenate([np.ravel(curve) for curve in curves])
     shown = shown[(shown > LOWEST_ON_LOG_AXIS) & (shown < HIGHEST_ON_LOG_AXIS)]
     if not shown.size:
         ax.text(0.5, 0.5, otherwise, transform=ax.transAxes, ha="center", fontsize=10)
-        ax.set_yticks([])
+        ax.set(**{f"{along}ticks": []})
         return False
     low, high = np.log10(shown.min()), np.log10(shown.max())
     margin = max(0.05 * (high - low), 0.3)
     # The limits are set before the scale, which would otherwise search all data for limits of its own.
-    ax.set_ylim(10 ** (low - margin), 10 ** (high + margin))
-    ax.set_yscale("log")
-    power_ticks(ax.yaxis)
+    ax.set(**{f"{along}lim": (10 ** (low - margin), 10 ** (high + margin))})
+    ax.set(**{f"{along}scale": "log"})
+    power_ticks(ax.xaxis if along == "x" else ax.yaxis)
     if high - low > 2:
         ax.minorticks_off()  # drawing a minor tick takes as much time as drawing a major one
     return True
@@ -201,6 +204,16 @@ def _as_text(formula: re.Match[str]) -> str:
     for command, character in (("-", "\N{MINUS SIGN}"), (r"\times", "\N{MULTIPLICATION SIGN}")):
         number = number.replace(command, character)
     return number + exponent.translate(SUPERSCRIPTS)
+
+
+def colour_scale() -> Any:
+    """The colours of numbers, which are of even lightness and made for colour-blind readers.
+
+    They are those of Nuñez, Anderton and Renslow (2018).
+    """
+    from matplotlib import colormaps
+
+    return colormaps["cividis"]
 
 
 def annotate(ax: Any, sentence: str) -> None:

@@ -19,8 +19,8 @@ class Report(Component, name="standard"):
     """Pictures of a run, and an animated page.
 
     Args:
-        pictures: Of which runs pictures are drawn: "auto" draws a single run but not the jobs of a sweep, because a picture
-            takes longer than a fit; "all" draws every run; "none" draws nothing.
+        pictures: Of what pictures are drawn: "auto" draws a single run, and a sweep as a whole but not its jobs, because a
+            picture takes longer than a fit; "all" draws every run; "none" draws nothing.
         page: Whether page.html, the fit as an animation, is written.
     """
 

@@ -39,6 +39,11 @@ class Stream(Console):
             self.width = UNLIMITED_COLUMNS
 
     @property
+    def in_file(self) -> bool:
+        """Whether this prints into a file of its own, for which rich has nothing to lay out."""
+        return self._file is not None and not self.on_terminal
+
+    @property
     def on_terminal(self) -> bool:
         """Whether this prints on a terminal; rich takes a pipe for one where FORCE_COLOR is set."""
         return self.file.isatty()
@@ -52,5 +57,9 @@ class Stream(Console):
             text: One or more lines.
         """
         lines = "\n".join(map(printable, text.split("\n")))
+        if self.in_file:
+            self.file.write(f"{lines}\n")
+            self.file.flush()
+            return
         shown = wrapped(lines, self.width) if self.on_terminal else lines
         self.print(shown, markup=False, highlight=False, soft_wrap=True)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from polyexp.base import cut, printable
 
-__all__ = ["Column", "columns_of", "tables"]
+__all__ = ["Column", "columns_of", "plain_table", "tables"]
 
 GAP_CHARACTERS, EDGE_CHARACTERS = 3, 2  # that rich puts around each column, and around a table
 MAX_VALUE_CHARACTERS = 40  # of a cell, or half a line; columns with longer ones hold words, which are wrapped at blanks
@@ -62,6 +63,29 @@ def tables(columns: Sequence[Column], width: int, *, keys: int = 1) -> Iterator[
             block = columns[:keys]
         block = [*block, column]
     yield _table(block, width)
+
+
+def plain_table(columns: Sequence[Column], width: int) -> str | None:
+    """The lines of the one table of `tables` as rich prints them where they fit; None where they do not.
+
+    Args:
+        columns: The columns.
+        width: The number of characters of a line.
+    """
+    shown = [_printable(column, width) for column in columns if any(column.cells) or not column.cells]
+    widths = [max(map(cell_len, [column.head, *column.cells])) for column in shown]
+    length = sum(widths) + GAP_CHARACTERS * len(widths) + 1
+    if length >= width or any(_holds_words(column, width) for column in shown):
+        return None
+    rows = [_row(row, shown, widths) for row in zip(*([column.head, *column.cells] for column in shown), strict=True)]
+    rule = f" {SIMPLE_HEAD.head_row_horizontal * (length - 2)} "
+    return "\n".join([" " * length, rows[0], rule, *rows[1:], " " * length])
+
+
+def _row(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    blanks = [" " * (size - cell_len(cell)) for cell, size in zip(cells, widths, strict=True)]
+    triples = zip(cells, columns, blanks, strict=True)
+    return "  " + "   ".join(blank + cell if column.numeric else cell + blank for cell, column, blank in triples) + "  "
 
 
 def _printable(column: Column, width: int) -> Column:

@@ -25,7 +25,7 @@ from polyexp.report.sentences import (
     verdict,
 )
 from polyexp.report.stream import Stream
-from polyexp.report.tables import Column, columns_of, tables
+from polyexp.report.tables import Column, columns_of, plain_table, tables
 
 __all__ = ["Terminal"]
 
@@ -36,12 +36,15 @@ class Terminal:
     Args:
         folder: The folder of the run, which must exist.
         quiet: Whether only warnings are printed; polyexp.log then gets everything but the losses, which are in history.csv.
+        log_only: Whether everything goes to polyexp.log alone, warnings too.
     """
 
-    def __init__(self, folder: Path, *, quiet: bool = False) -> None:
+    def __init__(self, folder: Path, *, quiet: bool = False, log_only: bool = False) -> None:
+        self._quiet = quiet
         self._log = (folder / "polyexp.log").open("a", encoding="utf-8", errors="backslashreplace")
-        self._errors = Stream(stderr=True)
-        self._outputs = [Stream(quiet=quiet), Stream(file=self._log)]
+        log = Stream(file=self._log)
+        self._outputs = [log] if log_only else [Stream(quiet=quiet), log]
+        self._errors = [log] if log_only else [Stream(stderr=True), log]
         self._bar: FitBar | None = None
         self._interval, self._pending = DisplayInterval(), list[str]()
         self._folds_equal_lines, self._last, self._held = False, "", ""
@@ -65,14 +68,15 @@ class Terminal:
         """Print a table, or several where its columns do not fit beside each other; the arguments are those of `tables`."""
         self._flush()
         for console in self._outputs:
-            for table in tables(columns, console.width, keys=keys):
+            plain = plain_table(columns, console.width) if console.in_file else None
+            for table in [plain] if plain else tables(columns, console.width, keys=keys):
                 _print(console, table)
 
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, also where `quiet` is set."""
         self.close_bar()
         self.warnings.append(sentence)
-        for console in (self._errors, self._outputs[1]):
+        for console in self._errors:
             console.text(f"warning: {sentence}")
 
     def begin(
@@ -97,7 +101,7 @@ class Terminal:
             self.print(line)
         for line in undetermined(forecast) + ([] if in_sweep else futile(forecast)):
             self.warn(line)
-        if has_bars(self._outputs[0]) and not self._outputs[0].quiet:
+        if has_bars(self._outputs[0]) and not self._quiet:
             self._bar = FitBar(self._outputs[0], forecast.steps)
 
     def snapshot(self, snapshot: Snapshot) -> None:
@@ -106,7 +110,7 @@ class Terminal:
         Lines of snapshots that follow each other fast are collected and printed together, so that printing takes at most a
         hundredth of the time of the fit.
         """
-        if not snapshot.early and not self._outputs[0].quiet:
+        if not snapshot.early and not self._quiet:
             self._collect(loss_line(snapshot))
         if self._interval.due():
             with self._interval.showing():
@@ -166,7 +170,8 @@ class Terminal:
         longest, text = max(map(len, self._pending)), "".join(f"{line}\n" for line in self._pending)
         for console in self._outputs:
             # rich needs more time to lay out thousands of lines than for everything else that is printed, hence one segment.
-            _print(console, Segments([Segment(text)]) if longest <= console.width else text.rstrip("\n"))
+            laid_out = longest <= console.width and not console.in_file
+            _print(console, Segments([Segment(text)]) if laid_out else text.rstrip("\n"))
         self._pending = []
 
 

@@ -3,17 +3,20 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.entry import FOLDER_TAG
+from polyexp.tracking.entry import FOLDER_TAG, Status
 from polyexp.tracking.failures import describe
+from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
-from polyexp.tracking.journal import JOURNAL, Journal
+from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
+from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
-from polyexp.tracking.ownership import require_no_run
-from polyexp.tracking.recorded import KIND_COMPARISON, RecordedRun, RecordedRuns
+from polyexp.tracking.note import note_of
+from polyexp.tracking.ownership import is_locked, require_no_run
+from polyexp.tracking.recorded import KIND_COMPARISON, KIND_SWEEP, KIND_TAG, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
-from polyexp.tracking.selection import Selection
+from polyexp.tracking.selection import Selection, sweep_name
 from polyexp.tracking.syncing import (
     DeliveryState,
     Found,
@@ -26,14 +29,20 @@ from polyexp.tracking.syncing import (
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
+    "FINGERPRINT_TAG",
     "FOLDER_TAG",
     "JOURNAL",
     "KIND_COMPARISON",
+    "KIND_SWEEP",
+    "KIND_TAG",
     "Delivered",
     "DeliveryState",
     "Destination",
+    "FinishedRun",
     "Found",
+    "Header",
     "Journal",
+    "JournalError",
     "LossCurve",
     "MLflow",
     "NoFormulaError",
@@ -43,19 +52,28 @@ __all__ = [
     "ResultFile",
     "RunInfo",
     "Selection",
+    "Status",
     "Tracker",
     "by_destination",
     "dataset_of",
     "derived_params",
     "describe",
+    "end_of",
     "final_metrics",
     "found_in",
+    "header_of",
+    "is_gone",
+    "is_locked",
+    "note_of",
+    "read_result",
+    "reason_of",
     "record",
     "require_named",
     "require_no_credentials",
     "require_no_run",
     "require_no_typed_credentials",
     "size_and_revision",
+    "sweep_name",
     "synchronized",
     "write_result",
 ]

@@ -6,22 +6,31 @@ every process keeps the same one and deletes the others, by an order that does n
 created in the latest further attempt comes first (what is still under way is older), then the one with the smallest id.
 """
 
-import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from itertools import count, zip_longest
+from itertools import count
 from typing import Any, TypeVar
 
 from polyexp.base import InputError
 from polyexp.tracking import sqlite
 from polyexp.tracking.address import identity_of, is_server, sqlite_path, without_credentials
-from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, LostRunError, MLflowExperiment, Written
+from polyexp.tracking.client_values import batches, dataset_input
+from polyexp.tracking.entry import (
+    FOLDER_TAG,
+    JOURNAL_TAG,
+    PARENT_TAG,
+    Entry,
+    LostRunError,
+    MLflowExperiment,
+    Status,
+    Written,
+)
 from polyexp.tracking.failures import concerns_store, error_code, is_passing
 from polyexp.tracking.retry import Retry
 from polyexp.tracking.store import open_store, store_of
@@ -34,8 +43,6 @@ RETRIED = "polyexp.retried"  # the time of a creation after one that may have su
 USER = "mlflow.user"  # from which MLflow takes the user of a new run; all other tags are written with the params
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 AT_A_TIME = 4  # runs that are written at the same time
-# Of one batch; MLflow allows 100 params, 100 tags, 1000 of all, and a megabyte.
-MAX_PARAMS, MAX_METRICS, MAX_BYTES = 100, 800, 300_000
 BYTES_PER_SECOND = 1_000_000  # of a file; a larger one has more time
 
 
@@ -60,6 +67,8 @@ class ClientWriter:
         self._call = retry.call
         # The MLflow experiment by the id of a journal whose run may come to be twice.
         self._doubtful: dict[str, str] = {}
+        # The ids of runs that are parents, by the ids of their journals.
+        self._found_parents: dict[str, str] = {}
 
     @property
     def identity(self) -> str:
@@ -87,12 +96,13 @@ class ClientWriter:
         """
         failures: list[Exception] = []  # since the last success
         experiment_id = cache(lambda name, root: self.experiment(name, root).id)
+        parents = self._parents(entries, experiment_id)
 
         def write(entry: Entry) -> Written | Exception:
             if len(failures) >= AT_A_TIME:
                 return failures[-1]
             try:
-                written = self._write(entry, experiment_id)
+                written = self._write(_with_parent(entry, parents), experiment_id)
             except Exception as error:
                 if concerns_store(error):
                     failures.append(error)
@@ -136,6 +146,18 @@ class ClientWriter:
                 with suppress(InputError):
                     self._only_run(experiment_id, journal)
 
+    def _parents(self, entries: Sequence[Entry], experiment_id: Callable[[str, str | None], str]) -> dict[str, str]:
+        """The ids of the runs that are parents, by the ids of their journals; one that is among the entries is created."""
+        by_id, new = {one.id: one for one in entries}, {one.parent: one for one in entries if one.parent}
+        for parent in new.keys() - self._found_parents.keys():
+            one = by_id.get(parent, new[parent])
+            with suppress(Exception):  # which the entry raises again
+                where = experiment_id(one.experiment, one.artifact_root)
+                found = self._place(one, experiment_id).run_id if one.id == parent else self._only_run(where, parent)
+                if found:
+                    self._found_parents[parent] = found
+        return self._found_parents
+
     def _write(self, entry: Entry, experiment_id: Callable[[str, str | None], str]) -> Written:
         written = self._place(entry, experiment_id)
         self._log(written.run_id, entry)
@@ -145,7 +167,10 @@ class ClientWriter:
         """Where the run of an entry is, which is created where the entry does not name one."""
         if entry.run_id is None:
             where = experiment_id(entry.experiment, entry.artifact_root)
-            return Written(self._only_run(where, entry.id) or self._created(where, entry), where)
+            found = self._only_run(where, entry.id)
+            if found and entry.resumed and entry.ended is None:
+                self._call(self._client.update_run, found, str(Status.RUNNING))
+            return Written(found or self._created(where, entry), where)
         if run := self._unless_missing(self._client.get_run, entry.run_id):
             where = str(run.info.experiment_id)
             if self._only_run(where, entry.id) == entry.run_id:
@@ -198,10 +223,10 @@ class ClientWriter:
         return str(run.info.run_id)
 
     def _log(self, run_id: str, entry: Entry) -> None:
-        for metrics, params, tags in _batches(entry):
+        for metrics, params, tags in batches(entry):
             self._call(self._client.log_batch, run_id, metrics, params, tags)
         if entry.dataset:
-            self._call(self._client.log_inputs, run_id, [_dataset_input(entry.dataset)])
+            self._call(self._client.log_inputs, run_id, [dataset_input(entry.dataset)])
         for file in entry.files:
             seconds = self._retry.total + file.path.stat().st_size / BYTES_PER_SECOND
             call = replace(self._retry, total=seconds).call
@@ -217,6 +242,12 @@ class ClientWriter:
             if error_code(error) != "RESOURCE_DOES_NOT_EXIST":
                 raise
         return None
+
+
+def _with_parent(entry: Entry, parents: Mapping[str, str]) -> Entry:
+    """The entry with the tag that names its parent, if that is there: it is delivered before its children."""
+    parent = parents.get(entry.parent)
+    return replace(entry, tags={**entry.tags, PARENT_TAG: parent}) if parent else entry
 
 
 def _rank(run: Any) -> tuple[int, str]:
@@ -236,40 +267,3 @@ def _own_limit() -> float:
     """The limit that the user has set, in seconds, which is asked for once, before it is changed."""
     own = os.environ.get(TIMEOUT, "")
     return int(own) if own.isdecimal() else math.inf
-
-
-def _batches(entry: Entry) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
-    """Metrics, params and tags in batches that every store takes."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    metrics = [Metric(name, value, at, step) for name, value, step, at in entry.points]
-    params = [Param(name, value) for name, value in entry.params.items()]
-    tags = [RunTag(name, value) for name, value in entry.tags.items()]
-    chunks = _chunks(metrics, MAX_METRICS), _chunks(params, MAX_PARAMS), _chunks(tags, MAX_PARAMS)
-    for batch in zip_longest(*chunks, fillvalue=()):
-        yield list(batch[0]), list(batch[1]), list(batch[2])
-
-
-def _chunks(items: Iterable[Any], most: int) -> Iterator[list[Any]]:
-    """Items one after another in lists of at most so many and at most so many bytes, as JSON."""
-    chunk: list[Any] = []
-    room = math.inf
-    for item in items:
-        size = len(json.dumps(dict(item)))
-        if len(chunk) == most or size > room:
-            yield chunk
-            chunk, room = [], math.inf
-        room = min(room, MAX_BYTES) - size
-        chunk.append(item)
-    if chunk:
-        yield chunk
-
-
-def _dataset_input(dataset: Dataset) -> Any:
-    from mlflow.entities import Dataset as MLflowDataset
-    from mlflow.entities import DatasetInput, InputTag
-
-    entity = MLflowDataset(
-        dataset.name, dataset.digest, dataset.source_type, dataset.source, dataset.schema, dataset.profile
-    )
-    return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])

@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from polyexp.base import open_regular, printable
 from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
 from polyexp.tracking.journal import JOURNAL, Header, now
 from polyexp.tracking.journal_lines import JournalError, lines_of
 from polyexp.tracking.note import Note, note_of, write_note
+from polyexp.tracking.ownership import is_locked
 from polyexp.tracking.undelivered import Undelivered, undelivered
 from polyexp.tracking.view import save, view_of
 
@@ -108,36 +108,25 @@ def _written(read: Mapping[Path, Undelivered | Exception], writer: Writer) -> di
     runs = [one for one in new if not one.is_empty]
     written = writer.write([one.entry for one in runs]) if runs else []
     where = {one.folder: what for one, what in zip(runs, written, strict=True)}
-    where |= _views_saved([one for one in new if not isinstance(where.get(one.folder), Exception)], writer)
+    where |= _views_not_saved([one for one in new if not isinstance(where.get(one.folder), Exception)], writer)
     failed = {folder: one for folder, one in read.items() if isinstance(one, Exception)}
     return failed | {one.folder: _noted(one, where.get(one.folder)) for one in new}
 
 
-def _views_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Written | Exception]:
-    """The places of what is not a run, once the views of all that has ended are saved, each of which many runs may have.
+def _views_not_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Exception]:
+    """Save the views of what has ended, each of which many runs may have, and give what prevented those of sweeps.
 
-    A run does not depend on its view, which the next run saves.
+    The view of all runs is saved again by the next one; that of a sweep by none but the sweep.
     """
-    where: dict[Path, Written | Exception] = {}
-    saved: dict[str, Written | Exception] = {}
-    for one in new:
-        if one.entry.ended is not None and one.header.view is not None:
-            key = repr((one.entry.experiment, one.header.view))
-            if key not in saved:
-                saved[key] = _view_saved(one, writer)
-            if not one.header.is_run:
-                where[one.folder] = saved[key]
-    return where
-
-
-def _view_saved(one: Undelivered, writer: Writer) -> Written | Exception:
-    """The MLflow experiment in which a view has been saved, or what prevented it."""
-    try:
-        experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
-        save(writer, experiment, view_of(one.header.view or {}))
-    except Exception as error:
-        return error
-    return Written("", experiment.id)
+    ended = (one for one in new if one.entry.ended is not None and one.header.view is not None)
+    failed: dict[Path, Exception] = {}
+    for one in {repr((one.entry.experiment, one.header.view)): one for one in ended}.values():
+        try:
+            experiment = writer.experiment(one.entry.experiment, one.entry.artifact_root)
+            save(writer, experiment, view_of(one.header.view or {}))
+        except Exception as error:
+            failed |= {one.folder: error} if one.header.view else {}
+    return failed
 
 
 def _noted(one: Undelivered, where: Written | Exception | None) -> Delivery | Exception:
@@ -146,7 +135,7 @@ def _noted(one: Undelivered, where: Written | Exception | None) -> Delivery | Ex
         return where
     note = one.note
     if where:
-        note = replace(note, run_id=where.run_id or None, experiment_id=where.experiment_id)
+        note = replace(note, run_id=where.run_id, experiment_id=where.experiment_id)
         try:
             if one.folder.is_dir():
                 write_note(one.folder, note)
@@ -167,21 +156,8 @@ def _lost(folder: Path, last: Delivery) -> Undelivered:
 def _locked(folder: Path, until: float) -> Iterator[None]:
     """A context in which no other process delivers the journal of a run."""
     with open_regular(folder / JOURNAL) as file:
-        while not _is_locked(file):
+        while not is_locked(file.fileno()):
             if time.monotonic() > until:
                 raise JournalError(f"Another process is delivering {printable(str(folder))}.")
             time.sleep(POLL_SECONDS)
         yield
-
-
-def _is_locked(file: BinaryIO) -> bool:
-    """Whether a file has been locked, or needs no lock: without one, too, nothing is lost or doubled, but done in vain."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):  # Windows, and network file systems that know no locks
-        return True
-    return True

@@ -119,6 +119,12 @@ class Destination(Pages):
         return location_of(_artifact_root(self.path)) if self.path else None
 
     @property
+    def local_artifacts(self) -> Path:
+        """The folder of the artifacts of a SQLite store."""
+        assert self.path
+        return _artifact_root(self.path)
+
+    @property
     def sync(self) -> str:
         """The command that delivers later; it names a store that would be sent a login which is set for any of its kind."""
         is_named = self.key == VARIABLE or not shared_login(self.uri)

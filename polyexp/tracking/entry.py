@@ -15,6 +15,7 @@ __all__ = [
     "FOLDER_TAG",
     "JOURNAL_TAG",
     "MAX_NAME_CHARACTERS",
+    "PARENT_TAG",
     "Dataset",
     "Entry",
     "File",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 JOURNAL_TAG = "polyexp.journal"  # of a run: the id of its journal
+PARENT_TAG = "mlflow.parentRunId"  # of a run: the run below which MLflow shows it
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
 COMPARISONS = " comparisons"  # what is appended to the name of an MLflow experiment for that of its comparisons
 MAX_NAME_CHARACTERS = 250  # of a name that a user gives: each database of MLflow can hold as many
@@ -157,6 +159,8 @@ class Entry:
         files: The files that are new.
         status: The status of the run.
         ended: The time of its end, in milliseconds since 1970; None while it is running.
+        parent: The id of the journal of its parent, with the header; empty where it has none.
+        resumed: Whether it goes on after it was interrupted, with the header; then it has no end any more.
     """
 
     id: str
@@ -172,6 +176,8 @@ class Entry:
     files: Sequence[File] = ()
     status: Status = Status.RUNNING
     ended: int | None = None
+    parent: str = ""
+    resumed: bool = False
 
 
 class Written(NamedTuple):

@@ -18,13 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyexp.base import cut
+from polyexp.base import InputError, bounded, printable, replaced
 from polyexp.tracking.entry import COMPARISONS, Dataset, Status
 from polyexp.tracking.note import NOTE
 from polyexp.tracking.ownership import JOURNAL, taken
 from polyexp.tracking.process import Process
 
-__all__ = ["FORMAT", "JOURNAL", "Header", "Journal", "now"]
+__all__ = ["FORMAT", "JOURNAL", "Header", "Journal", "now", "reason_of"]
 
 FORMAT = 1  # of the lines; it is raised when they change
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
@@ -33,6 +33,20 @@ HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine kn
 def now() -> int:
     """The time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a run failed, in one line: a sentence about the input as it is, any other error with its kind.
+
+    Args:
+        error: What was raised.
+
+    Example:
+        >>> reason_of(MemoryError("8 GiB"))
+        'MemoryError: 8 GiB'
+    """
+    text = " ".join(str(error).split())
+    return bounded(printable(text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"))
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,8 @@ class Header:
         store: The address of the store without credentials; None for a run that is not to be delivered.
         experiment: The name of the MLflow experiment.
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
-        is_run: Whether MLflow gets a run. Of a sweep it gets the view alone.
+        parent: The id of the journal of the sweep to which the run belongs; empty where it belongs to none.
+        resumed: Whether the run goes on after it was interrupted.
         lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
@@ -66,21 +81,30 @@ class Header:
     store: str | None
     experiment: str
     view: Mapping[str, Any] | None = field(default_factory=dict)
-    is_run: bool = True
+    parent: str = ""
+    resumed: bool = False
     lower_bound: float = math.nan
 
     def of_comparison(self) -> "Header":
         """This header for a comparison, which is in an MLflow experiment of its own, so that no search of runs finds it."""
         return replace(self, experiment=self.experiment + COMPARISONS, view=None)
 
+    def again(self, earlier: "Header") -> "Header":
+        """This header for a run that goes on: with the id, the name and the start of its earlier one.
+
+        Args:
+            earlier: The header of the journal whose place that of this header takes.
+        """
+        return replace(self, id=earlier.id, name=earlier.name, started=earlier.started, resumed=True)
+
     def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
-        """This header for a sweep, of which MLflow gets a saved view.
+        """This header for a sweep, whose run is the parent of those of its jobs, and whose view shows these alone.
 
         Args:
             sweep: The name of the sweep.
             varying: The keys of the settings that are not the same in all runs.
         """
-        return replace(self, view={"sweep": sweep, "varying": list(varying)}, is_run=False)
+        return replace(self, view={"sweep": sweep, "varying": list(varying)})
 
 
 class Journal(AbstractContextManager["Journal"]):
@@ -89,42 +113,58 @@ class Journal(AbstractContextManager["Journal"]):
     Args:
         folder: The folder of the run, which must exist and belong to no other run.
         header: What is known of the run.
+        anew: Whether it takes the place of an earlier journal of the same run, with the same id, whose process has gone.
 
     Raises:
         InputError: The folder belongs to another run.
         OSError: The journal cannot be written; as from each of its methods, which then have written nothing.
     """
 
-    def __init__(self, folder: Path, header: Header) -> None:
+    def __init__(self, folder: Path, header: Header, *, anew: bool = False) -> None:
         self.folder, self.header = folder, header
-        try:
-            # Another process, too, may try to make it at the same time.
-            self._file = os.open(folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
-            raise taken("hydra.run.dir", folder) from None
         self._begin = self._end = 0  # of the last line
-        try:
-            (folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
-            self._write("header", format=FORMAT, **asdict(header))
-            os.fsync(self._file)
-        except BaseException:
-            os.close(self._file)
-            (folder / JOURNAL).unlink()
-            raise
+        if anew:
+            with replaced(folder / JOURNAL) as unfinished:
+                self._open(unfinished, 0)
+        else:
+            try:
+                self._open(folder / JOURNAL, os.O_CREAT | os.O_EXCL)  # another process may try to make it, too
+            except FileExistsError:
+                raise taken("hydra.run.dir", folder) from None
         self._ended = threading.Event()
         threading.Thread(target=self._live, name="heartbeat", daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
 
+    def _open(self, path: Path, flags: int) -> None:
+        """Open the file at a path, and write the header."""
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666)
+        try:
+            (self.folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
+            self._write("header", format=FORMAT, **asdict(self.header))
+            os.fsync(self._file)
+        except BaseException:
+            os.close(self._file)
+            path.unlink()
+            raise
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Write how the run ended: FINISHED, FAILED where an exception was raised, KILLED where it was interrupted."""
-        status = Status.FINISHED if kind is None else Status.FAILED if issubclass(kind, Exception) else Status.KILLED
+        self.end(error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Write how the run ended, as leaving the context does. Nothing is written afterwards.
+
+        Args:
+            error: What has ended it early; None where it is finished.
+        """
+        status = Status.FINISHED if error is None else Status.FAILED if isinstance(error, Exception) else Status.KILLED
         self._ended.set()
         try:
-            self._write("end", status=status, reason=cut(repr(error)) if error else "")
+            self._write("end", status=status, reason=reason_of(error) if error else "")
             os.fsync(self._file)
         except OSError:
             if error is None:  # otherwise the first error is the one to report
@@ -142,13 +182,15 @@ class Journal(AbstractContextManager["Journal"]):
         if not os.path.samestat(path.stat(), os.fstat(self._file)):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
-    def snapshot(self, snapshot: Any) -> None:
+    def snapshot(self, snapshot: Any, *, with_params: bool = True) -> None:
         """Append a snapshot of a single run.
 
         Args:
             snapshot: The `Snapshot`.
+            with_params: Whether the line has its parameters, which MLflow then gets, too.
         """
         early = {"early": True} if snapshot.early else {}
+        params = {"params": snapshot.params.tolist()} if with_params else {}
         self._write(
             "snapshot",
             step=int(snapshot.step),
@@ -156,7 +198,7 @@ class Journal(AbstractContextManager["Journal"]):
             loss=float(snapshot.loss),
             excess=float(snapshot.excess),
             grad_norm=float(snapshot.grad_norm),
-            params=snapshot.params.tolist(),
+            **params,
         )
 
     def warning(self, text: str) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from polyexp.base import InputError, open_regular, printable
-from polyexp.tracking.entry import is_key, is_whole
+from polyexp.tracking.entry import Status, is_key, is_whole
 from polyexp.tracking.journal import FORMAT, JOURNAL, Header
 from polyexp.tracking.process import Process
 
-__all__ = ["JournalError", "Line", "has_ended", "header_of", "is_gone", "line_error", "lines_of"]
+__all__ = ["JournalError", "Line", "end_of", "header_of", "is_gone", "line_error", "lines_of"]
 
 HEARTBEAT_LIMIT_SECONDS = 60  # without a sign of life, after which a run on another machine is taken for gone
+ID_DIGITS = 32  # of the id of a journal
 MAX_END_BYTES = 2**14  # of the last line, which may quote an error
 MAX_LINE_BYTES = 2**22  # of a model with 1001 parameters a snapshot has 25 000
 
@@ -99,16 +100,26 @@ def lines_of(folder: Path, position: int) -> Iterator[Line]:
             raise line_error(folder, "too long")
 
 
-def has_ended(folder: Path) -> bool:
-    """Whether the last line of a journal says how the run ended.
+def end_of(folder: Path) -> tuple[Status, str] | None:
+    """How a run ended, and why where it failed, as the last line of its journal says; None where it does not say so.
 
     Args:
         folder: The folder of the run.
+
+    Raises:
+        JournalError: The line is damaged.
+        OSError: The file cannot be read.
     """
     with open_regular(folder / JOURNAL) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_END_BYTES))
         lines = file.read().split(b"\n")
-    return len(lines) > 1 and not lines[-1] and lines[-2].startswith(b'{"kind": "end"')
+    if len(lines) < 2 or lines[-1] or not lines[-2].startswith(b'{"kind": "end"'):
+        return None
+    try:
+        _, content = _parsed(lines[-2])
+        return Status(content["status"]), str(content.get("reason", ""))
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+        raise line_error(folder, "damaged") from error
 
 
 def is_gone(folder: Path, header: Header) -> bool:
@@ -140,9 +151,13 @@ def _checked(header: Header) -> Header:
     keys += [header.experiment] if header.store is not None else []
     whole = [header.planned, header.started, header.process.pid]
     is_text = all(isinstance(one, str) for one in texts)
-    is_id = len(header.id) == 32 and set(header.id) <= set("0123456789abcdef")
-    is_other = isinstance(header.view, dict | None) and isinstance(header.is_run, bool)
-    is_list = isinstance(header.param_names, list)
-    if not (is_text and all(map(is_key, keys)) and all(map(is_whole, whole)) and is_id and is_list and is_other):
+    is_id = _is_id(header.id) and (header.parent == "" or _is_id(header.parent))
+    is_view = isinstance(header.view, dict | None)
+    is_list = isinstance(header.param_names, list) and isinstance(header.resumed, bool)
+    if not (is_text and all(map(is_key, keys)) and all(map(is_whole, whole)) and is_id and is_list and is_view):
         raise ValueError("a value is of another kind")
     return header
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == ID_DIGITS and set(value) <= set("0123456789abcdef")

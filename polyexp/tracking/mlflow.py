@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from polyexp.base import NotDeliveredError, counted, finite, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import MAX_NAME_CHARACTERS
+from polyexp.tracking.finished import FinishedRun, finished_in_sqlite
 from polyexp.tracking.journal import Header
 from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
@@ -86,17 +87,21 @@ class MLflow(Tracker, name="mlflow"):
         reason = recorder(folders[0]).wait(folders, self.wait)
         if reason is None:
             return Delivered(self._where(folders[0]))
-        count = sum(header_of(folder)[0].is_run for folder in folders)
-        runs = (
-            "This run is"
-            if len(folders) == 1
-            else f"{counted(count, 'run')} of this sweep {'is' if count == 1 else 'are'}"
-        )
+        runs = "This run is" if len(folders) == 1 else f"{counted(len(folders), 'run')} of this sweep are"
         place = self._destination
         sentence = f"{runs} not in {place.shown} yet: {reason.removesuffix('.')}. `{place.sync}` delivers later."
         if self.required:
             raise NotDeliveredError(sentence)
         return Delivered(warning=sentence)
+
+    def finished(self, fingerprints: Collection[str]) -> dict[str, FinishedRun]:
+        """The latest finished run of each of these fingerprints that has one; of a SQLite store without MLflow."""
+        place = self._destination
+        if place.path is None:
+            return super().finished(fingerprints)
+        if not place.path.exists():
+            return {}
+        return finished_in_sqlite(place.path, place.local_artifacts, self.experiment_name, fingerprints)
 
     def recorded(self) -> RecordedRuns:
         """The runs of the MLflow experiment."""
@@ -112,10 +117,8 @@ class MLflow(Tracker, name="mlflow"):
         assert note
         experiment = str(note.experiment_id)
         page = [] if header.view is None else [link(destination.ui, experiment, view_of(header.view))]
-        if not note.run_id:
-            return page
         recorded = f"Recorded in {destination.shown} as {header.name} ({note.run_id})"
-        return [recorded, *destination.pages(experiment, note.run_id), *page]
+        return [recorded, *destination.pages(experiment, str(note.run_id)), *page]
 
 
 def _origin() -> dict[str, str]:

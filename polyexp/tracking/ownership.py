@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyexp.base import InputError, shown
 
-__all__ = ["JOURNAL", "require_no_run", "taken"]
+__all__ = ["JOURNAL", "is_locked", "require_no_run", "taken"]
 
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"  # all that a run without a journal has
@@ -35,3 +35,22 @@ def taken(key: str, folder: Path) -> InputError:
         f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: "
         f"{'leave it out, so that each run has its own' if '.' in key else 'name another one'}."
     )
+
+
+def is_locked(descriptor: int) -> bool:
+    """Whether a file or a folder has been locked for this process and those that it forks, or the system knows no such locks.
+
+    The lock ends with the last process that has the file open.
+
+    Args:
+        descriptor: The file, which is open.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # Windows, and network file systems that know no locks
+        return True
+    return True

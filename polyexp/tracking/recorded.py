@@ -27,7 +27,8 @@ __all__ = ["RecordedRun", "RecordedRuns"]
 ID_CHARACTERS, MIN_ID_CHARACTERS = 32, 6  # of a run's id in MLflow, and of a beginning of it that is accepted
 LABEL_CHARACTERS = 8  # of an id where it is shown
 RUNS_PER_PAGE = 1000  # that are requested from MLflow at a time
-KIND_COMPARISON = "comparison"  # the tag polyexp.kind of a recorded comparison, which is no fit
+KIND_TAG = "polyexp.kind"  # of a run that is no fit
+KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 RESULT_LIMIT, HISTORY_LIMIT = Limit(megabytes=10), Limit(megabytes=1000)
 LOSS_METRIC = "loss/train"  # the loss curve in MLflow, which stands in for a history.csv that is too large
 MAX_TEXT_CHARACTERS = 8000  # of a name, param or tag, as in MLflow itself
@@ -129,8 +130,8 @@ class RecordedRun:
             raise InputError(f"The {name} of the run {self.label} cannot be read.") from error
 
     def _reason(self) -> str:
-        if self.tags.get("polyexp.kind") == KIND_COMPARISON:
-            return ": it is a comparison"
+        if (kind := self.tags.get(KIND_TAG)) in (KIND_COMPARISON, KIND_SWEEP):
+            return f": it is a {kind}"
         return f" yet: it is {self.status}" if self.status in ("RUNNING", "SCHEDULED") else f": it is {self.status}"
 
 

@@ -17,7 +17,7 @@ from polyexp.model import Model
 __all__ = ["NoFormulaError", "ResultFile", "fitted"]
 
 MAX_COEFFICIENTS = 10_000  # of a power series; the models of polyexp have at most 1001
-MAX_SAMPLES = 2**63 - 1
+MAX_SAMPLES = MAX_STEPS = 2**63 - 1
 INTERVAL = "[low, high] with low <= high, both finite"
 
 
@@ -33,6 +33,10 @@ class ResultFile:
         outcome: The name of the outcome; empty where it is not recorded.
         total: The number of samples.
         domain: The interval [low, high] of their x; None where it is not recorded.
+        loss: The final loss; None where it is not recorded or not finite.
+        excess: The final excess, likewise.
+        best_loss: The best loss, likewise.
+        steps: The number of updates of the final parameters; None where it is not recorded.
         max_error: The largest error over the samples; None where it is not finite.
         parameters: The final parameters by name; None stands for one that is not finite.
         power_series: The coefficients of the powers of x, in the same form; None for a model that is not a polynomial.
@@ -42,6 +46,10 @@ class ResultFile:
     outcome: str
     total: int
     domain: tuple[float, float] | None
+    loss: float | None
+    excess: float | None
+    best_loss: float | None
+    steps: int | None
     max_error: float | None
     parameters: Mapping[str, float | None]
     power_series: Sequence[float | None] | None
@@ -63,12 +71,19 @@ class ResultFile:
         parameters = _object("parameters", _required(content, "parameters"))
         total, series = _required(samples, "total"), _required(content, "power_series")
         whole("samples.total", total, 1, MAX_SAMPLES)
+        steps = content.get("steps")
+        if steps is not None:
+            whole("steps", steps, 0, MAX_STEPS)
         _texts("config", config, "model", "problem")
         return cls(
             outcome=cut(str(content.get("outcome", ""))),
             total=total,
             # Runs of earlier versions have it in their settings only, and not at all where they were fitted to a data file.
             domain=_interval("samples.domain", samples.get("domain")) or _interval("problem.domain", config),
+            loss=_number("loss", content.get("loss")),
+            excess=_number("excess_loss", content.get("excess_loss")),
+            best_loss=_number("best_loss", content.get("best_loss")),
+            steps=steps,
             max_error=_number("max_error", _required(content, "max_error")),
             parameters={cut(name): _number(f"parameters.{cut(name)}", value) for name, value in parameters.items()},
             power_series=None if series is None else _numbers("power_series", series),

@@ -9,7 +9,7 @@ from typing import Any
 
 from polyexp.base import Component, require, version
 from polyexp.exact import Forecast, forecast
-from polyexp.fitting import Result, Snapshot
+from polyexp.fitting import Result
 from polyexp.loop import Loop, Manual
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS
@@ -71,7 +71,8 @@ def record(
         lower_bound=math.nan if predicted.exact else predicted.lowest or 0.0,
     )
     with Journal(place, tracker.header(about)) as journal:
-        _write_history(journal, result, one)
+        for snapshot in result.history.snapshots(one.is_early):
+            journal.snapshot(snapshot)
         files = write(place, result, predicted, settings, json.dumps(settings, indent=2, default=str) + "\n")
         write_result(journal, result, predicted, files)
     tracker.begin(place)
@@ -100,13 +101,6 @@ def write_result(journal: Journal, result: Result, predicted: Forecast, files: l
         dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
     )
     journal.files([file.name for file in files])
-
-
-def _write_history(journal: Journal, result: Result, loop: Loop) -> None:
-    history = result.history
-    for k, step in enumerate(history.step.tolist()):
-        values = (history.params[k], history.loss[k], history.excess[k], history.grad_norm[k])
-        journal.snapshot(Snapshot(step, *values, early=loop.is_early(step)))
 
 
 def _settings(loop: Loop | None, result: Result) -> dict[str, Any]:

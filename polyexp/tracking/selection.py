@@ -1,13 +1,15 @@
 """The choice of recorded runs, and the MLflow filter for it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from polyexp.base import InputError, cut, require
 
-__all__ = ["Selection", "filter_error", "mlflow_filter"]
+__all__ = ["Selection", "filter_error", "mlflow_filter", "sweep_name"]
 
 HAS_RESULT_FILTER = "tags.`polyexp.outcome` != ''"  # an MLflow filter; only a run with a result has this tag
+DATE = re.compile(r"\d{4}-\d\d-\d\d")  # of the folder in which the sweeps of a day are
 MAX_REASON_CHARACTERS = 200  # of MLflow's message in an error, as that may list every attribute that a run can have
 
 
@@ -28,8 +30,21 @@ class Selection:
 
 def mlflow_filter(selection: Selection) -> str:
     """The selection as an MLflow filter for runs with a result."""
-    sweep = f"tags.`polyexp.sweep` = {_quoted(Path(selection.sweep).name)}" if selection.sweep else ""
+    sweep = f"tags.`polyexp.sweep` = {_quoted(sweep_name(Path(selection.sweep)))}" if selection.sweep else ""
     return " and ".join(filter(None, [sweep, selection.filter, HAS_RESULT_FILTER]))
+
+
+def sweep_name(folder: Path) -> str:
+    """The name of a sweep: its date and time, or the name of its folder where that is another one.
+
+    Args:
+        folder: The folder of the sweep, or its name.
+
+    Example:
+        >>> sweep_name(Path("outputs/sweeps/2026-11-24/17-06-40-146772")), sweep_name(Path("outputs/mine"))
+        ('2026-11-24/17-06-40-146772', 'mine')
+    """
+    return f"{folder.parent.name}/{folder.name}" if DATE.fullmatch(folder.parent.name) else folder.name
 
 
 def filter_error(words: str, why: str) -> InputError:

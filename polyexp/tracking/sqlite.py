@@ -32,6 +32,7 @@ __all__ = [
     "is_locked",
     "latest_revision",
     "make",
+    "reading",
     "require_tables",
     "require_writable",
     "revision",
@@ -88,7 +89,7 @@ def exists(path: Path, seconds: float = BUSY_SECONDS) -> bool:
         raise ValueError("it is an empty file; a store is made only where no file is")
     if not head.startswith(MAGIC):
         raise ValueError("file is not a database")
-    with _reading(path, seconds) as database:
+    with reading(path, seconds) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         rows = database.execute(f"SELECT * FROM {VERSION_TABLE}").fetchall() if VERSION_TABLE in tables else []
     require_tables(tables, [str(row[0]) for row in rows])
@@ -105,7 +106,7 @@ def revision(path: Path, seconds: float) -> str:
     Raises:
         sqlite3.Error: It is none.
     """
-    with _reading(path, seconds) as database:
+    with reading(path, seconds) as database:
         return str(database.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()[0])
 
 
@@ -125,7 +126,7 @@ def identity(path: Path, seconds: float = BUSY_SECONDS) -> str | None:
         number = os.stat(path).st_ino
     except FileNotFoundError:
         return None
-    with _reading(path, seconds) as database:
+    with reading(path, seconds) as database:
         return identity_of(sqlite_uri(path), number, database.execute(OLDEST).fetchone()[0])
 
 
@@ -139,7 +140,7 @@ def ended_journals(path: Path, seconds: float = BUSY_SECONDS) -> set[str]:
     Raises:
         OSError, sqlite3.Error: It is no SQLite store, or it cannot be read.
     """
-    with _reading(path, seconds) as database:
+    with reading(path, seconds) as database:
         return {journal for (journal,) in database.execute(ENDED)}
 
 
@@ -151,7 +152,7 @@ def deleted_experiment(path: Path, name: str, seconds: float) -> str | None:
         name: The name of the MLflow experiment.
         seconds: For which a database that another process has locked is waited for.
     """
-    with _reading(path, seconds) as database:
+    with reading(path, seconds) as database:
         database.row_factory = sqlite3.Row
         return deleted_among(map(dict, database.execute(EXPERIMENT, {"name": name})))
 
@@ -240,11 +241,15 @@ def _head(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _reading(path: Path, seconds: float) -> Iterator[sqlite3.Connection]:
+def reading(path: Path, seconds: float = BUSY_SECONDS) -> Iterator[sqlite3.Connection]:
     """A connection that only reads, with nothing written and no file left behind.
 
     A reader of a database in WAL mode makes files beside it where no other process has made them; immutable=1 prevents that,
     and misses nothing where they do not exist.
+
+    Args:
+        path: The path of the file.
+        seconds: For which a database that another process has locked is waited for.
     """
     alone = _head(path)[18:19] == b"\2" and not Path(f"{path}-wal").exists()
     options = "mode=ro&immutable=1" if alone else "mode=ro"

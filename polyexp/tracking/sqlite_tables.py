@@ -5,7 +5,6 @@ import sqlite3
 from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG
 
 __all__ = [
-    "END_RUN",
     "MAX_EXPERIMENT_TAG",
     "MAX_PARAM",
     "MAX_TAG",
@@ -22,6 +21,7 @@ __all__ = [
     "RUNS_OF_JOURNALS",
     "SET_EXPERIMENT_TAG",
     "SET_LATEST",
+    "SET_STATUS",
     "SET_TAG",
     "WORKSPACE",
     "UnknownSchemaError",
@@ -90,7 +90,8 @@ RUNNING = f"""
     JOIN tags AS folder ON folder.run_uuid = runs.run_uuid AND folder.key = '{FOLDER_TAG}'
     WHERE runs.status = 'RUNNING' AND runs.lifecycle_stage = 'active'
 """
-END_RUN = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?"
+# Of a run that goes on after it was interrupted, too, which then has no end any more.
+SET_STATUS = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND status <> ?"
 NEW_DATASET = """
     INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, dataset_source, dataset_schema,
         dataset_profile)

@@ -9,6 +9,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -21,7 +22,16 @@ from polyexp.tracking.artifact_folder import (
     location_of,
     location_of_run,
 )
-from polyexp.tracking.entry import Dataset, Entry, LostRunError, MLflowExperiment, Status, Writer, Written, latest
+from polyexp.tracking.entry import (
+    PARENT_TAG,
+    Dataset,
+    Entry,
+    LostRunError,
+    MLflowExperiment,
+    Writer,
+    Written,
+    latest,
+)
 from polyexp.tracking.errors import deleted_experiment_error
 from polyexp.tracking.sqlite_connection import BUSY_SECONDS, SqliteConnection
 from polyexp.tracking.sqlite_tables import UnknownSchemaError
@@ -96,6 +106,7 @@ class SqliteWriter(Writer):
         """
         with self._store.transaction():
             found = self._found(entries)
+            entries = self._with_parents(entries)
             runs = [self._row_written(entry, found.get(entry.id)) for entry in entries]
         return self._written_otherwise(
             entries, [self._files_written(entry, run) for entry, run in zip(entries, runs, strict=True)]
@@ -144,6 +155,15 @@ class SqliteWriter(Writer):
         places = ", ".join("?" * len(new))
         tagged = self._store.rows(sql.RUNS_OF_JOURNALS.format(places), *new)
         return found | {journal: run for journal, run_id in tagged if (run := self._run(run_id, journal))}
+
+    def _with_parents(self, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries with the tags that name their parents, which have the ids of their journals unless they are there."""
+        parents = list({one.parent for one in entries if one.parent})
+        there = dict(self._store.rows(sql.RUNS_OF_JOURNALS.format(", ".join("?" * len(parents))), *parents))
+        return [
+            replace(one, tags={**one.tags, PARENT_TAG: there.get(one.parent, one.parent)}) if one.parent else one
+            for one in entries
+        ]
 
     def _row_written(self, entry: Entry, run: _Run | None) -> _Run | Exception:
         """The run of an entry, which is created where there is none, with all its rows; or why nothing of it is written."""
@@ -216,8 +236,8 @@ class SqliteWriter(Writer):
         many(sql.SET_LATEST, ((run.id, name, value, step, at) for name, value, step, at in latest(entry.points)))
         if entry.dataset:
             self._add_dataset(run, entry.dataset)
-        if entry.status is not Status.RUNNING:
-            self._store.execute(sql.END_RUN, entry.status.value, entry.ended, run.id)
+        if entry.ended is not None or entry.resumed:
+            self._store.execute(sql.SET_STATUS, entry.status.value, entry.ended, run.id, entry.status.value)
 
     def _add_dataset(self, run: _Run, dataset: Dataset) -> None:
         same = (run.experiment_id, dataset.name, dataset.digest)

@@ -13,7 +13,7 @@ from polyexp.tracking import sqlite
 from polyexp.tracking.delivery import RUNS_AT_ONCE, Delivery, deliver, store_of
 from polyexp.tracking.destination import Destination, open_writer
 from polyexp.tracking.journal import JOURNAL, Header
-from polyexp.tracking.journal_lines import JournalError, has_ended, header_of, is_gone
+from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone
 from polyexp.tracking.login import shared_login
 
 __all__ = ["DeliveryState", "Found", "by_destination", "found_in", "require_named", "size_and_revision", "synchronized"]
@@ -109,7 +109,7 @@ def _is_current(destination: Destination) -> Callable[[str, Header], bool]:
         ended = destination.ended_journals() if identity else None
     except Exception:
         return lambda store, _: destination.is_named_by(store)
-    return lambda store, header: store == identity and (ended is None or not header.is_run or header.id in ended)
+    return lambda store, header: store == identity and (ended is None or header.id in ended)
 
 
 def require_named(destination: Destination) -> None:
@@ -148,7 +148,7 @@ def _state(folder: Path, header: Header, is_current: Callable[[str, Header], boo
     store = store_of(folder)
     if store and is_current(store, header):
         return DeliveryState.DELIVERED
-    if has_ended(folder):
+    if end_of(folder):
         return DeliveryState.UNDELIVERED
     return DeliveryState.STALE if is_gone(folder, header) else DeliveryState.RUNNING
 

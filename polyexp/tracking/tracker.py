@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +12,7 @@ import numpy as np
 from polyexp.base import Component, InputError
 from polyexp.exact import Forecast
 from polyexp.fitting import Result
+from polyexp.tracking.finished import FinishedRun, finished_recorded
 from polyexp.tracking.journal import Header, now
 from polyexp.tracking.process import Process
 from polyexp.tracking.recorded import RecordedRuns
@@ -43,6 +44,7 @@ class RunInfo:
         tags: The tags of the run.
         snapshots: The number of regular snapshots that the run will have unless it ends early.
         lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
+        parent: The id of the journal of the sweep to which the run belongs; empty where it belongs to none.
     """
 
     name: str
@@ -51,6 +53,7 @@ class RunInfo:
     tags: Mapping[str, str]
     snapshots: int = 0
     lower_bound: float = math.nan
+    parent: str = ""
 
 
 @dataclass
@@ -83,6 +86,7 @@ class Tracker(Component):
             param_names=about.param_names,
             planned=about.snapshots,
             lower_bound=about.lower_bound,
+            parent=about.parent,
             started=now(),
             process=Process.current(),
             store=None,
@@ -102,6 +106,17 @@ class Tracker(Component):
             NotDeliveredError: They are not there, and the settings require it.
         """
         return Delivered()
+
+    def finished(self, fingerprints: Collection[str]) -> dict[str, FinishedRun]:
+        """The latest finished run of each of these fingerprints that has one.
+
+        Args:
+            fingerprints: The fingerprints of experiments.
+
+        Raises:
+            InputError: The tracker records nothing, or its store cannot be read.
+        """
+        return finished_recorded(self.recorded(), fingerprints)
 
     def recorded(self) -> RecordedRuns:
         """The recorded runs.

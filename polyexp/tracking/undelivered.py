@@ -36,14 +36,14 @@ class Undelivered:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to write: of a run that goes on there is nothing new, or the store is to have none.
+        """Whether there is nothing to write: of a run that goes on there is nothing new.
 
         Of a run that has ended the store is asked again whether it has it: an older copy may have been put back in its place.
         """
         one = self.entry
         new = one.points or one.files or one.params or one.tags or one.dataset
         goes_on = one.ended is None and self.note.status is Status.RUNNING
-        return not self.header.is_run or (one.run_id is not None and goes_on and not new)
+        return one.run_id is not None and goes_on and not new
 
 
 def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str | None) -> Undelivered:
@@ -67,6 +67,7 @@ def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str 
     entry = Entry(header.id, header.experiment, artifact_root, header.name, header.started, run_id=note.run_id)
     if note.run_id is None:
         entry = replace(entry, params=header.params, tags={**header.tags, JOURNAL_TAG: header.id})
+        entry = replace(entry, parent=header.parent, resumed=header.resumed)
     reading = _Reading(folder, header, entry, note)
     for line in lines_of(folder, note.position):
         reading.take(line)
@@ -141,8 +142,9 @@ def _points(header: Header, content: Mapping[str, Any]) -> list[Point]:
     """The points of a snapshot."""
     values = {metric: float(content[name]) for name, metric in CURVES.items()}
     values["loss/excess_at_most"] = values["loss/train"] - header.lower_bound
-    names = (f"weight/{name}" for name in header.param_names)
-    values |= dict(zip(names, content["params"], strict=True))
+    if "params" in content:
+        names = (f"weight/{name}" for name in header.param_names)
+        values |= dict(zip(names, content["params"], strict=True))
     return _finite(values, content["step"], content["time"])
 
 

@@ -23,7 +23,7 @@ LEAVES_NOTHING = {
     "-m hydra.sweep.dir=. seed=1,2": OWN_FOLDER,
     "-m model.degree=3,-1": "`model.degree` must be",
     "-m hydra/sweeper=basic model.degree=3,-1": "`model.degree` must be",
-    "-m seed=range(0,0)": "no jobs",
+    "-m seed=range(0,0)": "`seed=range(0,0)` has no values",
 }
 
 
@@ -199,7 +199,7 @@ def canary(tmp_path):
         "hydra/callbacks/mine.yaml": f"x: {touch}\n",
         "hydra/hydra_logging/mine.yaml": logging,
         "hydra/job_logging/mine.yaml": logging,
-        "hydra/launcher/basic.yaml": f"_target_: hydra._internal.core_plugins.basic_launcher.BasicLauncher\nx: {touch}\n",
+        "hydra/launcher/polyexp.yaml": f"_target_: hydra_plugins.polyexp_plugins.BatchedLauncher\nx: {touch}\n",
         "hydra/env/mine.yaml": f"# @package _global_\nhydra: {{callbacks: {{x: {touch}}}}}\n",
     }.items():
         (tmp_path / "files" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -223,18 +223,18 @@ def canary(tmp_path):
         ("--config-dir=files hydra/hydra_logging=mine", "`hydra/hydra_logging` must be one of"),
         ("--config-dir=files hydra/job_logging=mine", "`hydra/job_logging` must be one of"),
         ("--config-dir=files hydra/env=mine", "hydra/env"),
-        ("--config-dir=files", "`x` is not a setting"),
+        ("--config-dir=files", "`hydra.launcher.x` cannot be set"),
         ("--config-path=files", "cannot be set"),
         ("--config-dir=files --config-name=mine", "cannot be set"),
         ("--config-dir=files --config-name=paths", "`hydra.searchpath`"),
     ],
 )
 @pytest.mark.filterwarnings(
-    r"ignore:\s*'hydra/launcher/basic' is validated"
+    r"ignore:\s*'hydra/launcher/polyexp' is validated"
 )  # Hydra's, for a file with a schema's name
 def test_config_files_cannot_run_code(canary, words, fragment):
     if words != "--config-dir=files":
-        (canary / "files" / "hydra" / "launcher" / "basic.yaml").unlink()
+        (canary / "files" / "hydra" / "launcher" / "polyexp.yaml").unlink()
     assert fragment in require_refused(canary, *words.split())
 
 

@@ -128,13 +128,66 @@ VALUES = {  # that a setting does not take
     "hydra.run.dir=a=b": """put the value into quotes of its own, hydra.run.dir="'a=b'\"""",
     "hydra.run.dir=out(1)x": """put the value into quotes of its own, hydra.run.dir="'out(1)x'\"""",
     "hydra.run.dir=a$(b": """put the value into quotes of its own, 'hydra.run.dir="a$(b"'""",
-    "-m seed=choice()": "the values of a sweep are typed as seed=1,2 or seed=range(1,3).",
+    "-m seed=choice()": "the values of a sweep are typed as 1,2, or as range(0,10), linspace(0,1,5),",
     "-m seed=range(0,3,0)": "must give at most 100000 jobs, by a step that is not 0.",
     "-m seed=range(0,inf)": "must give at most 100000 jobs",
     "-m seed=range(0,10000000)": "must give at most 100000 jobs",
     "-m seed=interval(0,1)": "needs a sweeper that draws from intervals",
     "-m seed=1,choice(2,3)": "`seed=1,choice(2,3)` is a sweep within a sweep",
     "-m model.degree=3,abc": "`model.degree` must be a whole number, got 'abc'.",
+}
+RATE = "optimizer.learning_rate"
+MOST = "must be a whole number from 1 to 100000, got"
+TOO_LARGE = "reaches numbers that are too large or too small for float64: type"
+RANGES = {  # that give no values, or too many, and `sweep.zip` of what cannot go in step
+    "-m seed=range(10,0)": "`seed=range(10,0)` has no values: a range ends before its second number. Type range(0,3) for",
+    "-m seed=sort(range(5,5))": "has no values",
+    "-m seed=range(0,1000000000)": "must give at most 100000 jobs",
+    "-m seed=shuffle(range(0,1000000000))": "must give at most 100000 jobs",
+    "-m seed=range(0,1,1e-12)": "must give at most 100000 jobs",
+    "-m seed=range(0,x)": "range() does not take these arguments: type range(start,stop) or range(start,stop,step)",
+    f"-m {RATE}=linspace(0,1,1e9)": f"{MOST} 1000000000.0.",
+    f"-m {RATE}=linspace(0,1,1000000000)": f"the third argument of linspace, the number of values, {MOST} 1000000000.",
+    f"-m {RATE}=logspace(-8,-6,0)": f"{MOST} 0.",
+    f"-m {RATE}=logspace(-8,-6,-1)": f"{MOST} -1.",
+    f"-m {RATE}=geomspace(1,2,2.5)": f"{MOST} 2.5.",
+    f"-m {RATE}=linspace(0,1,nan)": f"{MOST} nan.",
+    f"-m {RATE}=linspace(0,1,true)": f"{MOST} True.",
+    f"-m {RATE}=linspace(0,1,few)": f"{MOST} 'few'.",
+    f"-m {RATE}=linspace(0,1)": "type linspace(first,last,number), such as linspace(0,1,5).",
+    f"-m {RATE}=logspace(-8)": "type logspace(first exponent of 10,last exponent of 10,number), such as logspace(-8,-6,5).",
+    f"-m {RATE}=geomspace(1,2,3,4)": "type geomspace(first,last,number), such as geomspace(1e-8,1e-6,5).",
+    f"-m {RATE}=linspace(0,1,5,endpoint=false)": "linspace() does not take these arguments",
+    f"-m {RATE}=linspace(0,inf,5)": "the ends of linspace must be finite numbers, got inf: type linspace(",
+    f"-m {RATE}=logspace(nan,0,5)": "the ends of logspace must be finite numbers, got nan",
+    f"-m {RATE}=geomspace(a,1,5)": "the ends of geomspace must be finite numbers, got 'a'",
+    f"-m {RATE}=linspace(0,1{'0' * 400},5)": "the ends of linspace must be finite numbers",
+    f"-m {RATE}=linspace(-1e308,1e308,5)": f"linspace {TOO_LARGE}",
+    f"-m {RATE}=logspace(-8,309,5)": f"logspace {TOO_LARGE}",
+    f"-m {RATE}=logspace(-400,0,5)": f"logspace {TOO_LARGE}",
+    f"-m {RATE}=geomspace(0,1,5)": "both ends of geomspace must be above 0, or both below 0, got 0 and 1",
+    f"-m {RATE}=geomspace(1,0,5)": "both ends of geomspace must be above 0, or both below 0, got 1 and 0",
+    f"-m {RATE}=geomspace(-1,1,5)": "both ends of geomspace must be above 0, or both below 0, got -1 and 1",
+    f"-m {RATE}=logspac(-8,-6,5)": "there is no function 'logspac'. Did you mean 'logspace'? Ranges are typed as range(0,10)",
+    f"-m {RATE}=LinSpace(0,1,5)": "Did you mean 'linspace'?",
+    "-m seed=ranges(0,10)": "`seed=ranges(0,10)` cannot be read: there is no function 'ranges'. Did you mean 'range'?",
+    f"-m {RATE}=1e-7,linspace(0,1,5)": "is a sweep within a sweep: type its values one after another.",
+    f"{RATE}=logspace(-8,-6,5)": f"`{RATE}=logspace(-8,-6,5)` {SEVERAL}.",
+    f"-m {RATE}=linspace(0,1,1000) seed=range(0,101)": "A sweep must have at most 100000 jobs, got 1.01e+05",
+    "-m seed=linspace(0,1,3)": "`seed` must be a whole number, got '0.5'.",
+    "-m model=linspace(0,1,3)": "`model` takes the name of one choice",
+    "-m optimizer.momentum=0.8,0.9": "It belongs to `optimizer=momentum`, `optimizer=nesterov`.",
+    "-m optimizer.momentum=linspace(0.8,0.9,3)": "It belongs to `optimizer=momentum`, `optimizer=nesterov`.",
+    "-m sweep.zip=[sed,loop.steps] seed=1,2": "`sweep.zip` names `sed`, which is no setting. Did you mean 'seed'?",
+    "-m sweep.zip=[seed,seed] seed=1,2": "`sweep.zip` names `seed` 2 times: type each key once.",
+    "-m sweep.zip=[seed,loop.steps] seed=1,2": "`sweep.zip` names `loop.steps`, which does not have several values",
+    "-m sweep.zip=[seed,loop.steps] seed=1,2 loop.steps=3": "`sweep.zip` names `loop.steps`, which does not have several",
+    "-m sweep.zip=[seed,loop.steps] seed=1,2 loop.steps=range(1,4)": "`sweep.zip` needs equally many values of each key, "
+    "got 2 of `seed`, 3 of `loop.steps`: type as many for each.",
+    "-m sweep.zip=seed,loop.steps seed=1,2": "`sweep.zip` must be a list: [a,b], got 'seed'.",
+    "-m sweep.zip=[seed],[loop.steps] seed=1,2": "`sweep.zip` holds for the whole sweep: type one value",
+    "sweep.zip=[seed,loop.steps]": "`sweep.zip` belongs to a sweep: put -m in front, or leave it out.",
+    "sweep.zi=[seed]": "Did you mean 'sweep.zip'?",
 }
 SWEEPS = {  # in which some choices lack a setting
     "-m problem=file,sin problem.path=d.csv": "`problem.path` is no setting of `problem=sin`: leave this choice out",
@@ -153,7 +206,7 @@ OPTIONS = {
     "--cfg everything": "invalid choice: 'everything'",
     "seed=1 --nonsense": "unrecognized arguments: --nonsense.",
 }
-WRONG = WORDS | KEYS | OTHER_CHOICES | CHOICES | FORMS | VALUES | SWEEPS | OPTIONS
+WRONG = WORDS | KEYS | OTHER_CHOICES | CHOICES | FORMS | VALUES | RANGES | SWEEPS | OPTIONS
 
 
 @pytest.mark.parametrize(("words", "sentence"), WRONG.items(), ids=map(ascii, WRONG))

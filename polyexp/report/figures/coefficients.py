@@ -6,7 +6,18 @@ import numpy as np
 
 from polyexp.base import counted
 from polyexp.fitting import Result, best_power_series
-from polyexp.report.axes import COLOURS, Figure, annotate, axis_name, figure, legend, log_axis, thinned, thinned_history
+from polyexp.report.axes import (
+    COLOURS,
+    Figure,
+    annotate,
+    axis_name,
+    colour_scale,
+    figure,
+    legend,
+    log_axis,
+    thinned,
+    thinned_history,
+)
 from polyexp.report.figures.curves import (
     MAX_CURVES,
     MAX_MARKS,
@@ -42,7 +53,7 @@ def coefficients_figure(result: Result) -> Figure:
         style = (
             {"color": COLOURS[place]}
             if shown.size <= MAX_NAMED_CURVES
-            else {"color": _colour_scale()(place / (shown.size - 1))}
+            else {"color": colour_scale()(place / (shown.size - 1))}
         )
         label = axis_name(names[k]) if shown.size <= MAX_NAMED_CURVES else None
         dashes = "-" if k % 2 == 0 else (0, (4, 1.5))  # odd ones are dashed, so that not only colour distinguishes them
@@ -90,18 +101,11 @@ def _optimum_words(result: Result, best: np.ndarray | None) -> str:
     return f"distance of each coefficient from {which}"
 
 
-def _colour_scale() -> Any:
-    from matplotlib import colormaps
-
-    # Of even lightness, and made for colour-blind readers (Nuñez, Anderton and Renslow, 2018).
-    return colormaps["cividis"]
-
-
 def _colour_bar(made: Figure, ax: Any, names: list[str], size: int) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    bar = made.colorbar(ScalarMappable(Normalize(0, len(names) - 1), _colour_scale()), ax=ax, pad=0.02)
+    bar = made.colorbar(ScalarMappable(Normalize(0, len(names) - 1), colour_scale()), ax=ax, pad=0.02)
     bar.set_ticks([0, len(names) - 1], labels=[axis_name(names[0]), axis_name(names[-1])])
     bar.ax.tick_params(labelsize=9)
     if size < len(names):

@@ -1,8 +1,9 @@
-"""The plugin of Hydra that polyexp has: the search path for the config files of plugins."""
+"""The plugins of Hydra that polyexp has: the search path for the config files of plugins, and its launcher."""
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
+from polyexp.cli import launcher
 from polyexp.cli.configs import outside_configs
 
 
@@ -13,3 +14,7 @@ class OutsideConfigs(SearchPathPlugin):
         """Append these folders, so that a choice of polyexp is found before one of the same name in a plugin."""
         for name, folder in outside_configs().items():
             search_path.append(provider=name, path=f"file://{folder}")
+
+
+class BatchedLauncher(launcher.BatchedLauncher):
+    """The launcher under the name by which Hydra finds it."""

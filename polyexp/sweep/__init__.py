@@ -1,0 +1,57 @@
+"""Sweeps: the configurations, experiments and files of many jobs, made from one composition, and what became of them."""
+
+from polyexp.sweep.figure import draw_sweep, sweep_figure
+from polyexp.sweep.job_files import JobFiles
+from polyexp.sweep.jobs import INSTEAD, MANIFEST, PlannedJob, read_manifest, write_manifest
+from polyexp.sweep.record import SweepJob, SweepRecord, reused_rows, row_of
+from polyexp.sweep.rows import MAX_JOBS
+from polyexp.sweep.run import ReadyJob, run_jobs
+from polyexp.sweep.settings import SweepSettings
+from polyexp.sweep.table import (
+    FAILED,
+    FINISHED,
+    KILLED,
+    NOT_RUN,
+    SWEEP_FILE,
+    JobRow,
+    SweepTable,
+    read_table,
+    write_table,
+)
+from polyexp.sweep.template import JobOverrides, Template, hydra_config, plain_among
+from polyexp.sweep.terminal import job_line, listing, summary
+
+__all__ = [
+    "FAILED",
+    "FINISHED",
+    "INSTEAD",
+    "KILLED",
+    "MANIFEST",
+    "MAX_JOBS",
+    "NOT_RUN",
+    "SWEEP_FILE",
+    "JobFiles",
+    "JobOverrides",
+    "JobRow",
+    "PlannedJob",
+    "ReadyJob",
+    "SweepJob",
+    "SweepRecord",
+    "SweepSettings",
+    "SweepTable",
+    "Template",
+    "draw_sweep",
+    "hydra_config",
+    "job_line",
+    "listing",
+    "plain_among",
+    "read_manifest",
+    "read_table",
+    "reused_rows",
+    "row_of",
+    "run_jobs",
+    "summary",
+    "sweep_figure",
+    "write_manifest",
+    "write_table",
+]
