@@ -82,6 +82,7 @@ class Sweep:
             self._all_are_checked = True
             sweeper.validate_batch_is_legal = _nothing
             sweeper.params = {}
+            sweeper.launcher.tells = False
             sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(jobs, size))
             self._begin(checked)
         error: BaseException | None = None
