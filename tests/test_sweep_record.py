@@ -75,7 +75,7 @@ def test_a_sweep_is_the_parent_of_the_runs_of_its_jobs(cli, store, tmp_path, lau
     assert [row.number for row in rows] == [0, 1, 2, 3]
     assert {row.run_id for row in rows} == {run.info.run_id for run in children}
     losses = {run.info.run_id: run.data.metrics["loss/final"] for run in children}
-    assert all(row.loss == pytest.approx(losses[row.run_id], rel=1e-12) for row in rows)
+    assert all(row.loss == pytest.approx(losses[row.run_id], rel=1e-3) for row in rows)  # which is rounded
 
 
 def test_a_sweep_that_is_not_recorded_has_its_files(bare_cli, tmp_path):
