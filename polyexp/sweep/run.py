@@ -58,7 +58,7 @@ def _computed_ahead(parts: Sequence[Sequence[ReadyJob]]) -> Iterator[tuple[Seque
     Where the batches use several threads of the processor themselves, each is computed when it is its turn.
     """
     devices = [part[0].experiment.backend.on_device(part[0].experiment.device).device for part in parts]
-    if len(parts) == 1 or any(getattr(device, "threads", 1) != 1 for device in devices):
+    if len(parts) < 2 or any(getattr(device, "threads", 1) != 1 for device in devices):
         yield from ((part, _computed(part)) for part in parts)
         return
     ended, ahead = Event(), deque[tuple[Sequence[ReadyJob], Future[Result | None]]]()
