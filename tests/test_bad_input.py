@@ -117,7 +117,7 @@ WRONG = {
     "tracking=none tracking.uri=x": unknown("tracking.uri", f"{ANOTHER}`tracking=mlflow`."),
     "device.index=0": unknown("device.index", f"{ANOTHER}`device=auto`, `device=cuda`."),
     "model@here=legendre": "A config group takes no package: type `model=legendre`.",
-    "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic", "polyexp"]),
+    "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=LAUNCHERS),
     "model=null": one_choice("model", "null"),
     "model=3": one_choice("model", "3"),
     "model=[legendre,power_series]": one_choice("model", "[legendre,power_series]"),
