@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from polyexp.cli import engines, many_workers
+from polyexp.cli import engine_base, many_workers
 from polyexp.cli.launcher import BatchedLauncher
 from polyexp.sweep import slices
 from tests.helpers.commands import SHORT
@@ -114,7 +114,7 @@ def test_an_action_that_is_no_fit_is_refused(bare_cli, engine, tmp_path):
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(bare_cli, tmp_path, monkeypatch, launcher):
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    monkeypatch.setattr(engine_base, "find_spec", lambda name: None)
     ended = bare_cli("-m", f"hydra/launcher={launcher}", "seed=1,2")
     package = launcher.split("_")[1]
     sentence = f"needs {package}, which is not installed: type `pip install 'polyexp[{package}]'`."
@@ -123,7 +123,7 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(bare_cli, tmp_p
 
 
 def test_slurm_must_be_there(bare_cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "find_spec", lambda name: name)
+    monkeypatch.setattr(engine_base, "find_spec", lambda name: name)
     monkeypatch.setenv("PATH", str(tmp_path))
     ended = bare_cli("-m", "hydra/launcher=polyexp_submitit_slurm", "seed=1,2")
     assert ended.code == 2
@@ -155,7 +155,7 @@ REFUSED = {
 @pytest.mark.parametrize(("words", "sentence"), REFUSED.items())
 def test_settings_are_held_to_what_they_are(bare_cli, tmp_path, monkeypatch, words, sentence):
     launcher, setting = words.split(" ", 1)
-    monkeypatch.setattr(engines, "find_spec", lambda name: name)
+    monkeypatch.setattr(engine_base, "find_spec", lambda name: name)
     ended = bare_cli("-m", f"hydra/launcher=polyexp_{launcher}", setting, "seed=1,2")
     assert ended.code == 2
     assert len(ended.err.splitlines()) == 1

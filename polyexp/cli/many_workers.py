@@ -10,10 +10,12 @@ from omegaconf import DictConfig
 
 from polyexp.action import Fit
 from polyexp.base import InputError
-from polyexp.cli.engines import Engine, Joblib, Ray, SubmititLocal, SubmititSlurm
+from polyexp.cli.engine_base import Engine
+from polyexp.cli.engines import Joblib, Ray
 from polyexp.cli.jobs import JobTask
 from polyexp.cli.launcher import BatchedLauncher, needs_hydra
 from polyexp.cli.ready import ENDED, Ended, Maker
+from polyexp.cli.submitit_engines import SubmititLocal, SubmititSlurm
 from polyexp.cli.texts import unquoted
 from polyexp.cli.worker import Slice, work
 from polyexp.experiment import Experiment, batch_key

@@ -8,7 +8,7 @@ from polyexp.sweep.record import SweepJob, SweepRecord, row_of
 from polyexp.sweep.rows import MAX_JOBS
 from polyexp.sweep.run import ReadyJob, run_jobs
 from polyexp.sweep.settings import SweepSettings
-from polyexp.sweep.slices import slices
+from polyexp.sweep.slicing import slices
 from polyexp.sweep.table import (
     FAILED,
     FINISHED,
