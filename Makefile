@@ -18,7 +18,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help run test test-slow test-malformed test-kernels test-reliability test-wheel test-browser screenshots bench accuracy dist lint format ui clean
+.PHONY: help run test test-slow test-malformed test-kernels test-reliability test-wheel test-scale test-browser screenshots bench accuracy dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -28,6 +28,10 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .venv/dev: .venv/polyexp
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+.venv/scale: .venv/dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[joblib,submitit,ray]'
 	touch $@
 
 .venv/bench: .venv/polyexp
@@ -62,6 +66,10 @@ test-reliability: .venv/dev ## let stores fail while runs are recorded; a sample
 # Built, installed into an environment of its own and run from another folder.
 test-wheel: .venv/dev ## build and test the wheel elsewhere, and test plugins of Hydra
 	$(BIN)/python -m pytest -m wheel $(ARGS)
+
+# One after another: each starts several processes.
+test-scale: .venv/scale ## run sweeps on joblib, submitit and Ray, which are installed
+	$(BIN)/python -m pytest -m scale tests/scale $(ARGS)
 
 # The tools of .venv build both, so that nothing is downloaded.
 dist: .venv/dev ## build the sdist and the wheel into dist/

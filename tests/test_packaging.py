@@ -48,20 +48,22 @@ def third_party(paths):
 
 
 JAX = set((ROOT / "polyexp/backend").glob("jax*.py"))  # what the extra jax is for
+ENGINES = set((ROOT / "polyexp/cli").glob("*engines.py"))
 
 
 @pytest.mark.parametrize(
-    ("paths", "extra"),
+    ("paths", "extras"),
     [
-        (set((ROOT / "polyexp").rglob("*.py")) - JAX, None),
-        (JAX, "jax"),
-        (set((ROOT / "tests").rglob("*.py")), "dev"),
-        (set((ROOT / "benchmarks").rglob("*.py")), "bench"),
+        (set((ROOT / "polyexp").rglob("*.py")) - JAX - ENGINES, ()),
+        (JAX, ("jax",)),
+        (ENGINES, ("joblib", "submitit", "ray")),
+        (set((ROOT / "tests").rglob("*.py")), ("dev",)),
+        (set((ROOT / "benchmarks").rglob("*.py")), ("bench",)),
     ],
-    ids=["polyexp", "jax", "tests", "benchmarks"],
+    ids=["polyexp", "jax", "engines", "tests", "benchmarks"],
 )
-def test_what_is_imported_is_declared(paths, extra):
-    declared = [*required(), *(required(extra) if extra else ())]
+def test_what_is_imported_is_declared(paths, extras):
+    declared = [*required(), *(one for extra in extras for one in required(extra))]
     assert paths
     assert third_party(paths) - set(names(declared)) == set()
 

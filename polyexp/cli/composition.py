@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 import polyexp.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError, counted
 from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
+from polyexp.cli.engines import ENGINES
 from polyexp.cli.help import help_page
 from polyexp.cli.kinds import schema
 from polyexp.cli.overrides import explain
@@ -55,7 +57,7 @@ LOGGING = {
 }
 
 
-LAUNCHER = "hydra_plugins.polyexp_plugins.BatchedLauncher"
+PLUGINS = "hydra_plugins.polyexp_plugins"  # the module in which Hydra finds the launchers
 
 
 def prepare() -> None:
@@ -68,7 +70,10 @@ def prepare() -> None:
     for (group, name), cls in Component.registry.items():
         store.store(group=f"schema/{group}", name=name, node=schema(cls), package=group)
     store.store(group="hydra/hydra_logging", name="polyexp", node=LOGGING)
-    store.store(group="hydra/launcher", name="polyexp", node={"_target_": LAUNCHER})
+    store.store(group="hydra/launcher", name="polyexp", node={"_target_": f"{PLUGINS}.BatchedLauncher"})
+    for name, engine in ENGINES.items():
+        node = {"_target_": f"{PLUGINS}.{name}", **asdict(engine())}
+        store.store(group="hydra/launcher", name=engine.launcher, node=node)
     store.store(group="hydra", name="config", node=_hydra_node(), provider="hydra")
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")

@@ -1,25 +1,22 @@
 """The launcher of sweeps: jobs that differ only in numbers are computed together, all others one after another."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from omegaconf import DictConfig, open_dict, read_write
 
 from polyexp.action import Fit
-from polyexp.base import InputError
-from polyexp.cli.jobs import JobTask, RunError, numbered
+from polyexp.cli.jobs import JobTask, RunError
+from polyexp.cli.ready import Ended, Maker
 from polyexp.cli.texts import unquoted
-from polyexp.experiment import Experiment, InSweep, Job
-from polyexp.fitting import Result
+from polyexp.experiment import Experiment
 from polyexp.report.stream import Stream
-from polyexp.sweep import FAILED, NOT_RUN, JobOverrides, JobRow, ReadyJob, SweepTable, Template, job_line, run_jobs
-from polyexp.tracking import reason_of
+from polyexp.sweep import NOT_RUN, JobRow, SweepTable, job_line, run_jobs
 
-__all__ = ["BatchedLauncher"]
+__all__ = ["BatchedLauncher", "needs_hydra"]
 
 
 class BatchedLauncher(BasicLauncher):
@@ -39,64 +36,49 @@ class BatchedLauncher(BasicLauncher):
         assert self.config is not None
         setup_globals()
         task = self.task_function
-        if isinstance(task, JobTask) and not _needs_hydra(self.config):
+        if isinstance(task, JobTask) and not needs_hydra(self.config):
             numbered = dict(enumerate(job_overrides, initial_job_idx))
             left = {number: words for number, words in numbered.items() if number not in task.done}
             found = {number: task.experiment(number, words) for number, words in left.items()}
             experiments = {number: one for number, one in found.items() if one and isinstance(one.action, Fit)}
             if len(experiments) == len(left):
-                done = {number: task.done[number].loss for number in numbered if number in task.done}
-                ended = done | self._ended(task, left, experiments, _Lines(task, numbered, experiments))
-                return [
-                    _Returned(words, ended[number], self._composing(number, words))
-                    for number, words in numbered.items()
-                ]
+                return self._launched(task, numbered, experiments)
         return super().launch(job_overrides, initial_job_idx)
 
-    def _ended(
-        self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment], lines: "_Lines"
-    ) -> dict[int, float | Exception | None]:
-        """Run jobs, and give the loss of each, or the error that it has raised."""
+    def _launched(
+        self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
+    ) -> list[JobReturn]:
         assert self.config is not None
+        assert self.hydra_context is not None
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
-        ready = [ReadyJob(number, experiments[number], self._beginning(task, number, jobs[number])) for number in jobs]
-        losses: dict[int, float | Exception | None] = {}
+        maker = Maker(self.hydra_context.config_loader, self.config, task.sweep)
+        lines = _Lines(task, jobs, quiet=all(one.quiet for one in experiments.values()))
+        found = {number: Ended(task.done[number], task.done[number].loss) for number in jobs if number in task.done}
+        left = {number: words for number, words in jobs.items() if number not in found}
+        for ended in self._ended(maker, task, left, experiments) if left else ():
+            lines.ended(ended)
+            found[ended.row.number] = ended
+        return [_Returned(words, found[number], maker.composing(number, words)) for number, words in jobs.items()]
+
+    def _ended(
+        self, maker: Maker, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
+    ) -> Iterator[Ended]:
+        """Run jobs, and give what became of each one that has ended."""
+        ready = [maker.ready(number, words, experiments[number]) for number, words in jobs.items()]
         for number, ended in run_jobs(ready):
-            lines.ended(number, ended)
-            losses[number] = float(ended.loss) if isinstance(ended, Result) else ended
-        return losses
-
-    def _beginning(self, task: JobTask, number: int, words: Sequence[str]) -> Any:
-        """What makes the folder of a job."""
-        assert self.hydra_context is not None
-        assert self.config is not None
-        loader: Any = self.hydra_context.config_loader
-        template, job = loader.job(self.config, words)
-        return partial(_begun, template, job, number, self._composing(number, words), task.sweep)
-
-    def _composing(self, number: int, words: Sequence[str]) -> Callable[[], DictConfig]:
-        """What composes the configuration of a job."""
-        assert self.hydra_context is not None
-        assert self.config is not None
-        return partial(numbered, self.hydra_context.config_loader, self.config, words, number)
+            yield Ended.of(number, jobs[number], ended)
 
 
-def _needs_hydra(cfg: DictConfig) -> bool:
-    """Whether a configuration asks for something that Hydra's own way to run a job does."""
+def needs_hydra(cfg: DictConfig) -> bool:
+    """Whether a configuration asks for something that Hydra's own way to run a job does.
+
+    Args:
+        cfg: The configuration of the sweep.
+    """
     hydra = cfg.hydra
     own_log = hydra.runtime.choices.get("hydra/job_logging") != "none"
     return bool(own_log or hydra.get("callbacks") or hydra.job.chdir or hydra.job.env_set)
-
-
-def _begun(template: Template, job: JobOverrides, number: int, composed: Any, of: InSweep) -> Job:
-    """Make the folder of a job with the files of Hydra, and return the circumstances of its run."""
-    sweep, name = template.folder(job, number, composed)
-    folder = Path(sweep, name).absolute()
-    files = template.files(job, number, folder)
-    files.write(folder)
-    overrides = tuple(map(unquoted, job.words))
-    return Job(folder, overrides, of, files.config, log_only=True)
 
 
 class _Returned(JobReturn):
@@ -104,21 +86,19 @@ class _Returned(JobReturn):
 
     Args:
         words: The overrides of the job.
-        ended: Its loss, or the error that it has raised.
+        ended: What became of it.
         composed: What composes its configuration, which takes longer than a fit and is asked for by few.
     """
 
-    def __init__(
-        self, words: Sequence[str], ended: float | Exception | None, composed: Callable[[], DictConfig]
-    ) -> None:
+    def __init__(self, words: Sequence[str], ended: Ended, composed: Callable[[], DictConfig]) -> None:
         super().__init__(list(words))
         self._composed = composed
         del self.cfg  # so that the property below is found
-        if not isinstance(ended, Exception):
-            self.status, self.return_value = JobStatus.COMPLETED, ended
+        if ended.row.has_result:
+            self.status, self.return_value = JobStatus.COMPLETED, ended.loss
         else:
             self.status = JobStatus.FAILED
-            self.return_value = RunError(2 if isinstance(ended, InputError) else 1)
+            self.return_value = RunError(2 if ended.refused else 1)
 
     @cached_property
     def cfg(self) -> DictConfig:  # type: ignore[override]
@@ -134,25 +114,22 @@ class _Lines:
 
     Args:
         task: What counts the jobs.
-        jobs: The overrides of all jobs by their numbers.
-        experiments: The experiments of those that run. Where all are quiet, only those that have failed get a line.
+        jobs: The overrides of the jobs by their numbers.
+        quiet: Whether the lines of jobs that have not failed are left out.
     """
 
-    def __init__(self, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]) -> None:
-        self._counter, self._quiet = task.counter, all(one.quiet for one in experiments.values())
-        self._words = {number: tuple(map(unquoted, words)) for number, words in jobs.items()}
-        self._table = SweepTable(tuple(JobRow(number, words, NOT_RUN) for number, words in self._words.items()))
+    def __init__(self, task: JobTask, jobs: dict[int, Sequence[str]], *, quiet: bool) -> None:
+        self._counter, self._quiet = task.counter, quiet
+        rows = (JobRow(number, tuple(map(unquoted, words)), NOT_RUN) for number, words in jobs.items())
+        self._table = SweepTable(tuple(rows))
         self._out, self._errors = Stream(), Stream(stderr=True)
 
-    def ended(self, number: int, ended: Result | Exception) -> None:
+    def ended(self, ended: Ended) -> None:
         """Count a job that has ended, and print its line."""
-        words = self._words[number]
-        if isinstance(ended, Result):
-            self._counter.done += 1
-            row, stream = JobRow.of(number, words, ended), self._out
-        else:
-            self._counter.failed += 1
-            row, stream = JobRow(number, words, FAILED, reason=reason_of(ended)), self._errors
+        row = ended.row
+        self._counter.done += row.has_result
+        self._counter.failed += not row.has_result
         if row.failed or not self._quiet:
             done = self._counter.done + self._counter.failed
+            stream = self._errors if row.failed else self._out
             stream.text(job_line(done, self._counter.total, self._table.label(row), row))

@@ -1,5 +1,6 @@
 """Sweeps: the configurations, experiments and files of many jobs, made from one composition, and what became of them."""
 
+from polyexp.sweep.batches import MAX_RUNS
 from polyexp.sweep.figure import draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
 from polyexp.sweep.jobs import INSTEAD, MANIFEST, PlannedJob, read_manifest, write_manifest
@@ -7,6 +8,7 @@ from polyexp.sweep.record import SweepJob, SweepRecord, reused_rows, row_of
 from polyexp.sweep.rows import MAX_JOBS
 from polyexp.sweep.run import ReadyJob, run_jobs
 from polyexp.sweep.settings import SweepSettings
+from polyexp.sweep.slicing import slices
 from polyexp.sweep.table import (
     FAILED,
     FINISHED,
@@ -28,6 +30,7 @@ __all__ = [
     "KILLED",
     "MANIFEST",
     "MAX_JOBS",
+    "MAX_RUNS",
     "NOT_RUN",
     "SWEEP_FILE",
     "JobFiles",
@@ -50,6 +53,7 @@ __all__ = [
     "reused_rows",
     "row_of",
     "run_jobs",
+    "slices",
     "summary",
     "sweep_figure",
     "write_manifest",

@@ -1,9 +1,9 @@
-"""The plugins of Hydra that polyexp has: the search path for the config files of plugins, and its launcher."""
+"""The plugins of Hydra that polyexp has: the search path for the config files of plugins, and its launchers."""
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from polyexp.cli import launcher
+from polyexp.cli import launcher, many_workers
 from polyexp.cli.configs import outside_configs
 
 
@@ -18,3 +18,19 @@ class OutsideConfigs(SearchPathPlugin):
 
 class BatchedLauncher(launcher.BatchedLauncher):
     """The launcher under the name by which Hydra finds it."""
+
+
+class JoblibLauncher(many_workers.JoblibLauncher):
+    """The launcher of this name under the name by which Hydra finds it."""
+
+
+class SubmititLocalLauncher(many_workers.SubmititLocalLauncher):
+    """The launcher of this name under the name by which Hydra finds it."""
+
+
+class SubmititSlurmLauncher(many_workers.SubmititSlurmLauncher):
+    """The launcher of this name under the name by which Hydra finds it."""
+
+
+class RayLauncher(many_workers.RayLauncher):
+    """The launcher of this name under the name by which Hydra finds it."""

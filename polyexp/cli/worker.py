@@ -1,0 +1,136 @@
+"""What a worker does: it receives a slice of a sweep, runs its jobs as batches, and returns what became of them.
+
+A worker is a process, here or on another machine, in which polyexp is installed, and which sees the folder of the sweep. It
+receives and returns plain data: no password, no code, no exception of another library.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from hydra import version
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.utils import setup_globals
+from omegaconf import DictConfig, OmegaConf
+from threadpoolctl import threadpool_limits
+
+from polyexp.cli.composition import prepare, search_path
+from polyexp.cli.config_loader import CheckedLoader, as_typed
+from polyexp.cli.ready import Ended, Maker
+from polyexp.experiment import InSweep
+from polyexp.sweep import ReadyJob, run_jobs
+from polyexp.tracking import Destination
+
+__all__ = ["Slice", "work"]
+
+STORE_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the jobs of a sweep, with all that a worker must be told.
+
+    Args:
+        jobs: The overrides of the jobs by their numbers.
+        sweep: The sweep to which they belong.
+        folder: The current folder of the command.
+        program: The name of the program, which is recorded.
+        store: The address of the store without credentials, where the environment names it; None where settings do.
+        overrides: The overrides of Hydra's own settings.
+        config_name: The name of the first config file.
+        path: The providers and the folders of config files; a folder is None where polyexp or a plugin brings it.
+        cache: What resolvers have given, such as the time at which the sweep began.
+    """
+
+    jobs: Mapping[int, Sequence[str]]
+    sweep: InSweep
+    folder: str
+    program: str
+    store: str | None
+    overrides: Sequence[str]
+    config_name: str | None
+    path: Sequence[tuple[str, str | None]]
+    cache: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, jobs: Mapping[int, Sequence[str]], sweep: InSweep, master: DictConfig, path: ConfigSearchPath) -> Self:
+        """A slice of the sweep of this command.
+
+        Args:
+            jobs: The overrides of the jobs by their numbers.
+            sweep: The sweep.
+            master: The configuration of the sweep.
+            path: The folders of config files.
+        """
+        brought = {(one.provider, one.path) for one in search_path().get_path()}
+        pairs = [(one.provider, one.path) for one in path.get_path()]
+        return cls(
+            jobs={number: list(map(str, words)) for number, words in jobs.items()},
+            sweep=sweep,
+            folder=os.getcwd(),
+            program=sys.argv[0],
+            store=Destination.of(None).shown if os.environ.get(STORE_VARIABLE) else None,
+            overrides=as_typed(master.hydra.overrides.hydra),
+            config_name=master.hydra.job.config_name,
+            path=[(provider, None if (provider, at) in brought else at) for provider, at in pairs],
+            cache={name: dict(values) for name, values in OmegaConf.get_cache(master).items()},
+        )
+
+    @property
+    def maker(self) -> Maker:
+        """What makes the jobs in this process."""
+        brought = search_path()
+        own = {one.provider: one.path for one in brought.get_path()}
+        path = search_path()
+        path.get_path().clear()
+        for provider, at in self.path:
+            path.append(provider, own[provider] if at is None else at)
+        hydra = {"overrides": {"hydra": list(self.overrides)}, "job": {"config_name": self.config_name}}
+        master = OmegaConf.create({"hydra": hydra})
+        OmegaConf.set_cache(master, {name: dict(values) for name, values in self.cache.items()})
+        return Maker(CheckedLoader(path, brought), master, self.sweep)
+
+
+def work(part: Slice) -> list[Ended]:
+    """Run the jobs of a slice, and return what became of each of them.
+
+    A job that has begun already is not run again: a batch system may start a worker twice.
+
+    Args:
+        part: The slice.
+    """
+    try:
+        _prepare(part)
+        with threadpool_limits(1):
+            return list(_ended(part.jobs, part.maker))
+    except Exception as error:
+        return [Ended.of(number, words, error) for number, words in part.jobs.items()]
+
+
+def _prepare(part: Slice) -> None:
+    """Make this process one like that of the command."""
+    os.chdir(part.folder)
+    if part.store:  # without the login, which this process may have or not; where it has none, the command delivers
+        os.environ.setdefault(STORE_VARIABLE, part.store)
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = [part.program]
+    version.setbase("1.3")
+    prepare()
+    setup_globals()
+
+
+def _ended(jobs: Mapping[int, Sequence[str]], maker: Maker) -> Iterable[Ended]:
+    ready: list[ReadyJob] = []
+    for number, words in jobs.items():
+        try:
+            if ended := maker.left(number, words):
+                yield ended
+            else:
+                experiment = maker.experiment(number, words).check()
+                ready.append(maker.ready(number, words, experiment))
+        except Exception as error:
+            yield Ended.of(number, words, error)
+    for number, done in run_jobs(ready):
+        yield Ended.of(number, jobs[number], done)
