@@ -90,6 +90,11 @@ def test_a_worker_that_dies_loses_its_unfinished_jobs_alone(bare_cli, engine, tm
     assert failed == [f"[{seed + 1}/6] seed={seed} FAILED: its worker has ended" for seed in (1, 2)]
     outcomes = [row["outcome"] for row in rows_in(tmp_path)]
     assert outcomes == ["MAX_STEPS", "KILLED", "NOT_RUN", "MAX_STEPS", "MAX_STEPS", "MAX_STEPS"]
+    monkeypatch.setattr(Forked, "survived", 6)
+    resumed = bare_cli("sweep.resume=outputs/s")
+    assert resumed.code == 0, resumed.err
+    assert [line.split()[0] for line in resumed.out.splitlines() if line.startswith("[")] == ["[1/2]", "[2/2]"]
+    assert {row["outcome"] for row in rows_in(tmp_path)} == {"MAX_STEPS"}
 
 
 def test_a_worker_that_cannot_begin_gives_its_reason(bare_cli, engine, monkeypatch):

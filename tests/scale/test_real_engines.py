@@ -80,3 +80,10 @@ def test_a_worker_that_is_killed_loses_its_unfinished_jobs_alone(tmp_path, new_s
         assert outcomes.count("MAX_STEPS") >= 4
     else:
         assert outcomes == ["KILLED", "NOT_RUN", "NOT_RUN", *["MAX_STEPS"] * 3]
+    resumed = run("sweep.resume=outputs/s", cwd=tmp_path)
+    assert resumed.code == 0, resumed.err
+    rows, parent, children = left_in(tmp_path)
+    assert parent.info.status == "FINISHED"
+    assert {row["outcome"] for row in rows} == {"MAX_STEPS"}
+    assert Counter(one.info.status for one in children)["RUNNING"] == 0
+    assert {row["run_id"] for row in rows} == {one.info.run_id for one in children if one.info.status == "FINISHED"}
