@@ -230,3 +230,30 @@ def test_an_experiment_file_may_choose_the_launcher(bare_cli, tmp_path):
     ended = bare_cli("--config-dir", "conf", *SWEEP, "experiment=mine", *RATES)
     assert ended.code == 0
     assert "4 of 4 jobs done, 0 failed, 0 left" in ended.out
+
+
+def test_batches_that_are_computed_in_threads_are_those_of_one_after_another(left, monkeypatch):
+    words = ("model.degree=2,3,4,5,6", "seed=0,1,2")
+    monkeypatch.setattr("polyexp.sweep.run.THREADS", 1)
+    _, expected = left("polyexp", *words)
+    monkeypatch.setattr("polyexp.sweep.run.THREADS", 4)
+    ended, found = left("polyexp", *words)
+    assert ended.code == 0
+    numbers = [line[1:6] for line in ended.out.splitlines() if line.startswith("[")]
+    assert numbers == [f"{number:2}/15" for number in range(1, 16)]
+    for path in expected:
+        if path.endswith(("result.json", "history.csv")):
+            read = READ[path.rpartition("/")[2]]
+            assert read(found[path]) == read(expected[path])
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_an_interruption_ends_the_computation_of_all_batches(left, monkeypatch, threads):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("polyexp.sweep.run._published", interrupted)
+    ended, files = left("polyexp", "model.degree=2,3,4", "seed=0,1", f"device.threads={threads}")
+    assert ended.code == 130
+    assert ended.err.endswith("polyexp: interrupted.\n")
+    assert not [path for path in files if path.endswith("result.json")]

@@ -105,6 +105,10 @@ class CheckedLauncher(Launcher):
         launcher: The launcher.
         check: What checks a batch; it takes the overrides of the jobs and the number of the first one.
         returned: To what is returned of each job is appended.
+
+    Attributes:
+        tells: Whether the sweeper is told what is returned. Hydra's own one needs none of it, and would end with the batch in
+            which a job has failed.
     """
 
     def __init__(
@@ -114,6 +118,7 @@ class CheckedLauncher(Launcher):
         returned: list[JobReturn],
     ) -> None:
         self._launcher, self._check, self._returned = launcher, check, returned
+        self.tells = True
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Prepare the launcher."""
@@ -132,7 +137,7 @@ class CheckedLauncher(Launcher):
         self._check(job_overrides, initial_job_idx)
         returned = self._launcher.launch(job_overrides, initial_job_idx)
         self._returned += returned
-        return returned
+        return returned if self.tells else []
 
 
 def numbered(loader: Any, master: DictConfig, words: Sequence[str], number: int) -> DictConfig:

@@ -91,6 +91,7 @@ class Sweep:
             return
         sweeper.validate_batch_is_legal = _nothing
         sweeper.params = {}
+        sweeper.launcher.tells = False
         sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(words, size))
         self._record.clear(left)
         self._begin(jobs)

@@ -70,23 +70,23 @@ def publish_computed(experiment: Experiment, result: Result, job: Job) -> None:
 
 
 @contextlib.contextmanager
-def _recording(experiment: Experiment, job: Job, seconds: float = 0.0) -> Iterator[tuple[Terminal, Journal]]:
+def _recording(experiment: Experiment, job: Job, seconds: float | None = None) -> Iterator[tuple[Terminal, Journal]]:
     """A context that gives what prints a run, and its journal, which says at its end how the run ended.
 
     Args:
         experiment: The experiment.
         job: The circumstances of the run.
-        seconds: How long ago it began.
+        seconds: How long ago it began, where it is computed already; then it ends in a moment.
     """
     tracking = experiment.tracking
     tracking.begin(job.folder)
     header = tracking.header(run_info(experiment, job))
-    header = replace(header, started=header.started - round(1000 * seconds))
+    header = replace(header, started=header.started - round(1000 * (seconds or 0)))
     with (
         _folder_errors(job.folder),
         Terminal(job.folder, quiet=experiment.quiet, log_only=job.log_only) as terminal,
     ):
-        with Journal(job.folder, header) as journal:
+        with Journal(job.folder, header, lasting=seconds is None) as journal:
             terminal.begin(
                 experiment.forecast,
                 experiment.computed_by,

@@ -15,15 +15,20 @@ __all__ = ["description", "learned"]
 MAX_TABLE_ROWS, MAX_FORMULA_CHARACTERS = 40, 3000
 
 
-def description(result: Result, forecast: Forecast) -> str:
+def description(result: Result, forecast: Forecast, *, suggests: bool = True) -> str:
     """The description of a run, as Markdown.
 
     It consists of the formula, a paragraph on how good that is, and tables of the final parameters beside the best ones.
+
+    Args:
+        result: The result of a single run.
+        forecast: The forecast of the run.
+        suggests: Whether the paragraph says what to try.
     """
     formula = printable(headline(result)).replace("`", "'")
     if len(formula) > MAX_FORMULA_CHARACTERS:
         formula = f"{formula[:MAX_FORMULA_CHARACTERS]} ..."
-    return "\n\n".join([f"`{formula}`", judgement(result, forecast), *learned(result)])
+    return "\n\n".join([f"`{formula}`", judgement(result, forecast, suggests=suggests), *learned(result)])
 
 
 def learned(result: Result) -> list[str]:

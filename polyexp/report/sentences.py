@@ -125,15 +125,18 @@ def _slowest_mode_steps(forecast: Forecast) -> str:
     return "more than 1e+18 steps" if forecast.slowest is None else in_words(forecast.slowest)
 
 
-def verdict(result: Result, forecast: Forecast) -> list[str]:
-    """Sentences on how far above the best loss a run has ended, and on what to try; none where no best loss is known."""
+def verdict(result: Result, forecast: Forecast, *, suggests: bool = True) -> list[str]:
+    """Sentences on how far above the best loss a run has ended, and on what to try; none where no best loss is known.
+
+    What to try is left out without `suggests`: it takes ten times as long as all other sentences.
+    """
     if forecast.lowest is None:
         return []
     excess = _excess(result, forecast)
     what = "the best possible loss of this model" if forecast.exact else "what any polynomial of its degree can reach"
     distance = f"That is {excess:.4g} above {what}, {forecast.lowest:.4g}."
     if excess > close_excess(forecast):
-        return [distance, *advice(forecast), *undetermined(forecast)]
+        return [distance, *(advice(forecast) if suggests else ()), *undetermined(forecast)]
     return [distance, f"This is as good as the best possible loss{_what_is_better(forecast)}.", *undetermined(forecast)]
 
 
@@ -239,9 +242,10 @@ def _suggestion(forecast: Forecast) -> list[str]:
     return [f"`{other.words}` would reach a loss of {other.loss:.4g} in {in_words(other.steps)}."]
 
 
-def judgement(result: Result, forecast: Forecast) -> str:
-    """A paragraph on the loss of a run, its distance from the best loss, what to try, and why the run ended."""
-    sentences = [f"Loss {result.loss:.4g} after {counted(result.steps, 'step')}.", *verdict(result, forecast)]
+def judgement(result: Result, forecast: Forecast, *, suggests: bool = True) -> str:
+    """A paragraph on the loss of a run, its distance from the best loss, what to try if asked, and why the run ended."""
+    loss = f"Loss {result.loss:.4g} after {counted(result.steps, 'step')}."
+    sentences = [loss, *verdict(result, forecast, suggests=suggests)]
     if forecast.final_loss is not None and float(result.excess) > close_excess(forecast):
         sentences.insert(2, f"The slowest mode needs {_slowest_mode_steps(forecast)}.")
     return " ".join([*sentences, f"{result.outcome.name}: {ending(result, forecast)}"])

@@ -48,6 +48,7 @@ class Terminal:
         self._bar: FitBar | None = None
         self._interval, self._pending = DisplayInterval(), list[str]()
         self._folds_equal_lines, self._last, self._held = False, "", ""
+        self._suggests = True
         self.warnings: list[str] = []  # that have been printed
 
     def __enter__(self) -> Self:
@@ -88,8 +89,9 @@ class Terminal:
             forecast: The forecast of the run.
             computed_by: The library, dtype and device that compute the run.
             folds_equal_lines: Whether of successive snapshots with equal loss the first and the last are printed alone.
-            in_sweep: Whether the run is a job of a sweep, whose summary says which jobs get nowhere.
+            in_sweep: Whether the run is a job of a sweep, which makes no suggestions of its own.
         """
+        self._suggests = not in_sweep
         self._folds_equal_lines = folds_equal_lines
         samples = forecast.samples
         given = f"{counted(samples.total, 'sample')} of {cut(samples.name)}"
@@ -99,7 +101,7 @@ class Terminal:
             self.warn(samples.note)
         for line in forecast_sentences(forecast):
             self.print(line)
-        for line in undetermined(forecast) + ([] if in_sweep else futile(forecast)):
+        for line in undetermined(forecast) + (futile(forecast) if self._suggests else []):
             self.warn(line)
         if has_bars(self._outputs[0]) and not self._quiet:
             self._bar = FitBar(self._outputs[0], forecast.steps)
@@ -144,7 +146,7 @@ class Terminal:
         self.print_table(columns_of(("parameter", "value", "in powers of x"), coefficients(result)), keys=0)
         taken = counted(int(result.steps), "step")
         self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {ending(result, forecast)}")
-        for line in verdict(result, forecast):
+        for line in verdict(result, forecast, suggests=self._suggests):
             self.print(line)
         if result.outcome is Outcome.DIVERGED:
             self.warn(f"the run diverged; its parameters are those after {taken}.")

@@ -202,7 +202,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         assert self._journal
         table = self.table
         failures = len(table.failures)
-        if error is None and failures:
+        if failures and (error is None or isinstance(error, Exception)):
             error = FailedJobsError(f"{failures} of {counted(len(table.rows), 'job')} failed")
         files = [write_table(self.folder, table)]
         try:

@@ -1,18 +1,25 @@
 """Running the jobs of a sweep: those that differ only in numbers are computed together, and each is published by itself."""
 
+import os
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
+from polyexp.backend import blas_threads
 from polyexp.base import InputError
 from polyexp.experiment import Experiment, Job, compute, publish_computed
 from polyexp.experiment.run import run
 from polyexp.fitting import Result
-from polyexp.sweep.batches import batches
+from polyexp.sweep.batches import MAX_BYTES, batches
 
 __all__ = ["ReadyJob", "run_jobs"]
+
+THREADS = min(8, os.cpu_count() or 1)  # in which batches are computed, each of them in one
 
 
 @dataclass(frozen=True)
@@ -38,28 +45,59 @@ def run_jobs(jobs: Sequence[ReadyJob]) -> Iterator[tuple[int, Result | Exception
     Args:
         jobs: The jobs.
     """
-    for places in batches([one.experiment for one in jobs]):
-        yield from _run_together([jobs[place] for place in places])
+    parts = [
+        [jobs[place] for place in places] for places in batches([one.experiment for one in jobs], MAX_BYTES // THREADS)
+    ]
+    for part, results in _computed_ahead(parts):
+        yield from _run_together(part, results)
 
 
-def _run_together(jobs: Sequence[ReadyJob]) -> Iterator[tuple[int, Result | Exception]]:
-    """Run jobs as one batch; where it fails or is too large for the memory, in halves, down to a job alone."""
-    results = _computed(jobs) if len(jobs) > 1 else None
+def _computed_ahead(parts: Sequence[Sequence[ReadyJob]]) -> Iterator[tuple[Sequence[ReadyJob], Result | None]]:
+    """Each batch with its results, which are computed in other threads while those before it are published.
+
+    Where the batches use several threads of the processor themselves, each is computed when it is its turn.
+    """
+    devices = [part[0].experiment.backend.on_device(part[0].experiment.device).device for part in parts]
+    if len(parts) < 2 or any(getattr(device, "threads", 1) != 1 for device in devices):
+        yield from ((part, _computed(part)) for part in parts)
+        return
+    ended, ahead = Event(), deque[tuple[Sequence[ReadyJob], Future[Result | None]]]()
+    with blas_threads(devices[0]), ThreadPoolExecutor(THREADS) as pool:
+        try:
+            for part in parts:
+                ahead.append((part, pool.submit(_computed, part, ended.is_set)))
+                if len(ahead) > THREADS:
+                    first, results = ahead.popleft()
+                    yield first, results.result()
+            for part, results in ahead:
+                yield part, results.result()
+        finally:
+            ended.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _run_together(jobs: Sequence[ReadyJob], results: Result | None) -> Iterator[tuple[int, Result | Exception]]:
+    """Publish the results of a batch; where it failed or the memory was too small, run it in halves, down to a job alone."""
     if results is not None:
         for place, one in enumerate(jobs):
             yield one.number, _published(one, results, place)
     elif len(jobs) > 1:
         middle = len(jobs) // 2
-        yield from _run_together(jobs[:middle])
-        yield from _run_together(jobs[middle:])
+        for half in (jobs[:middle], jobs[middle:]):
+            yield from _run_together(half, _computed(half))
     else:
         yield jobs[0].number, _attempted(jobs[0], lambda job: run(jobs[0].experiment, job))
 
 
-def _computed(jobs: Sequence[ReadyJob]) -> Result | None:
-    """The result of a batch; None where it cannot be computed."""
+def _computed(jobs: Sequence[ReadyJob], stop: Callable[[], bool] | None = None) -> Result | None:
+    """The result of a batch; None for a job alone, and where it cannot be computed.
+
+    Args:
+        jobs: The jobs of the batch.
+        stop: Called between blocks of steps; if it returns True, nobody needs the result any more.
+    """
     with suppress(Exception):  # a job alone raises it again
-        return compute(one.experiment for one in jobs)
+        return compute((one.experiment for one in jobs), stop=stop) if len(jobs) > 1 else None
     return None
 
 

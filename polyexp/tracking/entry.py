@@ -159,7 +159,7 @@ class Entry:
         files: The files that are new.
         status: The status of the run.
         ended: The time of its end, in milliseconds since 1970; None while it is running.
-        parent: The id of the journal of its parent, with the header; empty where it has none.
+        parent: The id of the journal of its parent; empty where it has none.
         resumed: Whether it goes on after it was interrupted, with the header; then it has no end any more.
     """
 

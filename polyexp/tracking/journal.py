@@ -45,8 +45,8 @@ def reason_of(error: BaseException) -> str:
         >>> reason_of(MemoryError("8 GiB"))
         'MemoryError: 8 GiB'
     """
-    text = " ".join(str(error).split())
-    return bounded(printable(text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"))
+    text, kind = " ".join(str(error).split()), type(error).__name__
+    return bounded(printable(text if isinstance(error, InputError) else f"{kind}: {text}" if text else kind))
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,15 @@ class Journal(AbstractContextManager["Journal"]):
         folder: The folder of the run, which must exist and belong to no other run.
         header: What is known of the run.
         anew: Whether it takes the place of an earlier journal of the same run, with the same id, whose process has gone.
+        lasting: Whether the header is on the disk when this returns; without, the first line that is is that of the end.
 
     Raises:
         InputError: The folder belongs to another run.
         OSError: The journal cannot be written; as from each of its methods, which then have written nothing.
     """
 
-    def __init__(self, folder: Path, header: Header, *, anew: bool = False) -> None:
-        self.folder, self.header = folder, header
+    def __init__(self, folder: Path, header: Header, *, anew: bool = False, lasting: bool = True) -> None:
+        self.folder, self.header, self._lasting = folder, header, lasting
         self._begin = self._end = 0  # of the last line
         if anew:
             with replaced(folder / JOURNAL) as unfinished:
@@ -143,7 +144,8 @@ class Journal(AbstractContextManager["Journal"]):
         try:
             (self.folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
             self._write("header", format=FORMAT, **asdict(self.header))
-            os.fsync(self._file)
+            if self._lasting:
+                os.fsync(self._file)
         except BaseException:
             os.close(self._file)
             path.unlink()

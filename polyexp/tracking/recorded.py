@@ -19,7 +19,7 @@ from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
 from polyexp.tracking.entry import FOLDER_TAG
 from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
 from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
-from polyexp.tracking.selection import Selection, filter_error, mlflow_filter
+from polyexp.tracking.selection import Selection, filter_error, mlflow_filter, sweep_name
 from polyexp.tracking.store import Store
 
 __all__ = ["RecordedRun", "RecordedRuns"]
@@ -253,6 +253,6 @@ def _line(value: Any) -> str:
 
 def _in_folder(run: RecordedRun, sweep: str | None) -> bool:
     """Whether a run is in the folder `sweep`; true where `sweep` is not a path, as the filter has found runs by name."""
-    if sweep is None or Path(sweep).name == sweep:
+    if sweep is None or sweep_name(Path(sweep)) == sweep:
         return True
     return Path(sweep).absolute() in Path(run.tags.get(FOLDER_TAG, "")).parents

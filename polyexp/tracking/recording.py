@@ -140,8 +140,11 @@ class Separate:
         """Let the process deliver the journals at once, and wait until it has."""
         for folder in folders:
             self.add(folder)
-        end = time.monotonic() + seconds
-        while not all(map(_is_delivered, folders)):
+        end, left = time.monotonic() + seconds, list(reversed(folders))
+        while left:
+            if _is_delivered(left[-1]):
+                left.pop()
+                continue
             if not self.is_running or time.monotonic() > end:
                 return self._reason()
             time.sleep(POLL_SECONDS)

@@ -83,7 +83,7 @@ def record(
 
 
 def write_result(journal: Journal, result: Result, predicted: Forecast, files: list[Path]) -> None:
-    """Append to a journal what is recorded of a result.
+    """Append to a journal what is recorded of a result, for a job of a sweep without suggestions.
 
     Args:
         journal: The journal of the run.
@@ -94,10 +94,11 @@ def write_result(journal: Journal, result: Result, predicted: Forecast, files: l
     from polyexp.report import description
 
     samples = result.samples
+    text = description(result, predicted, suggests=not journal.header.parent)
     journal.result(
         final_metrics(result, predicted),
         derived_params(result, predicted),
-        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": description(result, predicted)},
+        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": text},
         dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
     )
     journal.files([file.name for file in files])

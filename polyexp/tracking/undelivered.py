@@ -64,10 +64,11 @@ def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str 
     header, begin = header_of(folder)
     gone = is_gone(folder, header)  # asked before the journal is read, so that nothing is missed of a run that ends now
     note = note or Note(store, position=begin)
-    entry = Entry(header.id, header.experiment, artifact_root, header.name, header.started, run_id=note.run_id)
+    about = (header.id, header.experiment, artifact_root, header.name, header.started)
+    entry = Entry(*about, run_id=note.run_id, parent=header.parent)  # which may have been delivered since
     if note.run_id is None:
-        entry = replace(entry, params=header.params, tags={**header.tags, JOURNAL_TAG: header.id})
-        entry = replace(entry, parent=header.parent, resumed=header.resumed)
+        tags = {**header.tags, JOURNAL_TAG: header.id}
+        entry = replace(entry, params=header.params, tags=tags, resumed=header.resumed)
     reading = _Reading(folder, header, entry, note)
     for line in lines_of(folder, note.position):
         reading.take(line)
