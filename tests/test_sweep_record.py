@@ -276,7 +276,7 @@ def returned(*values):
         ((), None),
         ((None, None), None),
         ((None, RunError(1)), 1),
-        ((None, RunError(2)), 1),
+        ((None, RunError(2)), 2),
         ((RunError(2), RunError(2)), 2),
         ((RunError(2), RunError(1)), 1),
         ((RunError(2), ValueError("x")), 1),
@@ -335,7 +335,7 @@ def test_an_end_that_is_damaged_is_an_error(folder, rest):
         end_of(folder)
 
 
-def test_a_job_that_is_refused_among_others_is_exit_code_1(bare_cli, tmp_path, monkeypatch):
+def test_the_others_are_kept_where_a_job_is_refused(bare_cli, tmp_path, monkeypatch):
     fail_at(monkeypatch, 0, InputError("`seed` is refused."))
-    assert bare_cli(*SWEEP, "seed=0,1", "tracking=none", BASIC).code == 1
+    assert bare_cli(*SWEEP, "seed=0,1", "tracking=none", BASIC).code == 2
     assert [row.outcome for row in read_table(tmp_path / FOLDER).rows] == ["FAILED", "MAX_STEPS"]

@@ -32,7 +32,7 @@ class RunError(Exception):
 
 
 def error_of(returned: Sequence[JobReturn]) -> RunError | None:
-    """The error that ends a sweep some of whose jobs have failed; None where none has.
+    """The error that ends a sweep some of whose jobs have failed, with code 2 where each of these was refused; else None.
 
     Args:
         returned: What launchers have returned of all jobs.
@@ -41,7 +41,7 @@ def error_of(returned: Sequence[JobReturn]) -> RunError | None:
     if not failed:
         return None
     refused = [one for one in failed if isinstance(one, RunError) and one.code == 2]
-    return RunError(2 if len(refused) == len(returned) else 1)
+    return RunError(2 if len(refused) == len(failed) else 1)
 
 
 class JobTask:
