@@ -160,7 +160,7 @@ def test_runs_are_listed_with_losses_and_settings(visit, recorded, shot):
         "problem",
         "model",
     ]
-    assert len(cut(page)) == 3  # long names of single runs: the same check on a sweep would fail
+    assert len(cut(page)) == 4  # the names of single runs and of the sweep: the same check on a sweep would fail
     assert cells(page, "params.`model`")[:3] == list(reversed(MODELS))
     shown = [float(text) for text in cells(page, "metrics.`loss/final`")[:3]]
     assert shown == [run.data.metrics["loss/final"] for run in reversed(recorded.runs[-3:])]
