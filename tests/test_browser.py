@@ -35,6 +35,7 @@ SECONDS = 90  # until a page must have shown something, on a busy machine
 SWEEP = ("backend=numpy", "model.degree=3,5", "optimizer.learning_rate=1e-7,1e-6,1e-5", "seed=0,1,2,3,4")
 BEST = ("optimizer.learning_rate=auto", "loop.steps=200", "loop.log_every=10")
 MODELS = ("power_series", "legendre_series", "chebyshev_series")
+ALL = 34  # the sweep itself, its 30 jobs, and three single runs
 ASSISTANT_SEEN = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
 
 
@@ -149,7 +150,7 @@ def wait_for_rows(page, number):
 
 def test_runs_are_listed_with_losses_and_settings(visit, recorded, shot):
     page = visit(recorded.plain, size=(1600, 620))
-    wait_for_rows(page, 33)
+    wait_for_rows(page, ALL)
     assert columns(page)[:7] == [
         "Run Name",
         "Created",
@@ -159,7 +160,7 @@ def test_runs_are_listed_with_losses_and_settings(visit, recorded, shot):
         "problem",
         "model",
     ]
-    assert len(cut(page)) == 3  # long names of single runs: the same check on a sweep would fail
+    assert len(cut(page)) == 4  # the names of single runs and of the sweep: the same check on a sweep would fail
     assert cells(page, "params.`model`")[:3] == list(reversed(MODELS))
     shown = [float(text) for text in cells(page, "metrics.`loss/final`")[:3]]
     assert shown == [run.data.metrics["loss/final"] for run in reversed(recorded.runs[-3:])]
@@ -233,7 +234,7 @@ def test_the_charts_of_a_sweep_are_drawn(visit, recorded, shot):
 def test_the_page_takes_the_view_as_it_is_written(visit, recorded, which):
     """MLflow stores a view that the user changes: apart from the change it equals what polyexp wrote, key by key."""
     page = visit(getattr(recorded, which))
-    wait_for_rows(page, 33 if which == "plain" else 30)
+    wait_for_rows(page, ALL if which == "plain" else 30)
     page.get_by_role("button", name="Override saved view").click()
     page.wait_for_timeout(1500)
     stored = [json.loads(text) for text in page.evaluate("Object.values(localStorage)") if "compareRunCharts" in text]
@@ -255,7 +256,7 @@ def test_the_page_takes_the_view_as_it_is_written(visit, recorded, which):
 
 def test_two_runs_are_compared(visit, recorded, shot):
     page = visit(recorded.plain, size=(1400, 1000))
-    wait_for_rows(page, 33)
+    wait_for_rows(page, ALL)
     for row in (0, 1):
         page.locator(f".ag-row[row-index='{row}'] input[type=checkbox]").first.check(force=True)
     page.get_by_role("button", name="Compare").click()
