@@ -252,7 +252,8 @@ def test_a_folder_that_is_damaged_is_refused(cli, swept, folder, name, text):
 
 
 @pytest.mark.parametrize(
-    "word", ["hydra.job_logging.handlers.x.class=os.system", "hydra/launcher=/etc/x", "~seed", "a=b"]
+    "word",
+    ["hydra.job_logging.handlers.x.class=os.system", "hydra/launcher=/etc/x", "~seed", "--help", "--cfg=job", "a=b"],
 )
 def test_recorded_words_are_judged_as_typed_ones(cli, swept, folder, word):
     swept("tracking=none")

@@ -88,7 +88,7 @@ def _recorded(folder: Path, typed: set[str]) -> Iterator[str]:
             raise ValueError("it is too large")
         hydra = yaml.load(text.decode("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["hydra"]
         options = list(_options(hydra))
-        words = [_text(one) for part in ("hydra", "task") for one in hydra["overrides"][part]]
+        words = [_override(one) for part in ("hydra", "task") for one in hydra["overrides"][part]]
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}). {INSTEAD}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
@@ -112,6 +112,14 @@ def _options(hydra: Mapping[str, Any]) -> Iterator[str]:
             yield from ("--config-path", place)
         elif source["provider"] == "command-line":
             yield from ("--config-dir", place)
+
+
+def _override(value: Any) -> str:
+    """A word that is an override, not an option."""
+    word = _text(value)
+    if word.startswith("-"):
+        raise ValueError("an option is no override")
+    return word
 
 
 def _text(value: Any) -> str:
