@@ -53,8 +53,7 @@ class Compare(Action, name="compare"):
         """Print the tables, write the page and the picture into the folder of the job, and record these."""
         comparison = Comparison.of(self._chosen(experiment))
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            for part in parts(comparison):
-                terminal.print(part) if isinstance(part, str) else terminal.print_table(part)
+            terminal.print_parts(parts(comparison))
             about = RunInfo(comparison.title, {}, (), {KIND_TAG: KIND_COMPARISON, **comparison.tags(job.folder)})
             with Journal(job.folder, experiment.tracking.header(about).of_comparison()) as journal:
                 journal.files([file.name for file in write(job.folder, comparison)])

@@ -3,17 +3,18 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain, product
 
 from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
 
 from polyexp.base import InputError, cut
 from polyexp.cli.ranges import number_of_values
 from polyexp.experiment import all_keys, key_hint
-from polyexp.sweep import MAX_JOBS
+from polyexp.sweep import MAX_JOBS, SweepSettings
 
-__all__ = ["Axis", "axes_of", "effective", "is_of_sweep", "jobs_of"]
+__all__ = ["Axis", "asked_of_sweep", "axes_of", "effective", "is_of_sweep", "jobs_of"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,16 @@ def is_of_sweep(key: str) -> bool:
         key: The key, such as `sweep.zip`.
     """
     return key.partition(".")[0] == "sweep"
+
+
+def asked_of_sweep(cfg: DictConfig) -> list[str]:
+    """The keys of the settings of the sweep itself that ask for something, such as `sweep.zip`.
+
+    Args:
+        cfg: The configuration.
+    """
+    keys = [f"sweep.{one.name}" for one in fields(SweepSettings)]
+    return [key for key in keys if OmegaConf.select(cfg, key)]
 
 
 def effective(overrides: Sequence[Override]) -> dict[str, Override]:

@@ -22,6 +22,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, shown
+from polyexp.cli.axes import asked_of_sweep
 from polyexp.cli.composition import checked, search_path
 from polyexp.cli.config_loader import CheckedLoader, in_one_sentence, parse
 from polyexp.cli.jobs import RunError
@@ -33,7 +34,6 @@ from polyexp.tracking import require_no_run
 __all__ = ["Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
-SWEEP_ONLY = ("sweep.zip", "sweep.skip_finished", "sweep.dry_run")  # settings that a single run does not have
 MAX_NAME = 200  # characters of the name of a config file; file systems allow 255 bytes
 
 
@@ -145,9 +145,8 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
             Sweep(cfg, context, task).run()
         callbacks.on_multirun_end(config=cfg, config_name=name)
     else:
-        for key in SWEEP_ONLY:
-            if OmegaConf.select(cfg, key):
-                raise InputError(f"`{key}` belongs to a sweep: put -m in front, or leave it out.")
+        for key in asked_of_sweep(cfg):
+            raise InputError(f"`{key}` belongs to a sweep: put -m in front, or leave it out.")
         _run(cfg, context, task)
 
 

@@ -16,7 +16,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from polyexp.base import InputError, NotDeliveredError
-from polyexp.cli.axes import axes_of, effective, is_of_sweep, jobs_of
+from polyexp.cli.axes import asked_of_sweep, axes_of, effective, is_of_sweep, jobs_of
 from polyexp.cli.composition import all_checked
 from polyexp.cli.config_loader import as_typed, in_one_sentence, parse, require_short
 from polyexp.cli.jobs import CheckedLauncher, JobTask, error_of, numbered
@@ -27,7 +27,7 @@ from polyexp.experiment.schema import require_schema
 from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import JobCounter
 from polyexp.report.stream import Stream
-from polyexp.sweep import NOT_RUN, JobRow, PlannedJob, SweepJob, SweepRecord, SweepTable, listing, reused_rows, row_of
+from polyexp.sweep import PlannedJob, SweepJob, SweepRecord, SweepTable, listing, reused_rows, row_of
 from polyexp.tracking import require_no_run
 
 __all__ = ["Sweep"]
@@ -78,7 +78,7 @@ class Sweep:
             if basic:
                 self._run_listed(self._sweeper(), jobs_of(axes_of(self._overrides, zipped)))
             else:
-                words = self._spelled_out(zipped)
+                words = self._spelled_out()
                 self._run(self._sweeper(), words)
 
     def _run_listed(self, sweeper: Any, words: list[list[str]]) -> None:
@@ -125,7 +125,7 @@ class Sweep:
 
     def _list(self, jobs: Sequence[SweepJob], left: Sequence[SweepJob]) -> None:
         """Print the jobs that would run."""
-        table = SweepTable(tuple(JobRow(one.planned.number, one.planned.overrides, NOT_RUN) for one in jobs))
+        table = SweepTable.of((one.planned for one in jobs), ())
         for line in listing(table, {one.planned.number for one in left}, reused=len(self._record.reused)):
             Stream().text(line)
 
@@ -167,20 +167,13 @@ class Sweep:
         ConfigLoaderImpl.validate_sweep_overrides_legal(overrides, RunMode.MULTIRUN, from_shell=False)
         return overrides
 
-    def _spelled_out(self, zipped: Sequence[str]) -> list[str]:
+    def _spelled_out(self) -> list[str]:
         """The words for a sweeper that is not Hydra's own, which reads them with Hydra's own parser.
 
         Those of config files are spelled out in the configuration, where such a sweeper reads them.
         """
-        settings = self._cfg.sweep
-        asked = {
-            "zip": zipped,
-            "resume": settings.resume,
-            "skip_finished": settings.skip_finished,
-            "dry_run": settings.dry_run,
-        }
-        for key in (key for key, value in asked.items() if value):
-            raise InputError(f"`sweep.{key}` needs Hydra's own sweeper: leave it out, or type hydra/sweeper=basic.")
+        for key in asked_of_sweep(self._cfg):
+            raise InputError(f"`{key}` needs Hydra's own sweeper: leave it out, or type hydra/sweeper=basic.")
         with read_write(self._cfg), open_dict(self._cfg):
             for key, override in zip(_params(self._cfg), self._params, strict=True):
                 self._cfg.hydra.sweeper.params[key] = spelled_out(override).partition("=")[2]

@@ -79,12 +79,16 @@ def key_hint(key: str, applicable: Collection[str]) -> str:
     elsewhere = [one for one, names in SETTINGS_ELSEWHERE.items() if word in names.split() and one in applicable]
     here = [one for one in applicable if group and one.startswith(f"{group}.")]
     found = [one for one in (*same, *elsewhere) if one in here] or same[:1] or elsewhere
-    if found or (group and not here):
-        return meant(*found[:2]) or nearest(key, [one for one in applicable if "." in one])
-    names = {_ending(one): one for one in here or reversed(list(applicable))}
-    similar = closest(word, names) if group else closest(word, names, ALONE)
+    if found:
+        return meant(*found[:2])
     if not group:
+        names = {_ending(one): one for one in reversed(list(applicable))}
+        similar = closest(word, names, ALONE)
         return meant(names[similar]) if similar else nearest(key, applicable)
+    if not here:
+        return nearest(key, [one for one in applicable if "." in one])
+    names = {_ending(one): one for one in here}
+    similar = closest(word, names)
     return meant(names[similar]) if similar else f" The settings of `{group}` are {', '.join(names)}."
 
 

@@ -1,6 +1,6 @@
 """What a run prints on the terminal or, as plain lines, into a pipe, and always into `polyexp.log` of its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -72,6 +72,11 @@ class Terminal:
             plain = plain_table(columns, console.width) if console.in_file else None
             for table in [plain] if plain else tables(columns, console.width, keys=keys):
                 _print(console, table)
+
+    def print_parts(self, parts: Iterable[str | Sequence[Column]]) -> None:
+        """Print sentences and tables, each table as its columns."""
+        for part in parts:
+            self.print(part) if isinstance(part, str) else self.print_table(part)
 
     def warn(self, sentence: str) -> None:
         """Print a warning to stderr, also where `quiet` is set."""

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyexp.base import InputError, NotDeliveredError, counted, version
@@ -31,13 +31,13 @@ from polyexp.tracking import (
     end_of,
     header_of,
     is_gone,
-    is_locked,
+    lock,
     note_of,
     read_result,
     sweep_name,
 )
 
-__all__ = ["FailedJobsError", "SweepJob", "SweepRecord", "row_of"]
+__all__ = ["FailedJobsError", "SweepJob", "SweepRecord", "reused_rows", "row_of"]
 
 
 class FailedJobsError(Exception):
@@ -140,7 +140,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
 
     @property
     def table(self) -> SweepTable:
-        """What has become of the jobs so far."""
+        """What has become of the jobs so far; reading it reads the folder of each of them."""
         rows = (self.reused.get(one.planned.number) or row_of(one.planned, one.folder) for one in self.jobs)
         return SweepTable(tuple(rows))
 
@@ -159,16 +159,13 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             return
         tracking = self._tracking
         with Terminal(self.folder, quiet=quiet) as terminal:
-            for part in summary(self.table):
-                if isinstance(part, str):
-                    terminal.print(part)
-                else:
-                    terminal.print_table(part)
+            table = self.table
+            terminal.print_parts(summary(table))
             jobs = [one.folder for one in self.jobs if (one.folder / JOURNAL).exists()]
             try:
                 delivered = tracking.delivered(jobs) if jobs else Delivered()
-            finally:  # with the ids of the runs
-                self._end(terminal, error)
+            finally:
+                self._end(terminal, table, error)
             if not delivered.warning:
                 delivered = tracking.delivered([self.folder])
             terminal.end(self.folder, delivered.lines, delivered.warning)
@@ -177,7 +174,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         """Let no other process work on this sweep, as long as this one or one that it has forked does."""
         if self._lock is None:
             self._lock = os.open(self.folder, os.O_RDONLY)
-            if not is_locked(self._lock):
+            if not lock(self._lock):
                 raise _going_on(self.folder)
 
     @property
@@ -197,10 +194,11 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             return Journal(self.folder, header.again(header_of(self.folder)[0]), anew=True)
         return Journal(self.folder, header)
 
-    def _end(self, terminal: Terminal, error: BaseException | None) -> None:
-        """Write the table and the picture, and how the sweep ended."""
+    def _end(self, terminal: Terminal, table: SweepTable, error: BaseException | None) -> None:
+        """Write the table, with the ids of the runs that are delivered by now, the picture, and how the sweep ended."""
         assert self._journal
-        table = self.table
+        rows = zip(table.rows, self.jobs, strict=True)
+        table = SweepTable(tuple(row if row.reused else replace(row, run_id=_run_id(job.folder)) for row, job in rows))
         failures = len(table.failures)
         if failures and (error is None or isinstance(error, Exception)):
             error = FailedJobsError(f"{failures} of {counted(len(table.rows), 'job')} failed")
@@ -249,8 +247,7 @@ def row_of(job: PlannedJob, folder: Path) -> JobRow:
     try:
         header, _ = header_of(folder)
         end = end_of(folder)
-        note = note_of(folder)
-        run_id = (note.run_id or "") if note else ""
+        run_id = _run_id(folder)
         if end is None:
             gone = is_gone(folder, header)
             return JobRow(job.number, job.overrides, KILLED if gone else NOT_RUN, run_id=run_id)
@@ -270,6 +267,12 @@ def row_of(job: PlannedJob, folder: Path) -> JobRow:
     except OSError as error:
         reason = f"its folder cannot be read ({error.strerror})"
     return JobRow(job.number, job.overrides, FAILED, reason=reason)
+
+
+def _run_id(folder: Path) -> str:
+    """The id of the run of a job in its store; empty where it is not delivered."""
+    note = note_of(folder)
+    return (note.run_id or "") if note else ""
 
 
 def reused_rows(jobs: Iterable[SweepJob]) -> dict[int, JobRow]:

@@ -7,12 +7,12 @@ from polyexp.tracking.entry import FOLDER_TAG, Status
 from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
-from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
+from polyexp.tracking.journal import JOURNAL, Journal, reason_of
 from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import note_of
-from polyexp.tracking.ownership import is_locked, require_no_run
+from polyexp.tracking.ownership import lock, require_no_run
 from polyexp.tracking.recorded import KIND_COMPARISON, KIND_SWEEP, KIND_TAG, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
@@ -40,7 +40,6 @@ __all__ = [
     "Destination",
     "FinishedRun",
     "Found",
-    "Header",
     "Journal",
     "JournalError",
     "LossCurve",
@@ -63,7 +62,7 @@ __all__ = [
     "found_in",
     "header_of",
     "is_gone",
-    "is_locked",
+    "lock",
     "note_of",
     "read_result",
     "reason_of",

@@ -11,7 +11,7 @@ from polyexp.tracking.entry import Entry, LostRunError, Status, Writer, Written
 from polyexp.tracking.journal import JOURNAL, Header, now
 from polyexp.tracking.journal_lines import JournalError, lines_of
 from polyexp.tracking.note import Note, note_of, write_note
-from polyexp.tracking.ownership import is_locked
+from polyexp.tracking.ownership import lock
 from polyexp.tracking.undelivered import Undelivered, undelivered
 from polyexp.tracking.view import save, view_of
 
@@ -156,7 +156,7 @@ def _lost(folder: Path, last: Delivery) -> Undelivered:
 def _locked(folder: Path, until: float) -> Iterator[None]:
     """A context in which no other process delivers the journal of a run."""
     with open_regular(folder / JOURNAL) as file:
-        while not is_locked(file.fileno()):
+        while not lock(file.fileno()):
             if time.monotonic() > until:
                 raise JournalError(f"Another process is delivering {printable(str(folder))}.")
             time.sleep(POLL_SECONDS)

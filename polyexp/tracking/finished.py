@@ -12,14 +12,15 @@ from pathlib import Path
 from polyexp.base import InputError, open_regular
 from polyexp.tracking import sqlite
 from polyexp.tracking.artifact_folder import UnknownLocationError, local_folder
-from polyexp.tracking.recorded import RecordedRun, RecordedRuns
+from polyexp.tracking.artifacts import MEGABYTE
+from polyexp.tracking.ownership import RESULT
+from polyexp.tracking.recorded import RESULT_LIMIT, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import ResultFile
 from polyexp.tracking.selection import Selection
 
 __all__ = ["FINGERPRINT_TAG", "FinishedRun", "finished_in_sqlite", "finished_recorded", "read_result"]
 
 FINGERPRINT_TAG, OUTCOME_TAG = "polyexp.fingerprint", "polyexp.outcome"
-RESULT, MAX_RESULT_BYTES = "result.json", 10_000_000
 FINISHED = f"""
     SELECT fingerprint.value, runs.run_uuid, outcome.value, runs.artifact_uri
     FROM runs
@@ -77,9 +78,8 @@ def finished_in_sqlite(
     latest = {str(row[0]): row[1:] for row in rows if row[0] in fingerprints}
     found = {}
     for fingerprint, (run_id, outcome, location) in latest.items():
-        with suppress(
-            InputError, OSError, UnknownLocationError
-        ):  # a run without a result that can be read is no result
+        # A run whose result cannot be read is computed again.
+        with suppress(InputError, OSError, UnknownLocationError):
             result = read_result(local_folder(str(location), artifact_root))
             if result.outcome == outcome:
                 found[fingerprint] = FinishedRun.of(str(run_id), result)
@@ -112,7 +112,7 @@ def read_result(folder: Path) -> ResultFile:
         OSError: There is none that can be read.
     """
     with open_regular(folder / RESULT) as file:
-        return ResultFile.of(file.read(MAX_RESULT_BYTES))
+        return ResultFile.of(file.read(round(RESULT_LIMIT.megabytes * MEGABYTE)))
 
 
 def _with_results(runs: Mapping[str, RecordedRun]) -> Iterator[tuple[str, FinishedRun]]:

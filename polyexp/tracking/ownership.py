@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polyexp.base import InputError, shown
 
-__all__ = ["JOURNAL", "is_locked", "require_no_run", "taken"]
+__all__ = ["JOURNAL", "RESULT", "lock", "require_no_run", "taken"]
 
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"  # all that a run without a journal has
@@ -37,10 +37,11 @@ def taken(key: str, folder: Path) -> InputError:
     )
 
 
-def is_locked(descriptor: int) -> bool:
-    """Whether a file or a folder has been locked for this process and those that it forks, or the system knows no such locks.
+def lock(descriptor: int) -> bool:
+    """Lock a file or a folder for this process and those that it forks, and return False where another one has locked it.
 
-    The lock ends with the last process that has the file open.
+    Where the system has no such locks, nothing is locked, and nothing is in the way. The lock ends with the last process that
+    has the file open.
 
     Args:
         descriptor: The file, which is open.

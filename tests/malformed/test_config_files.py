@@ -144,6 +144,7 @@ EXPERIMENTS = {
     "hydra: {mode: MULTIRUN, sweeper: {params: {optimizer.momentum: '0.8,0.9'}}}": "`optimizer.momentum` is not a setting",
     "hydra: {mode: MULTIRUN, sweeper: {params: {sweep.zip: '[seed]'}}}": "`sweep.zip` is not a setting of jobs",
     "sweep: {zip: [seed]}": "`sweep.zip` belongs to a sweep: put -m in front",
+    "sweep: {resume: outputs}": "`sweep.resume` belongs to a sweep: put -m in front",
     "sweep: {zip: [seed]}\nhydra: {mode: MULTIRUN}": "`sweep.zip` names `seed`, which does not have several values",
     "sweep: {zip: [1]}\nhydra: {mode: MULTIRUN}": "`sweep.zip` names `1`, which is no setting.",
     "sweep: {zip: seed}\nhydra: {mode: MULTIRUN}": "`sweep.zip`",
