@@ -31,7 +31,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 	touch $@
 
 .venv/scale: .venv/dev
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[joblib,submitit,ray]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[joblib,submitit,ray,postgresql]'
 	touch $@
 
 .venv/bench: .venv/polyexp
@@ -67,8 +67,11 @@ test-reliability: .venv/dev ## let stores fail while runs are recorded; a sample
 test-wheel: .venv/dev ## build and test the wheel elsewhere, and test plugins of Hydra
 	$(BIN)/python -m pytest -m wheel $(ARGS)
 
-# One after another: each starts several processes.
-test-scale: .venv/scale ## run sweeps on joblib, submitit and Ray, which are installed
+# One after another: each starts several processes. Debian starts no PostgreSQL of its own that way.
+test-scale: .venv/scale ## run sweeps on joblib, submitit and Ray, with PostgreSQL, all of which it installs (Debian, Ubuntu)
+	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || { mkdir -p /etc/postgresql-common/createcluster.d && \
+		echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/no-cluster.conf && \
+		apt-get update && apt-get install --yes postgresql; }
 	$(BIN)/python -m pytest -m scale tests/scale $(ARGS)
 
 # The tools of .venv build both, so that nothing is downloaded.

@@ -366,13 +366,20 @@ def test_a_store_that_cannot_be_opened(bare_cli, tmp_path, new_store, break_it, 
     assert bare_cli("loop.steps=1", "tracking=none").code == 0
 
 
-def test_a_driver_that_is_not_installed_is_named(bare_cli, tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "psycopg2", None)
+@pytest.mark.parametrize(
+    ("scheme", "driver", "advice"),
+    [
+        ("postgresql", "psycopg", "type `pip install 'polyexp[postgresql]'`"),
+        ("postgresql+psycopg2", "psycopg2", "install it"),
+    ],
+)
+def test_a_driver_that_is_not_installed_is_named(bare_cli, tmp_path, monkeypatch, scheme, driver, advice):
+    monkeypatch.setitem(__import__("sys").modules, driver, None)
     sentence = (
-        "`tracking=mlflow` needs a package that cannot be imported (import of psycopg2 halted; None in sys.modules): type "
-        "`tracking=none`."
-    )
-    refused(bare_cli("tracking.uri='postgresql+psycopg2://u@127.0.0.1:9/x'"), tmp_path, sentence)
+        "`tracking=mlflow` needs a package that cannot be imported (import of {0} halted; None in sys.modules): "
+        "{1}, or type `tracking=none`."
+    ).format(driver, advice)
+    refused(bare_cli(f"tracking.uri='{scheme}://u@127.0.0.1:9/x'"), tmp_path, sentence)
 
 
 # Config files of the user

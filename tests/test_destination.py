@@ -204,7 +204,8 @@ def test_no_store_can_be_made_without_mlflow(tmp_path, monkeypatch):
     sentence = check(f"sqlite:///{tmp_path / 'mlflow.db'}")
     sqlite._revisions.cache_clear()
     assert sentence == (
-        "`tracking=mlflow` needs a package that cannot be imported (No module named 'mlflow'): type `tracking=none`."
+        "`tracking=mlflow` needs a package that cannot be imported (No module named 'mlflow'): install it, or type "
+        "`tracking=none`."
     )
 
 

@@ -12,6 +12,7 @@ from polyexp.tracking.sqlite import NewerRevisionError, OtherRevisionError
 
 __all__ = ["deleted_experiment_error", "opening_errors", "short_reason"]
 
+INSTALL = {"psycopg": "type `pip install 'polyexp[postgresql]'`"}  # by the name of the module
 WITHOUT_RECORD = "type `tracking=none` to run without a record"
 ADVICE = {
     NewerRevisionError: "Update MLflow with `pip install --upgrade mlflow`, name another file, or type "
@@ -46,7 +47,8 @@ def opening_errors(uri: str, key: str) -> Iterator[None]:
         raise
     except ImportError as error:  # mlflow itself, or the driver of a database
         raise InputError(
-            f"`tracking=mlflow` needs a package that cannot be imported ({error}): type `tracking=none`."
+            f"`tracking=mlflow` needs a package that cannot be imported ({error}): "
+            f"{INSTALL.get(error.name or '', 'install it')}, or type `tracking=none`."
         ) from error
     except Exception as error:
         address = without_credentials(uri)

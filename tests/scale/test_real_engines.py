@@ -1,4 +1,7 @@
-"""Sweeps on joblib, submitit and Ray: every job is recorded once, also where a worker is killed (make test-scale)."""
+"""Sweeps on joblib, submitit and Ray: every job is recorded once, also where a worker is killed (make test-scale).
+
+The stores are SQLite and a server of MLflow on PostgreSQL.
+"""
 
 import csv
 import os
@@ -11,6 +14,8 @@ import pytest
 from polyexp.tracking import JournalError, end_of, header_of
 from polyexp.tracking.store import open_store
 from tests.helpers.commands import POLYEXP, SHORT, run, start, wait_until
+from tests.helpers.postgresql import postgresql
+from tests.helpers.servers import serving
 
 pytestmark = pytest.mark.scale
 
@@ -24,35 +29,54 @@ COMMON = ("-m", "hydra.sweep.dir=outputs/s", "tracking.wait=60")
 LONG = ("backend=numpy", "problem.noise=0.1", "loop.steps=400000", "loop.log_every=200000", "report.pictures=none")
 
 
-def left_in(folder):
+def left_in(folder, uri):
     """The rows of sweep.csv, and the runs in the store: that of the sweep, and those of its jobs."""
     with (folder / "outputs" / "s" / "sweep.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    client = open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}").client
+    client = open_store(uri).client
     runs = client.search_runs([client.get_experiment_by_name("polyexp").experiment_id], max_results=1000)
     (parent,) = (one for one in runs if one.data.tags.get("polyexp.kind") == "sweep")
     return rows, parent, [one for one in runs if one.info.run_id != parent.info.run_id]
 
 
-@pytest.mark.parametrize("launcher", ENGINES)
-def test_every_job_is_recorded_once(tmp_path, new_store, launcher):
-    new_store(tmp_path / "outputs" / "mlflow.db")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of an MLflow server whose store is a PostgreSQL."""
+    folder = tmp_path_factory.mktemp("server")
+    with postgresql() as database, serving(folder, database, "--artifacts-destination") as address:
+        yield address
+
+
+def record_once(folder, uri, launcher):
+    """Have a launcher run a sweep, of which the store must hold each job once."""
     jobs = JOBS[launcher]
     words = (f"hydra/launcher={launcher}", ENGINES[launcher], f"seed=range(0,{jobs // 2})", "model.degree=2,3")
-    ended = run(*COMMON, *SHORT, *words, cwd=tmp_path)
+    ended = run(*COMMON, *SHORT, *words, f"tracking.uri={uri}", cwd=folder)
     assert ended.code == 0, ended.err
-    rows, parent, children = left_in(tmp_path)
+    rows, parent, children = left_in(folder, uri)
     assert parent.info.status == "FINISHED"
     assert {one.data.tags["mlflow.parentRunId"] for one in children} == {parent.info.run_id}
     assert [one.info.status for one in children] == ["FINISHED"] * jobs
     assert [int(row["number"]) for row in rows] == list(range(jobs))
     assert sorted(row["run_id"] for row in rows) == sorted(one.info.run_id for one in children)
     assert {row["outcome"] for row in rows} == {"MAX_STEPS"}
+    for one in (children[0], children[-1]):
+        history = open_store(uri).client.get_metric_history(one.info.run_id, "loss/train")
+        assert [point.step for point in history] == [1, 2, 5, 10, 20]
+
+
+@pytest.mark.parametrize("launcher", ENGINES)
+def test_every_job_is_recorded_once(tmp_path, new_store, launcher):
+    record_once(tmp_path, new_store(tmp_path / "outputs" / "mlflow.db"), launcher)
+
+
+def test_workers_record_every_job_once_on_a_server_with_postgresql(tmp_path, server):
+    record_once(tmp_path, server, "polyexp_joblib")
 
 
 @pytest.mark.parametrize("launcher", ENGINES)
 def test_a_worker_that_is_killed_loses_its_unfinished_jobs_alone(tmp_path, new_store, launcher):
-    new_store(tmp_path / "outputs" / "mlflow.db")
+    uri = new_store(tmp_path / "outputs" / "mlflow.db")
     two = "hydra.launcher.n_jobs=2" if launcher == "polyexp_joblib" else ENGINES[launcher]
     command = [*POLYEXP, *COMMON, *LONG, f"hydra/launcher={launcher}", two, "seed=range(0,6)"]
     first = tmp_path / "outputs" / "s" / "0"
@@ -69,7 +93,7 @@ def test_a_worker_that_is_killed_loses_its_unfinished_jobs_alone(tmp_path, new_s
     assert process.returncode == 1, err
     assert "[1/6]" in out + err
     assert "seed=0 FAILED: its worker has ended" in err
-    rows, parent, children = left_in(tmp_path)
+    rows, parent, children = left_in(tmp_path, uri)
     assert parent.info.status == "FAILED"
     finished = {row["run_id"] for row in rows if row["outcome"] == "MAX_STEPS"}
     counts = Counter(one.info.run_id for one in children if one.info.status == "FINISHED")
@@ -82,7 +106,7 @@ def test_a_worker_that_is_killed_loses_its_unfinished_jobs_alone(tmp_path, new_s
         assert outcomes == ["KILLED", "NOT_RUN", "NOT_RUN", *["MAX_STEPS"] * 3]
     resumed = run("sweep.resume=outputs/s", cwd=tmp_path)
     assert resumed.code == 0, resumed.err
-    rows, parent, children = left_in(tmp_path)
+    rows, parent, children = left_in(tmp_path, uri)
     assert parent.info.status == "FINISHED"
     assert {row["outcome"] for row in rows} == {"MAX_STEPS"}
     assert Counter(one.info.status for one in children)["RUNNING"] == 0
