@@ -376,9 +376,9 @@ def test_a_store_that_cannot_be_opened(bare_cli, tmp_path, new_store, break_it, 
 def test_a_driver_that_is_not_installed_is_named(bare_cli, tmp_path, monkeypatch, scheme, driver, advice):
     monkeypatch.setitem(__import__("sys").modules, driver, None)
     sentence = (
-        "`tracking=mlflow` needs a package that cannot be imported (import of {0} halted; None in sys.modules): "
-        "{1}, or type `tracking=none`."
-    ).format(driver, advice)
+        f"`tracking=mlflow` needs a package that cannot be imported (import of {driver} halted; None in sys.modules): "
+        f"{advice}, or type `tracking=none`."
+    )
     refused(bare_cli(f"tracking.uri='{scheme}://u@127.0.0.1:9/x'"), tmp_path, sentence)
 
 
