@@ -60,14 +60,20 @@ def _file(path: Path, text: str) -> Path:
     return path
 
 
-def record_by_client(client: Any, experiment_id: str, entry: Entry) -> str:
-    """Record a run by MLflow's client, and return its id."""
+def record_by_client(client: Any, experiment_id: str, entry: Entry, *, batched: bool = True) -> str:
+    """Record a run by MLflow's client, and return its id. batched: all params and metrics by one call, not by one each."""
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
     tags = dict(entry.tags)
     run_id = client.create_run(experiment_id, start_time=entry.started, tags=tags, run_name=entry.name).info.run_id
-    metrics = [Metric(point.name, point.value, point.time, point.step) for point in entry.points]
-    client.log_batch(run_id, metrics=metrics, params=[Param(name, value) for name, value in entry.params.items()])
+    if batched:
+        metrics = [Metric(point.name, point.value, point.time, point.step) for point in entry.points]
+        client.log_batch(run_id, metrics=metrics, params=[Param(name, value) for name, value in entry.params.items()])
+    else:
+        for name, value in entry.params.items():
+            client.log_param(run_id, name, value)
+        for point in entry.points:
+            client.log_metric(run_id, point.name, point.value, point.time, point.step)
     if entry.dataset:
         training = InputTag("mlflow.data.context", "training")
         client.log_inputs(run_id, [DatasetInput(Dataset(**vars(entry.dataset)), [training])])

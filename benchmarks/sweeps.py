@@ -2,11 +2,13 @@
 
 Each way is a whole process, with its imports and with the processes that it starts, the recorder among them, and is measured
 alternately with the others: seconds of the processor and of the clock for a job. The ways are polyexp's sweep, its jobs one
-after another (`hydra/launcher=basic`), the same in an earlier version, a loop of MLflow's client that only writes the rows and
-the files of the same runs, and a loop by hand in torch that logs to MLflow's fluent interface.
+after another (`hydra/launcher=basic`), the same in an earlier version, loops of MLflow's client that only write the rows and
+the files of the same runs, with a call for each value or with `log_batch`, and a loop by hand in torch that logs to MLflow's
+fluent interface. No folder is removed before the end: ext4 makes files slowly where many were removed a moment ago.
 """
 
 import ctypes
+import json
 import os
 import platform
 import statistics
@@ -27,7 +29,7 @@ from polyexp.tracking.store import open_store
 from polyexp.tracking.undelivered import undelivered
 
 RESULTS = Path(__file__).parent / "results"
-ALONE_JOBS, BY_HAND_JOBS, BY_CLIENT_RUNS = 40, 20, 100
+ALONE_JOBS, BY_HAND_JOBS, BATCHED_RUNS, CALLED_RUNS = 40, 20, 100, 10
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux: processes whose parent has ended become children of this one
 BY_HAND = """
 import itertools, json, math, sys
@@ -98,51 +100,68 @@ def old_sweep(jobs: int) -> list[str]:
     return [sys.executable, "-m", "polyexp", "-m", *axes, "hydra/launcher=basic"]
 
 
-def by_client(source: Path, folder: Path, runs: int) -> Cost:
-    """What the rows and the files of runs cost that are written call by call by MLflow's client, without its imports."""
-    store = open_store(f"sqlite:///{folder / 'client.db'}")
+def by_client(source: Path, folder: Path, runs: int, *, batched: bool) -> Cost:
+    """What the rows and the files of runs cost that are written by MLflow's client, without its imports."""
+    folder.mkdir()
+    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
     experiment_id = store.experiment("polyexp").experiment_id
     entries: list[Entry] = [
-        undelivered(source / str(number), "none", None, str(folder / "client")).entry for number in range(runs)
+        undelivered(source / str(number), "none", None, str(folder / "artifacts")).entry for number in range(runs)
     ]
     began, clock = time.process_time(), time.perf_counter()
     for entry in entries:
-        record_by_client(store.client, experiment_id, entry)
+        record_by_client(store.client, experiment_id, entry, batched=batched)
     return Cost((time.process_time() - began) / runs, (time.perf_counter() - clock) / runs)
 
 
-def measured(jobs: int, earlier: Path | None) -> tuple[dict[str, Cost], dict[str, float]]:
-    """What a job costs in each way, once, and how much the sweep has printed and stored."""
+def measured(folder: Path, jobs: int, earlier: Path | None) -> tuple[dict[str, Cost], dict[str, float]]:
+    """What a job costs in each way, once, in a folder that is made, and how much the sweep has printed and stored."""
     found: dict[str, Cost] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}")
-        empty = (folder / "outputs" / "mlflow.db").stat().st_size
-        found["sweep"] = cost(sweep(jobs), jobs, folder)
-        sizes = {
-            "bytes of the store for a run": ((folder / "outputs" / "mlflow.db").stat().st_size - empty) / jobs,
-            "bytes printed": (folder / "printed.txt").stat().st_size,
-        }
-        found["client"] = by_client(folder / "outputs" / "sweep", folder, BY_CLIENT_RUNS)
-        alone = sweep(ALONE_JOBS, "hydra/launcher=basic", "hydra.sweep.dir=outputs/alone")
-        found["alone"] = cost(alone, ALONE_JOBS, folder)
-        if earlier:
-            found["earlier"] = cost(old_sweep(ALONE_JOBS), ALONE_JOBS, folder, earlier)
-        uri = f"sqlite:///{folder / 'by_hand.db'}"
-        open_store(uri)
-        found["by hand"] = cost([sys.executable, "-c", BY_HAND, uri, str(BY_HAND_JOBS)], BY_HAND_JOBS, folder)
+    folder.mkdir()
+    open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}")
+    empty = (folder / "outputs" / "mlflow.db").stat().st_size
+    found["sweep"] = cost(sweep(jobs), jobs, folder)
+    sizes = {
+        "bytes of the store for a run": ((folder / "outputs" / "mlflow.db").stat().st_size - empty) / jobs,
+        "bytes printed": (folder / "printed.txt").stat().st_size,
+    }
+    runs = folder / "outputs" / "sweep"
+    found["batched"] = by_client(runs, folder / "batched", BATCHED_RUNS, batched=True)
+    found["called"] = by_client(runs, folder / "called", CALLED_RUNS, batched=False)
+    alone = sweep(ALONE_JOBS, "hydra/launcher=basic", "hydra.sweep.dir=outputs/alone")
+    found["alone"] = cost(alone, ALONE_JOBS, folder)
+    if earlier:
+        found["earlier"] = cost(old_sweep(ALONE_JOBS), ALONE_JOBS, folder, earlier)
+    uri = f"sqlite:///{folder / 'by_hand.db'}"
+    open_store(uri)
+    found["by hand"] = cost([sys.executable, "-c", BY_HAND, uri, str(BY_HAND_JOBS)], BY_HAND_JOBS, folder)
     return found, sizes
+
+
+def parts(folder: Path, jobs: int) -> dict[str, float]:
+    """Seconds of the processor that the parts of a sweep take, which is run once more in a folder that is made."""
+    folder.mkdir()
+    open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}")
+    found = folder / "parts.json"
+    root = Path(__file__).parents[1]
+    whole = cost([sys.executable, "-m", "benchmarks.parts", found, *sweep(jobs)[3:]], jobs, folder, root)
+    seconds: dict[str, float] = json.loads(found.read_text(encoding="utf-8"))
+    return seconds | {"the recorder": whole.processor * jobs - sum(seconds.values())}
 
 
 def main(rounds: int, jobs: int, earlier: Path | None) -> None:
     """Measure, print the table, and write it to `benchmarks/results/sweeps.md`."""
     os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
-    turns, sizes = zip(*(measured(jobs, earlier) for _ in range(rounds)), strict=True)
+    with tempfile.TemporaryDirectory() as name:
+        done = [measured(Path(name, str(turn)), jobs, earlier) for turn in range(rounds)]
+        seconds = parts(Path(name, "parts"), jobs)
+    turns, sizes = zip(*done, strict=True)
     names = {
         "sweep": (f"a sweep of {jobs} jobs", ""),
         "earlier": (f"{ALONE_JOBS} jobs by the basic launcher of an earlier version", "25"),
         "alone": (f"{ALONE_JOBS} jobs by the basic launcher", ""),
-        "client": ("MLflow's client, which only writes the same", "3"),
+        "called": ("MLflow's client, which only writes the same, with a call for each value", "3"),
+        "batched": ("MLflow's client, which only writes the same, with `log_batch`", "3"),
         "by hand": (f"{BY_HAND_JOBS} jobs by hand in torch with MLflow's fluent interface", "30"),
     }
     lines = [
@@ -164,6 +183,14 @@ def main(rounds: int, jobs: int, earlier: Path | None) -> None:
     if "earlier" in turns[0]:
         ratio = statistics.median(turn["earlier"].processor / turn["alone"].processor for turn in turns)
         lines.append(f"- The basic launcher costs 1/{ratio:.2f} of that of the earlier version (wanted: 1/2.5).")
+    lines += [
+        "",
+        f"The parts of a sweep of {jobs} jobs, run once more:",
+        "",
+        "| part | processor, ms a job |",
+        "|---|--:|",
+    ]
+    lines += [f"| {part} | {1000 * took / jobs:.2f} |" for part, took in seconds.items()]
     print("\n".join(lines))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "sweeps.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -93,7 +93,7 @@ class Forecast(Value):
         """The number of steps until the coordinate of every mode is at most a thousandth of its initial one."""
         if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
             return None
-        return _steps_to_a_thousandth(self.optimizer, self.eigenvalues[self.eigenvalues > 0])
+        return _steps_to_a_thousandth(self.optimizer, tuple(self.eigenvalues[self.eigenvalues > 0].tolist()))
 
     @property
     def condition(self) -> float | None:
@@ -115,7 +115,7 @@ class Forecast(Value):
             return None, None
         if not value[0]:
             return float(left[0]), None
-        return float(left[0]), _steps_to_a_thousandth(self.optimizer, value)
+        return float(left[0]), _steps_to_a_thousandth(self.optimizer, tuple(value.tolist()))
 
     def excess_after(self, steps: int) -> float | None:
         """How far the predicted loss after some steps is above the best loss; None if it cannot be predicted."""
@@ -205,8 +205,11 @@ def _steps_to(quadratic: Quadratic, optimizer: Optimizer, initial: tuple[float, 
     return 0 if quadratic.excess_at(coordinates) <= excess else first_step(reached)
 
 
-def _steps_to_a_thousandth(optimizer: Optimizer, eigenvalues: np.ndarray) -> int | None:
-    return first_step(lambda step: bool((np.abs(_damping(optimizer, eigenvalues, step)) <= NEGLIGIBLE_DAMPING).all()))
+@lru_cache(MAX_KEPT)
+def _steps_to_a_thousandth(optimizer: Optimizer, eigenvalues: tuple[float, ...]) -> int | None:
+    """The number of steps until the damping of each mode is negligible; it is kept, since jobs differ in their seeds."""
+    modes = np.array(eigenvalues)
+    return first_step(lambda step: bool((np.abs(_damping(optimizer, modes, step)) <= NEGLIGIBLE_DAMPING).all()))
 
 
 def _damping(optimizer: Optimizer, eigenvalues: np.ndarray, step: int) -> Any:

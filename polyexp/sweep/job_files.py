@@ -4,6 +4,7 @@ The text of a mapping in YAML's block style is that of its entries, one after an
 nothing but its key, its value and its depth. So a job needs new text only for the entries in which it differs.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,6 +20,8 @@ __all__ = ["JobFiles", "JobTexts", "entry"]
 OUTPUT_SUBDIR = ".hydra"  # of the folder of a job; the setting `hydra.output_subdir` cannot be changed
 # The mappings in Hydra's node some of whose entries are of a single job.
 OF_JOBS = ("job", "overrides", "runtime")
+ENTRY = re.compile(r" {4}[a-z]")
+OF_MAPPING = re.compile(r"(  )?[a-z]+:$")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class JobTexts:
             own: The values of the job in Hydra's node, by their keys below it, such as ("job", "num").
             words: The overrides of the job.
         """
-        hydra = self._hydra | {key: entry(("hydra", *key), value) for key, value in own.items()}
+        hydra = self._hydra | _entries(own)
         return JobFiles(
             config="".join({**self._config, **parts}.values()),
             hydra="".join(["hydra:\n", *hydra.values()]),
@@ -97,6 +100,29 @@ def entry(path: Sequence[str], value: Any) -> str:
     nested: Any = reduce(lambda inner, key: {key: inner}, reversed(path), value)
     lines = _dumped(nested).splitlines(keepends=True)
     return "".join(lines[len(path) - 1 :])
+
+
+def _entries(own: Mapping[tuple[str, str], Any]) -> dict[tuple[str, str], str]:
+    """The lines of entries of mappings in Hydra's node, from one YAML text, as that is what takes time.
+
+    Such an entry begins with its key after four blanks. What goes on with it stands further to the right, is an item of its
+    list, or is empty.
+    """
+    nested: dict[str, dict[str, Any]] = {}
+    for (mapping, key), value in own.items():
+        nested.setdefault(mapping, {})[key] = value
+    found: dict[tuple[str, str], str] = {}
+    keys = iter((mapping, key) for mapping, inner in nested.items() for key in inner)
+    at: tuple[str, str] | None = None
+    for line in _dumped({"hydra": nested}).splitlines(keepends=True):
+        if OF_MAPPING.match(line):
+            at = None
+        elif ENTRY.match(line):
+            at = next(keys)
+            found[at] = line
+        elif at:
+            found[at] += line
+    return found
 
 
 def _dumped(value: Any) -> str:

@@ -114,7 +114,8 @@ class Journal(AbstractContextManager["Journal"]):
         folder: The folder of the run, which must exist and belong to no other run.
         header: What is known of the run.
         anew: Whether it takes the place of an earlier journal of the same run, with the same id, whose process has gone.
-        lasting: Whether the header is on the disk when this returns; without, the first line that is is that of the end.
+        lasting: Whether the run goes on for a while: the header is on the disk when this returns, and there are signs of life.
+            Without, the first line that is on the disk is that of the end, which comes in a moment.
 
     Raises:
         InputError: The folder belongs to another run.
@@ -133,7 +134,8 @@ class Journal(AbstractContextManager["Journal"]):
             except FileExistsError:
                 raise taken("hydra.run.dir", folder) from None
         self._ended = threading.Event()
-        threading.Thread(target=self._live, name="heartbeat", daemon=True).start()
+        if lasting:
+            threading.Thread(target=self._live, name="heartbeat", daemon=True).start()
 
     def __enter__(self) -> Self:
         return self

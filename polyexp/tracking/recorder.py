@@ -1,6 +1,7 @@
 """The recorder: a process of its own that delivers the journals of the runs of one process, while they grow and afterwards.
 
-It is told the folders of the runs through its standard input, one in a line of JSON, and holds no other stream of the process
+It is told the folders of the runs through its standard input, each in a line of JSON that also says whether somebody waits for
+it, and holds no other stream of the process
 that starts it (`recording.py`); what it has to say goes to `recorder.log` in the folder of the first run. The end of its input
 is only a hint, since a process that was forked may hold it open: a run lives as long as its process does.
 """
@@ -27,6 +28,9 @@ from polyexp.tracking.journal_lines import header_of, is_gone
 __all__ = ["main"]
 
 POLL_SECONDS = 0.1  # between two looks at the journals
+GATHERING_SECONDS = (
+    0.5  # between a delivery and the first one of runs that have begun since, unless somebody waits for it
+)
 DELIVERY_SECONDS = 2.0  # between two deliveries of runs that go on
 RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 10.0  # after a delivery that failed; the time doubles, give or take a half
 READING_SECONDS = 2.0  # after the process has ended, for what it has told last
@@ -48,9 +52,9 @@ def main(parent: int, log: str, giving_up: float = GIVING_UP_SECONDS) -> None:
     while True:
         told.wait(POLL_SECONDS)
         is_needed = os.getppid() == parent and not told.ended
-        for folder in list(told.folders):
-            if stores.has_taken(folder):
-                told.folders.remove(folder)
+        for folder, at_once in list(told.folders.items()):
+            if stores.has_taken(folder, at_once):
+                del told.folders[folder]
         stores.deliver()
         if is_needed:
             needed = time.monotonic()
@@ -62,10 +66,10 @@ def main(parent: int, log: str, giving_up: float = GIVING_UP_SECONDS) -> None:
 
 
 class _Told:
-    """The folders that the standard input names, each of which has a journal at some time."""
+    """The folders that the standard input names, which get journals at some time, and whether somebody waits for them."""
 
     def __init__(self) -> None:
-        self.folders: set[Path] = set()
+        self.folders: dict[Path, bool] = {}
         self.ended = False
         self._queue: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -81,7 +85,8 @@ class _Told:
     def _take(self, line: str) -> None:
         self.ended = self.ended or not line
         if line:
-            self.folders.add(Path(json.loads(line)))
+            name, at_once = json.loads(line)
+            self.folders[Path(name)] = at_once or self.folders.get(Path(name), False)
 
     def _read(self) -> None:
         while (line := sys.stdin.readline()).endswith("\n"):
@@ -100,13 +105,13 @@ class _Stores:
         """Whether something is not delivered yet."""
         return any(one.runs for one in self._deliveries.values())
 
-    def has_taken(self, folder: Path) -> bool:
+    def has_taken(self, folder: Path, at_once: bool) -> bool:
         """Take the journal in a folder, and return whether it was there, with a header."""
         try:
             header, _ = header_of(folder)
             if header.store is not None:
                 new = _Deliveries(Destination.of(header.store))
-                self._deliveries.setdefault(header.store, new).add(folder)
+                self._deliveries.setdefault(header.store, new).add(folder, at_once)
         except InputError as error:
             _print(str(error))
         except OSError:
@@ -144,11 +149,13 @@ class _Deliveries:
     def __init__(self, destination: Destination) -> None:
         self.runs: dict[Path, _Run] = {}
         self._destination, self._was_there = destination, False
+        self._next = 0.0  # when runs that have begun since the last delivery are due
         self._said: set[str] = set()
 
-    def add(self, folder: Path) -> None:
-        """Deliver the journal in a folder, at once."""
-        self.runs.setdefault(folder, _Run()).due = 0.0
+    def add(self, folder: Path, at_once: bool) -> None:
+        """Deliver the journal in a folder, at once or together with those of runs that begin in the next moment."""
+        run = self.runs.setdefault(folder, _Run(due=self._next))
+        run.due = 0.0 if at_once else run.due
 
     def deliver(self) -> None:
         """Deliver what is due; after a failure the pauses become longer."""
@@ -166,6 +173,7 @@ class _Deliveries:
         except Exception as error:
             done = dict.fromkeys(due, error)
         ended, jitter = time.monotonic(), random.uniform(0.5, 1.5)
+        self._next = ended + GATHERING_SECONDS
         for folder, one in done.items():
             self._take(folder, one, ended, jitter)
 

@@ -34,7 +34,7 @@ class Recorder(Protocol):
         """Whether it delivers what it is told of."""
 
     def add(self, folder: Path) -> None:
-        """Deliver the journal that is or will be in a folder, at once and again when it grows."""
+        """Deliver the journal that is or will be in a folder, soon and again when it grows."""
 
     def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
         """Wait until journals are delivered, and return why they are not; None where they are.
@@ -131,16 +131,13 @@ class Separate:
 
     def add(self, folder: Path) -> None:
         """Tell the process about a folder."""
-        with suppress(OSError):  # of a process that has ended, which is noticed when it is waited for
-            assert self._process.stdin
-            self._process.stdin.write(f"{json.dumps(str(folder.absolute()))}\n".encode())
-            self._process.stdin.flush()
+        self._tell(folder, at_once=False)
 
     def wait(self, folders: Sequence[Path], seconds: float) -> str | None:
-        """Let the process deliver the journals at once, and wait until it has."""
-        for folder in folders:
-            self.add(folder)
-        end, left = time.monotonic() + seconds, list(reversed(folders))
+        """Let the process deliver the journals at once that are not delivered yet, and wait until it has."""
+        end, left = time.monotonic() + seconds, [one for one in reversed(folders) if not _is_delivered(one)]
+        for folder in reversed(left):
+            self._tell(folder, at_once=True)
         while left:
             if _is_delivered(left[-1]):
                 left.pop()
@@ -156,6 +153,12 @@ class Separate:
             assert self._process.stdin
             self._process.stdin.close()
         self._process.returncode = self._process.poll() or 0  # it is not waited for, of which subprocess would warn
+
+    def _tell(self, folder: Path, *, at_once: bool) -> None:
+        with suppress(OSError):  # of a process that has ended, which is noticed when it is waited for
+            assert self._process.stdin
+            self._process.stdin.write(f"{json.dumps([str(folder.absolute()), at_once])}\n".encode())
+            self._process.stdin.flush()
 
     def _reason(self) -> str:
         """What the log says last."""
