@@ -18,7 +18,7 @@ from polyexp.tracking.store import open_store
 from polyexp.tracking.view import ALL_RUNS, decoded, of_sweep
 from tests.helpers.commands import run_in_process
 from tests.helpers.servers import serving
-from tests.helpers.stores import all_runs
+from tests.helpers.stores import all_runs, sweeps
 
 pytestmark = pytest.mark.browser
 FLAGS = [
@@ -33,6 +33,15 @@ FLAGS = [
 ]
 SECONDS = 90  # until a page must have shown something, on a busy machine
 SWEEP = ("backend=numpy", "model.degree=3,5", "optimizer.learning_rate=1e-7,1e-6,1e-5", "seed=0,1,2,3,4")
+LARGE = (
+    "backend=numpy",
+    "model=legendre_series",
+    "optimizer.learning_rate=logspace(-3,-0.01,60)",
+    "seed=range(0,5)",
+    "loop.steps=1000",
+    "loop.log_every=50",
+    "tracking.experiment_name=large",
+)
 BEST = ("optimizer.learning_rate=auto", "loop.steps=200", "loop.log_every=10")
 MODELS = ("power_series", "legendre_series", "chebyshev_series")
 ALL = 34  # the sweep itself, its 30 jobs, and three single runs
@@ -41,9 +50,9 @@ ASSISTANT_SEEN = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLo
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """A store with a sweep of 30 runs and three single ones; the keys of views and the ids of runs."""
+    """A store with a sweep of 30 runs, three single ones and a sweep of 300; the keys of views and the ids of runs."""
     folder = tmp_path_factory.mktemp("recorded")
-    swept = run_in_process("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder)
+    swept = run_in_process("-m", *SWEEP, "loop.steps=200", "loop.log_every=10", cwd=folder, pictures=True)
     assert swept.code == 0
     assert swept.err.startswith("warning: The forecast of 3 of 30 jobs is a fall of less than 1 % of the excess loss.")
     single = [
@@ -52,7 +61,10 @@ def recorded(tmp_path_factory):
     assert [one.code for one in single] == [0, 0, 0]
     uri = f"sqlite:///{folder / 'outputs' / 'mlflow.db'}"
     runs = all_runs(open_store(uri).client)
-    return SimpleNamespace(folder=folder, uri=uri, runs=runs, sweep=link(swept.out), plain=link(single[-1].out))
+    pages = link(swept.out), link(single[-1].out)
+    large = run_in_process("-m", *LARGE, cwd=folder)  # in an MLflow experiment of its own
+    assert large.code == 0
+    return SimpleNamespace(folder=folder, uri=uri, runs=runs, sweep=pages[0], plain=pages[1], large=link(large.out))
 
 
 def link(text):
@@ -165,6 +177,45 @@ def test_runs_are_listed_with_losses_and_settings(visit, recorded, shot):
     shown = [float(text) for text in cells(page, "metrics.`loss/final`")[:3]]
     assert shown == [run.data.metrics["loss/final"] for run in reversed(recorded.runs[-3:])]
     shot(page, "runs")
+
+
+def test_a_sweep_is_one_row_of_the_page_that_mlflow_opens_by_itself(visit, recorded, shot):
+    page = visit("/#/experiments/1/runs", size=(1600, 420))
+    page.get_by_text(f"{ALL} matching runs").wait_for()
+    page.wait_for_function("document.querySelectorAll('.ag-row').length > 3")
+    page.wait_for_timeout(1500)
+    names = [text.splitlines()[-1] for text in cells(page, "attributes.`Run Name`")]
+    assert len(names) == 4
+    assert sum(name.startswith("sweep ") for name in names) == 1
+    shot(page, "default")
+
+
+def test_the_run_of_a_sweep_has_its_picture_and_its_table(visit, recorded, shot):
+    (parent,) = sweeps(open_store(recorded.uri).client)
+    about = f"/#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts"
+    page = visit(f"{about}/sweep.png?workflowType=machine_learning", size=(1400, 800))
+    page.wait_for_function("[...document.images].some(i => i.src.startsWith('blob:') && i.naturalWidth > 300)")
+    page.get_by_text("sweep.csv").wait_for()
+    page.get_by_text("Path:").evaluate("one => one.style.visibility = 'hidden'")  # it is that of this machine
+    page.wait_for_timeout(500)
+    shot(page, "parent")
+    page = visit(f"{about}/sweep.csv?workflowType=machine_learning", size=(1400, 800))
+    page.get_by_text("learning_rate").first.wait_for()
+
+
+def test_the_charts_of_three_hundred_runs_are_drawn(visit, recorded, shot):
+    """MLflow loads a hundred runs at a time."""
+    page = visit(recorded.large + "&compareRunsMode=CHART", size=(1600, 1200))
+    for number in (100, 200):
+        page.get_by_text(f"{number} matching runs").wait_for()
+        page.wait_for_timeout(1500)
+        page.evaluate("document.querySelectorAll('.ag-body-viewport').forEach(one => one.scrollTop = one.scrollHeight)")
+        page.get_by_text("Load more").first.click()
+    page.get_by_text("300 matching runs").wait_for()
+    page.wait_for_function(f"({DRAWN})().filter(([name, , curves]) => name === 'loss/train' && curves >= 300).length")
+    page.locator("svg.parcoords, .parcoords").first.wait_for()
+    page.wait_for_timeout(4000)
+    shot(page, "charts-300")
 
 
 def test_a_sweep_of_thirty_runs_is_readable_without_a_click(visit, recorded, tmp_path):

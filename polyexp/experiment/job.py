@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, RunInfo
 __all__ = ["InSweep", "Job", "run_info", "short_word", "typed_values"]
 
 MAX_NAME_CHARACTERS = 100  # of the name of a run
+MAX_NUMBER_CHARACTERS = 8  # of a number in it
 SHORT_NAMES = {"learning_rate": "lr", "num_samples": "samples"}  # the words for these settings in the names of runs
 
 
@@ -95,7 +97,7 @@ def typed_values(overrides: Iterable[str]) -> dict[str, str]:
 
 
 def short_word(key: str, value: str) -> str:
-    """An override in the short form that names of runs and tables have.
+    """An override in the short form that names of runs and tables have; of a number with six digits.
 
     Args:
         key: The key.
@@ -104,11 +106,22 @@ def short_word(key: str, value: str) -> str:
     Example:
         >>> short_word("optimizer.learning_rate", "1e-6"), short_word("model", "legendre")
         ('lr=1e-6', 'legendre')
+        >>> short_word("optimizer.learning_rate", "1.0525002045729186e-08")
+        'lr=1.0525e-08'
     """
     if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
         return value
     last = key.rpartition(".")[2]
-    return f"{SHORT_NAMES.get(last, last)}={value}"
+    return f"{SHORT_NAMES.get(last, last)}={_short(value)}"
+
+
+def _short(value: str) -> str:
+    """A value with six digits where it is a number with a fraction and more of them; any other one as it is."""
+    if "." not in value or len(value) <= MAX_NUMBER_CHARACTERS:
+        return value
+    with suppress(ValueError):
+        return f"{float(value):.6g}"
+    return value
 
 
 def _name(experiment: Experiment, job: Job) -> str:

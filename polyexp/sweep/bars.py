@@ -29,7 +29,7 @@ def bars_figure(table: SweepTable, lowest: float | None) -> Figure:
     """
     groups = _groups(table)
     shown = dict(list(groups.items())[:MAX_BARS])
-    names = [axis_name(name, MAX_NAME_CHARACTERS) for name in shown]
+    names = [axis_name(_name(table, rows[0]), MAX_NAME_CHARACTERS) for rows in shown.values()]
     of = f"the best {MAX_BARS} of {len(groups)} choices" if len(groups) > MAX_BARS else counted(len(table.rows), "job")
     height = MARGINS_INCHES + BAR_INCHES * max(len(names), 3)
     made, (ax,) = figure(f"Final loss of {of}", best_words(table), height=height)
@@ -49,14 +49,23 @@ def bars_figure(table: SweepTable, lowest: float | None) -> Figure:
     return made
 
 
-def _groups(table: SweepTable) -> dict[str, list[JobRow]]:
+def _keys(table: SweepTable) -> Sequence[str]:
+    """The keys whose values distinguish bars: seeds alone where nothing else varies."""
+    return [key for key in table.keys if not is_seed(key)] or table.keys
+
+
+def _groups(table: SweepTable) -> dict[tuple[str, ...], list[JobRow]]:
     """The rows by what distinguishes them besides seeds, those with the best loss first and those without any last."""
-    keys = [key for key in table.keys if not is_seed(key)] or table.keys
-    groups = dict[str, list[JobRow]]()
+    keys = _keys(table)
+    groups = dict[tuple[str, ...], list[JobRow]]()
     for row in [*table.best_first, *(row for row in table.rows if row.diverged or row.failed)]:
-        name = " ".join(short_word(key, row.values.get(key, "")) for key in keys) or f"job {row.number}"
-        groups.setdefault(name, []).append(row)
+        values = tuple(row.values.get(key, "") for key in keys) or (str(row.number),)
+        groups.setdefault(values, []).append(row)
     return groups
+
+
+def _name(table: SweepTable, row: JobRow) -> str:
+    return " ".join(short_word(key, row.values.get(key, "")) for key in _keys(table)) or f"job {row.number}"
 
 
 def _draw_bars(ax: Any, groups: Sequence[Sequence[JobRow]]) -> None:

@@ -48,7 +48,8 @@ def curves_figure(table: SweepTable, layout: Layout, lowest: float | None) -> Fi
         lowest: The best loss; None where it is not given.
     """
     x_key = str(layout.x)
-    series = _series(table, [key for key in layout.others if not is_seed(key)])
+    keys = [key for key in layout.others if not is_seed(key)]
+    series = _series(table, keys)
     named = list(series.items())[:MAX_NAMED_SERIES]
     losses = losses_of(table.best_first)
     # Above the axes there is room for a few names, unless the power of ten of a linear axis is there.
@@ -58,7 +59,8 @@ def curves_figure(table: SweepTable, layout: Layout, lowest: float | None) -> Fi
     over = f", medians over {', '.join(seeds)}" if seeds else ""
     title = f"Final loss of {counted(len(table.rows), 'job')}{over}"
     made, (ax,) = figure(title, best_words(table), height=4.0 + below, below=below)
-    for colour, (name, rows) in zip(COLOURS, named, strict=False):
+    for colour, (values, rows) in zip(COLOURS, named, strict=False):
+        name = " ".join(map(short_word, keys, values))
         label = axis_name(name, MAX_NAME_CHARACTERS) if name else "median" if seeds else "final loss"
         _draw_series(ax, rows, x_key, color=colour, label=label)
     _draw_others(ax, list(series.values())[MAX_NAMED_SERIES:], x_key)
@@ -72,12 +74,11 @@ def curves_figure(table: SweepTable, layout: Layout, lowest: float | None) -> Fi
     return made
 
 
-def _series(table: SweepTable, keys: Sequence[str]) -> dict[str, list[JobRow]]:
-    """The rows with a loss by the name of their curve, the curve with the best one first."""
-    series = dict[str, list[JobRow]]()
+def _series(table: SweepTable, keys: Sequence[str]) -> dict[tuple[str, ...], list[JobRow]]:
+    """The rows with a loss by the values that their curve has, the curve with the best one first."""
+    series = dict[tuple[str, ...], list[JobRow]]()
     for row in table.best_first:
-        name = " ".join(short_word(key, row.values.get(key, "")) for key in keys)
-        series.setdefault(name, []).append(row)
+        series.setdefault(tuple(row.values.get(key, "") for key in keys), []).append(row)
     return series
 
 

@@ -16,7 +16,6 @@ from polyexp.sweep.rows import (
     MAX_WHOLE,
     as_cell,
     as_text,
-    number_of,
     overrides_cell,
     overrides_of,
     read_rows,
@@ -36,7 +35,6 @@ OUTCOMES = (*(one.name for one in Outcome), FINISHED, FAILED, KILLED, NOT_RUN)
 FIRST_HEADS, LAST_HEADS = ("number", "outcome", "loss", "excess", "steps"), ("run_id", "reused", "reason", "overrides")
 HEADS = (*FIRST_HEADS, *LAST_HEADS)
 RUN_ID_CHARACTERS = 32
-MAX_NUMBER_CHARACTERS = 8  # of a number in a label
 TRUTH = {"true": True, "false": False}
 INSTEAD = "`python -m polyexp sweep.resume=<folder of the sweep>` writes it anew."
 
@@ -154,7 +152,7 @@ class SweepTable:
         Args:
             row: The row of the job.
         """
-        words = [short_word(key, _short(row.values[key])) for key in self.keys if key in row.values]
+        words = [short_word(key, row.values[key]) for key in self.keys if key in row.values]
         return printable(" ".join(words)) or f"job {row.number}"
 
     @cached_property
@@ -235,13 +233,6 @@ def _read(cells: Mapping[str, str]) -> JobRow:
         reason=as_text(cells["reason"]),
         reused=TRUTH[cells["reused"]],
     )
-
-
-def _short(value: str) -> str:
-    """A value with six digits where it is a number with a fraction and more of them; any other one as it is."""
-    number = number_of(value)
-    is_long = number is not None and "." in value and len(value) > MAX_NUMBER_CHARACTERS
-    return f"{number:.6g}" if is_long else value
 
 
 def _finite(value: Any) -> float | None:
