@@ -501,6 +501,12 @@ def test_a_heartbeat_changes_the_time_of_the_file(tmp_path, monkeypatch):
     assert path.stat().st_mtime == 1
 
 
+def test_a_run_that_ends_in_a_moment_needs_no_heartbeat(tmp_path):
+    before = threading.active_count()
+    with Journal(tmp_path, header(), lasting=False):
+        assert threading.active_count() == before
+
+
 def test_a_run_of_this_machine_lives_as_long_as_its_process(tmp_path):
     new_run(tmp_path)
     os.utime(tmp_path / JOURNAL, (1, 1))

@@ -14,6 +14,7 @@ import pytest
 from polyexp.tracking.delivery import Delivery, store_of
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import JOURNAL, Journal
+from polyexp.tracking.note import NOTE
 from polyexp.tracking.recording import LOG, InProcess, Separate, recorder
 from polyexp.tracking.syncing import DeliveryState, found_in, synchronized
 from tests.helpers.commands import loaded_by, run_python, wait_until
@@ -291,7 +292,7 @@ def test_it_gives_up_some_time_after_the_run(tmp_path, uri):
     folder, log = tmp_path / "run", tmp_path / LOG
     folder.mkdir()
     with Journal(folder, header(store=uri)), log.open("wb") as output, only_recorder(output, 5.0) as one:
-        one.stdin.write(f'"{folder}"\n'.encode())
+        one.stdin.write(f'["{folder}", false]\n'.encode())
         one.stdin.flush()
         wait_until(lambda: run_in(tmp_path)[0] == "RUNNING")
         for path in tmp_path.glob("mlflow.db*"):
@@ -334,6 +335,25 @@ def test_a_recorder_that_was_killed_is_started_again_by_the_next_run_and_by_wait
     assert other.wait([folder], SECONDS) is None
     one.leave()
     other.leave()
+
+
+def test_what_is_delivered_is_not_delivered_again_when_it_is_waited_for(tmp_path, uri):
+    one = recorder(tmp_path)
+    folders = [new_run(tmp_path / f"run{number}", store=uri) for number in range(20)]
+    assert one.wait(folders[:10], SECONDS) is None
+    written = [(folder / NOTE).stat().st_ino for folder in folders[:10]]
+    assert one.wait(folders, SECONDS) is None
+    assert [(folder / NOTE).stat().st_ino for folder in folders[:10]] == written
+    one.leave()
+
+
+def test_a_run_that_begins_after_a_delivery_is_delivered_without_being_waited_for(tmp_path, uri):
+    one = recorder(tmp_path)
+    for number in range(2):
+        folder = new_run(tmp_path / f"run{number}", store=uri)
+        one.add(folder)
+        wait_until(lambda there=folder: store_of(there))
+    one.leave()
 
 
 def test_a_failure_is_said_when_it_is_waited_for(tmp_path):
@@ -423,7 +443,7 @@ def test_in_process_a_failure_is_said(tmp_path):
 
 def test_a_recorder_of_a_store_that_is_known_imports_no_mlflow(tmp_path, uri):
     folder, told = new_run(tmp_path / "run", store=uri), tmp_path / "told"
-    told.write_text(f'"{folder}"\n')
+    told.write_text(f'["{folder}", true]\n')
     code = f"""
 import os
 os.dup2(os.open({str(told)!r}, os.O_RDONLY), 0)
