@@ -89,7 +89,8 @@ def test_a_worker_that_dies_loses_its_unfinished_jobs_alone(bare_cli, engine, tm
     failed = [line for line in lines if "FAILED" in line]
     assert failed == [f"[{seed + 1}/6] seed={seed} FAILED: its worker has ended" for seed in (1, 2)]
     outcomes = [row["outcome"] for row in rows_in(tmp_path)]
-    assert outcomes == ["MAX_STEPS", "KILLED", "NOT_RUN", "MAX_STEPS", "MAX_STEPS", "MAX_STEPS"]
+    assert outcomes == ["MAX_STEPS", "KILLED", "FAILED", "MAX_STEPS", "MAX_STEPS", "MAX_STEPS"]
+    assert {row["reason"] for row in rows_in(tmp_path)} == {"", "its worker has ended"}
     monkeypatch.setattr(Forked, "survived", 6)
     resumed = bare_cli("sweep.resume=outputs/s")
     assert resumed.code == 0, resumed.err

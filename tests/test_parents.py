@@ -16,10 +16,11 @@ from tests.helpers.journals import header, killed, new_run, record
 
 PARENT_TAG = "mlflow.parentRunId"
 WAYS = ("sqlite", "client")
+SWEEP = {**header(1).tags, "polyexp.kind": "sweep"}
 ORDERS = {
     "parent first": (["p"], ["a", "b"]),
-    "children first": (["a", "b"], ["p"], ["a", "b"]),
-    "one child first": (["a"], ["p", "b"], ["a"]),
+    "children first": (["a", "b"], ["p"]),
+    "one child first": (["a"], ["p", "b"]),
     "together": (["p", "a", "b"],),
 }
 
@@ -50,7 +51,7 @@ def family(tmp_path):
 
     def make(place):
         parent = header(1).id
-        made = {"p": new_run(tmp_path / place / "p", 1, started=1_700_000_000_000, params={}, view=None)}
+        made = {"p": new_run(tmp_path / place / "p", 1, started=1_700_000_000_000, params={}, tags=SWEEP, view=None)}
         for number, name in ((2, "a"), (3, "b")):
             made[name] = new_run(tmp_path / place / name, number, parent=parent, view=None)
         return made

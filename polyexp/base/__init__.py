@@ -2,7 +2,7 @@
 
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
-from polyexp.base.files import open_regular, replaced, save_bytes, save_text
+from polyexp.base.files import folder_errors, open_regular, replaced, save_bytes, save_text
 from polyexp.base.former_names import FormerNames
 from polyexp.base.text import bounded, counted, cut, from_here, printable, shown
 from polyexp.base.validation import (
@@ -39,6 +39,7 @@ __all__ = [
     "cut",
     "finite",
     "finite_array",
+    "folder_errors",
     "fraction",
     "from_here",
     "meant",

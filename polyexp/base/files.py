@@ -8,10 +8,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["open_regular", "replaced", "save_bytes", "save_text"]
+from polyexp.base.errors import FolderError
+
+__all__ = ["folder_errors", "open_regular", "replaced", "save_bytes", "save_text"]
 
 # A named pipe is not waited for, and a symbolic link is not followed; Windows has neither flag.
 READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def folder_errors(folder: Path, of: str) -> Iterator[None]:
+    """A context in which what the operating system says of a folder, or of what is in it, becomes one sentence.
+
+    Args:
+        folder: The folder.
+        of: What has it, such as "run".
+
+    Raises:
+        FolderError: An OSError was raised whose file is the folder or in it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not Path(error.filename or "").is_relative_to(folder):
+            raise
+        raise FolderError(
+            f"The folder of the {of}, {folder}, cannot be written any more ({error.strerror})."
+        ) from error
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -15,8 +15,9 @@ from polyexp.cli.config_loader import as_typed
 from polyexp.experiment import Experiment, InSweep
 from polyexp.report.progress_bar import JobCounter
 from polyexp.sweep import JobRow
+from polyexp.tracking import reason_of
 
-__all__ = ["CheckedLauncher", "JobTask", "RunError", "error_of", "numbered"]
+__all__ = ["CheckedLauncher", "JobTask", "RunError", "error_of", "numbered", "reasons_of"]
 
 
 class RunError(Exception):
@@ -24,11 +25,12 @@ class RunError(Exception):
 
     Args:
         code: The exit code of the process: 2 where the input of the user is wrong, else 1.
+        reason: Why it has failed.
     """
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(reason or "A job has failed.")
+        self.code, self.reason = code, reason
 
 
 def error_of(returned: Sequence[JobReturn]) -> RunError | None:
@@ -42,6 +44,18 @@ def error_of(returned: Sequence[JobReturn]) -> RunError | None:
         return None
     refused = [one for one in failed if isinstance(one, RunError) and one.code == 2]
     return RunError(2 if len(refused) == len(failed) else 1)
+
+
+def reasons_of(returned: Sequence[JobReturn]) -> dict[int, str]:
+    """Why jobs have failed, by their numbers.
+
+    Args:
+        returned: What launchers have returned of all jobs, in the order of their numbers.
+    """
+    failed = {number: one._return_value for number, one in enumerate(returned) if one.status is JobStatus.FAILED}
+    return {
+        number: error.reason if isinstance(error, RunError) else reason_of(error) for number, error in failed.items()
+    }
 
 
 class JobTask:

@@ -11,10 +11,9 @@ from omegaconf import DictConfig, open_dict, read_write
 from polyexp.action import Fit
 from polyexp.cli.jobs import JobTask, RunError
 from polyexp.cli.ready import Ended, Maker
-from polyexp.cli.texts import unquoted
 from polyexp.experiment import Experiment
 from polyexp.report.stream import Stream
-from polyexp.sweep import NOT_RUN, JobRow, SweepTable, job_line, run_jobs
+from polyexp.sweep import job_line, run_jobs
 
 __all__ = ["BatchedLauncher", "needs_hydra"]
 
@@ -53,7 +52,7 @@ class BatchedLauncher(BasicLauncher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         maker = Maker(self.hydra_context.config_loader, self.config, task.sweep)
-        lines = _Lines(task, jobs, quiet=all(one.quiet for one in experiments.values()))
+        lines = _Lines(task, quiet=all(one.quiet for one in experiments.values()))
         found = {number: Ended(task.done[number], task.done[number].loss) for number in jobs if number in task.done}
         left = {number: words for number, words in jobs.items() if number not in found}
         for ended in self._ended(maker, task, left, experiments) if left else ():
@@ -98,7 +97,7 @@ class _Returned(JobReturn):
             self.status, self.return_value = JobStatus.COMPLETED, ended.loss
         else:
             self.status = JobStatus.FAILED
-            self.return_value = RunError(2 if ended.refused else 1)
+            self.return_value = RunError(2 if ended.refused else 1, ended.row.reason)
 
     @cached_property
     def cfg(self) -> DictConfig:  # type: ignore[override]
@@ -113,15 +112,12 @@ class _Lines:
     """What prints a line for each job that has ended.
 
     Args:
-        task: What counts the jobs.
-        jobs: The overrides of the jobs by their numbers.
+        task: What counts the jobs and has the keys to which the sweep gives several values.
         quiet: Whether the lines of jobs that have not failed are left out.
     """
 
-    def __init__(self, task: JobTask, jobs: dict[int, Sequence[str]], *, quiet: bool) -> None:
-        self._counter, self._quiet = task.counter, quiet
-        rows = (JobRow(number, tuple(map(unquoted, words)), NOT_RUN) for number, words in jobs.items())
-        self._table = SweepTable(tuple(rows))
+    def __init__(self, task: JobTask, *, quiet: bool) -> None:
+        self._counter, self._varying, self._quiet = task.counter, task.sweep.varying, quiet
         self._out, self._errors = Stream(), Stream(stderr=True)
 
     def ended(self, ended: Ended) -> None:
@@ -132,4 +128,4 @@ class _Lines:
         if row.failed or not self._quiet:
             done = self._counter.done + self._counter.failed
             stream = self._errors if row.failed else self._out
-            stream.text(job_line(done, self._counter.total, self._table.label(row), row))
+            stream.text(job_line(done, self._counter.total, row.label(self._varying), row))

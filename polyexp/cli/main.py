@@ -24,6 +24,7 @@ from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, InSweep, Job
 from polyexp.report.stream import Stream
+from polyexp.tracking import reason_of
 
 __all__ = ["main", "task"]
 
@@ -49,10 +50,10 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, sweep: InSweep |
         code = _print_error(str(error), 2 if isinstance(error, InputError) else 1)
         if not job.sweep:
             sys.exit(code)  # an exception would pass through Hydra, which would print that a job failed
-        raise RunError(code) from error
+        raise RunError(code, reason_of(error)) from error
     except Exception as error:
         traceback.print_exc()
-        raise RunError(1) from error
+        raise RunError(1, reason_of(error)) from error
 
 
 def main() -> int:
@@ -66,9 +67,9 @@ def main() -> int:
         return _print_error(str(as_input_error(error)))
     except RunError as error:
         return error.code
-    except NotDeliveredError as error:  # of a sweep
+    except (FolderError, NotDeliveredError) as error:  # of a sweep
         return _print_error(str(error), 1)
-    except OSError as error:  # from Hydra, which makes the folders; an error in a run is a RunError
+    except OSError as error:  # from Hydra, which makes the folders; an error in a run or a sweep is another one
         return _print_error(f"The output folder cannot be written: {error}.")
     except KeyboardInterrupt:
         return _print_error("interrupted.", 130)

@@ -97,7 +97,8 @@ def _recorded(folder: Path, typed: set[str]) -> Iterator[str]:
     for word in words:
         plain = word.removeprefix("++")  # of a setting that the choices of the sweep have
         key = Override.of(plain).key
-        if key not in (*OF_COMMAND, "hydra.mode", "hydra.sweep.dir", *typed):
+        of_other_launcher = "hydra/launcher" in typed and key.startswith(LAUNCHER)
+        if key not in (*OF_COMMAND, "hydra.mode", "hydra.sweep.dir", *typed) and not of_other_launcher:
             yield plain
 
 

@@ -19,7 +19,7 @@ from polyexp.base import InputError, NotDeliveredError
 from polyexp.cli.axes import asked_of_sweep, axes_of, effective, is_of_sweep, jobs_of
 from polyexp.cli.composition import all_checked
 from polyexp.cli.config_loader import as_typed, in_one_sentence, parse, require_short
-from polyexp.cli.jobs import CheckedLauncher, JobTask, error_of, numbered
+from polyexp.cli.jobs import CheckedLauncher, JobTask, error_of, numbered, reasons_of
 from polyexp.cli.ranges import spelled_out
 from polyexp.cli.texts import quoted, unquoted
 from polyexp.experiment import Experiment, InSweep
@@ -93,7 +93,8 @@ class Sweep:
         sweeper.params = {}
         sweeper.launcher.tells = False
         sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(words, size))
-        self._record.clear(left)
+        if self._cfg.sweep.resume:
+            self._record.clear(left)
         self._begin(jobs)
         self._run(sweeper, [])
 
@@ -118,6 +119,12 @@ class Sweep:
             rows = [row_of(one.planned, one.folder) for one in jobs]
             done |= {row.number: row for row in rows if row.has_result}
         if settings.skip_finished:
+            for one in jobs:
+                if not one.experiment.action.records:
+                    raise InputError(
+                        f"`sweep.skip_finished` is about runs that are recorded, which `action={one.experiment.action.choice}` "
+                        "does not make: leave it out."
+                    )
             self._record.reused = reused_rows(one for one in jobs if one.planned.number not in done)
             done |= self._record.reused
         self._counter.total -= len(done)
@@ -140,7 +147,7 @@ class Sweep:
         experiments = [one.experiment for one in self._record.jobs]
         for line in futile_jobs([one.forecast for one in experiments]):
             Stream(stderr=True).text(f"warning: {line}")
-        self._record.finish(error, quiet=all(one.quiet for one in experiments))
+        self._record.finish(error, reasons_of(self._returned), quiet=all(one.quiet for one in experiments))
 
     def _sweeper(self) -> Any:
         """The sweeper, whose launcher checks each batch of jobs first."""

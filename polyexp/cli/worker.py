@@ -101,12 +101,16 @@ def work(part: Slice) -> list[Ended]:
     Args:
         part: The slice.
     """
+    ended: dict[int, Ended] = {}
     try:
         _prepare(part)
         with threadpool_limits(1):
-            return list(_ended(part.jobs, part.maker))
+            for one in _ended(part.jobs, part.maker):
+                ended[one.row.number] = one
     except Exception as error:
-        return [Ended.of(number, words, error) for number, words in part.jobs.items()]
+        left = {number: words for number, words in part.jobs.items() if number not in ended}
+        ended |= {number: Ended.of(number, words, error) for number, words in left.items()}
+    return list(ended.values())
 
 
 def _prepare(part: Slice) -> None:

@@ -25,6 +25,7 @@ __all__ = ["Forecast", "first_step", "forecast"]
 
 NEGLIGIBLE_DAMPING = 1e-3  # the steps of a mode are counted until its damping is at most this
 MAX_STEPS_SEARCHED = 10**18  # the limit of `loop.steps` too
+Numbers = tuple[float, ...]
 MAX_KEPT = 256  # numbers of steps to an excess
 
 
@@ -129,7 +130,9 @@ class Forecast(Value):
         """The first step at which the predicted loss is at most `excess` above the best loss; None if there is none."""
         if self.quadratic is None or self.optimizer.damping(self.eigenvalues, 1) is None:
             return None
-        return _steps_to(self.quadratic, self.optimizer, tuple(self.initial.tolist()), excess)
+        coordinates = tuple(self.quadratic.coordinates(self.initial).tolist())
+        eigenvalues = tuple(self.quadratic.eigenvalues.tolist())
+        return _steps_to(self.optimizer, eigenvalues, coordinates, self.quadratic.out_of_reach, excess)
 
     @cached_property
     def best_rate(self) -> float | None:
@@ -194,19 +197,23 @@ def first_step(reached: Callable[[int], bool]) -> int | None:
 
 
 @lru_cache(MAX_KEPT)
-def _steps_to(quadratic: Quadratic, optimizer: Optimizer, initial: tuple[float, ...], excess: float) -> int | None:
+def _steps_to(
+    optimizer: Optimizer, eigenvalues: Numbers, coordinates: Numbers, out_of_reach: float, excess: float
+) -> int | None:
     """The first step of a run; it is kept, since jobs of a sweep that differ in their rates have the same alternatives."""
-    coordinates = quadratic.coordinates(np.array(initial))
+    # Without the modes, which would take K^2 numbers for each run that is kept.
+    quadratic = Quadratic(np.empty(0), 0.0, np.array(eigenvalues), np.empty((0, 0)), out_of_reach)
+    begin = np.array(coordinates)
 
     def reached(step: int) -> bool:
         with np.errstate(over="ignore", invalid="ignore"):
-            return bool(quadratic.excess_at(_damping(optimizer, quadratic.eigenvalues, step) * coordinates) <= excess)
+            return bool(quadratic.excess_at(_damping(optimizer, quadratic.eigenvalues, step) * begin) <= excess)
 
-    return 0 if quadratic.excess_at(coordinates) <= excess else first_step(reached)
+    return 0 if quadratic.excess_at(begin) <= excess else first_step(reached)
 
 
 @lru_cache(MAX_KEPT)
-def _steps_to_a_thousandth(optimizer: Optimizer, eigenvalues: tuple[float, ...]) -> int | None:
+def _steps_to_a_thousandth(optimizer: Optimizer, eigenvalues: Numbers) -> int | None:
     """The number of steps until the damping of each mode is negligible; it is kept, since jobs differ in their seeds."""
     modes = np.array(eigenvalues)
     return first_step(lambda step: bool((np.abs(_damping(optimizer, modes, step)) <= NEGLIGIBLE_DAMPING).all()))

@@ -28,14 +28,19 @@ def _static(component: Component) -> Component:
 def batch_key(experiment: Experiment) -> Hashable:
     """What experiments must have in common to be computed and published as one batch.
 
-    That is everything but the numbers in which those of a `Batch` may differ.
+    That is everything but the numbers in which those of a `Batch` may differ. An experiment whose data file cannot be read any
+    more has nothing in common with another one.
 
     Args:
         experiment: The experiment.
     """
+    try:
+        stamp = experiment.problem.stamp
+    except InputError:  # which the run raises again
+        return id(experiment)
     groups = [repr(_static(getattr(experiment, group))) for group in (*SETTINGS, "tracking", "report")]
     seed = experiment.seed if experiment.problem.random else None
-    return (*groups, experiment.problem.stamp, experiment.quiet, seed)
+    return (*groups, stamp, experiment.quiet, seed)
 
 
 def _require_alike(experiments: Sequence[Experiment], group: str) -> None:

@@ -3,10 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
-from polyexp.base import FolderError
+from polyexp.base import folder_errors
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
@@ -83,7 +82,7 @@ def _recording(experiment: Experiment, job: Job, seconds: float | None = None) -
     header = tracking.header(run_info(experiment, job))
     header = replace(header, started=header.started - round(1000 * (seconds or 0)))
     with (
-        _folder_errors(job.folder),
+        folder_errors(job.folder, "run"),
         Terminal(job.folder, quiet=experiment.quiet, log_only=job.log_only) as terminal,
     ):
         with Journal(job.folder, header, lasting=seconds is None) as journal:
@@ -166,14 +165,3 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
     for warning in terminal.warnings:
         journal.warning(warning)
     write_result(journal, result, forecast, files)
-
-
-@contextlib.contextmanager
-def _folder_errors(folder: Path) -> Iterator[None]:
-    """A context in which what the operating system says of the folder of a run becomes one sentence."""
-    try:
-        yield
-    except OSError as error:
-        if not Path(error.filename or "").is_relative_to(folder):
-            raise
-        raise FolderError(f"The folder of the run, {folder}, cannot be written any more ({error.strerror}).") from error

@@ -4,7 +4,8 @@ from polyexp.sweep.batches import MAX_RUNS
 from polyexp.sweep.figure import draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
 from polyexp.sweep.jobs import INSTEAD, MANIFEST, PlannedJob, read_manifest, write_manifest
-from polyexp.sweep.record import SweepJob, SweepRecord, reused_rows, row_of
+from polyexp.sweep.outcomes import SweepJob, reused_rows, row_of
+from polyexp.sweep.record import SweepRecord
 from polyexp.sweep.rows import MAX_JOBS
 from polyexp.sweep.run import ReadyJob, run_jobs
 from polyexp.sweep.settings import SweepSettings

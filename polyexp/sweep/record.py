@@ -1,62 +1,43 @@
-"""The record of a sweep in its folder: the manifest, the journal of its run, and at its end the table and the picture.
-
-What became of a job is read from the folder of the job, so that it does not matter which launcher has run it, and where.
-"""
+"""The record of a sweep in its folder: the manifest, the journal of its run, and at its end the table and the picture."""
 
 import os
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from polyexp.base import InputError, NotDeliveredError, counted, version
-from polyexp.experiment import Experiment, varying
+from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, version
+from polyexp.experiment import varying
 from polyexp.report import Terminal
 from polyexp.sweep.figure import draw_sweep
-from polyexp.sweep.jobs import INSTEAD, PlannedJob, read_manifest, write_manifest
-from polyexp.sweep.table import FAILED, KILLED, NOT_RUN, JobRow, SweepTable, write_table
+from polyexp.sweep.jobs import INSTEAD, read_manifest, write_manifest
+from polyexp.sweep.outcomes import SweepJob, is_going_on, row_of, run_id_of
+from polyexp.sweep.table import JobRow, SweepTable, write_table
 from polyexp.sweep.terminal import summary
 from polyexp.tracking import (
     FOLDER_TAG,
     JOURNAL,
     KIND_SWEEP,
     KIND_TAG,
+    NOTE,
+    RESULT,
     Delivered,
+    Destination,
+    Header,
     Journal,
     JournalError,
     RunInfo,
-    Status,
     Tracker,
-    end_of,
     header_of,
-    is_gone,
     lock,
-    note_of,
-    read_result,
     sweep_name,
 )
 
-__all__ = ["FailedJobsError", "SweepJob", "SweepRecord", "reused_rows", "row_of"]
+__all__ = ["FailedJobsError", "SweepRecord"]
 
 
 class FailedJobsError(Exception):
     """Jobs of a sweep that have failed. Its message says how many."""
-
-
-@dataclass(frozen=True)
-class SweepJob:
-    """A job of a sweep, which has been checked.
-
-    Args:
-        planned: What the manifest says of it.
-        folder: Its folder, which need not exist.
-        experiment: Its experiment.
-    """
-
-    planned: PlannedJob
-    folder: Path
-    experiment: Experiment
 
 
 class SweepRecord(AbstractContextManager["SweepRecord"]):
@@ -98,19 +79,34 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
                 f"polyexp have changed. {INSTEAD}"
             )
         self._take()
+        self._require_same_store(jobs[0].experiment.tracking)
         for place in (self.folder, *(one.folder for one in jobs)):
             if is_going_on(place):
                 raise _going_on(self.folder)
 
+    def _require_same_store(self, tracking: Tracker) -> None:
+        """Require that the store of a sweep that is resumed is that of its earlier jobs, as long as that is there."""
+        with suppress(OSError, JournalError):
+            earlier = header_of(self.folder)[0]
+            now = tracking.header(RunInfo("", {}, (), {}))
+            same = (earlier.store, earlier.experiment) == (now.store, now.experiment)
+            if not same and not _is_missing(earlier.store):
+                raise InputError(
+                    f"The sweep in {self.folder} is recorded in {_place(earlier)}, and would go on in {_place(now)}: type the "
+                    "command in the folder and with the environment variables with which the sweep was started."
+                )
+
     def clear(self, jobs: Iterable[SweepJob]) -> None:
-        """Remove the folders of jobs that have no result, once their runs are delivered as they are, so that they run again.
+        """Remove the records of jobs that have no result, once their runs are delivered as they are, so that they run again.
+
+        All other files of their folders are left: the repeated run writes those again that are its own.
 
         Args:
-            jobs: The jobs that will run.
+            jobs: The jobs of a sweep that is resumed that will run.
 
         Raises:
             NotDeliveredError: A run cannot be delivered; nothing is removed.
-            OSError: A folder cannot be removed.
+            FolderError: A folder cannot be written.
         """
         left = [one for one in jobs if one.folder.exists()]
         recorded = [one.folder for one in left if (one.folder / JOURNAL).exists()]
@@ -119,8 +115,10 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             tracking.begin(self.folder)
             if warning := tracking.delivered(recorded).warning:
                 raise NotDeliveredError(f"Runs that are to be repeated must be delivered first. {warning}")
-        for one in left:
-            shutil.rmtree(one.folder)
+        with folder_errors(self.folder, "sweep"):
+            for one in left:
+                for name in (RESULT, NOTE, JOURNAL):
+                    (one.folder / name).unlink(missing_ok=True)
 
     def add(self, jobs: Iterable[SweepJob]) -> str:
         """Write the manifest with these jobs, too, begin the journal with the first ones, and return its id.
@@ -129,37 +127,33 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             jobs: The jobs, before any of them runs.
 
         Raises:
-            OSError: The folder of the sweep cannot be written.
+            FolderError: The folder of the sweep cannot be written.
         """
         self.jobs += jobs
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._take()
-        write_manifest(self.folder, (one.planned for one in self.jobs))
-        self._journal = self._journal or self._begun()
+        with folder_errors(self.folder, "sweep"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._take()
+            write_manifest(self.folder, (one.planned for one in self.jobs))
+            self._journal = self._journal or self._begun()
         return self._journal.header.id
 
-    @property
-    def table(self) -> SweepTable:
-        """What has become of the jobs so far; reading it reads the folder of each of them."""
-        rows = (self.reused.get(one.planned.number) or row_of(one.planned, one.folder) for one in self.jobs)
-        return SweepTable(tuple(rows))
-
-    def finish(self, error: BaseException | None, *, quiet: bool) -> None:
+    def finish(self, error: BaseException | None, reasons: Mapping[int, str], *, quiet: bool) -> None:
         """Print the summary, wait until the runs are delivered, write the table and the picture, and end the journal.
 
         Args:
             error: What has ended the sweep early; None where all its jobs have ended.
+            reasons: Why jobs have failed, by their numbers, as the launcher says it: of some their folders do not.
             quiet: Whether only failures and warnings are printed.
 
         Raises:
             NotDeliveredError: A run is not in the store, and the settings require it.
-            OSError: The folder of the sweep cannot be written any more.
+            FolderError: The folder of the sweep cannot be written any more.
         """
         if self._journal is None:
             return
         tracking = self._tracking
-        with Terminal(self.folder, quiet=quiet) as terminal:
-            table = self.table
+        with folder_errors(self.folder, "sweep"), Terminal(self.folder, quiet=quiet) as terminal:
+            table = self._table(reasons)
             terminal.print_parts(summary(table))
             jobs = [one.folder for one in self.jobs if (one.folder / JOURNAL).exists()]
             try:
@@ -170,12 +164,18 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
                 delivered = tracking.delivered([self.folder])
             terminal.end(self.folder, delivered.lines, delivered.warning)
 
+    def _table(self, reasons: Mapping[int, str]) -> SweepTable:
+        """What has become of the jobs, from the folder of each of them; where that does not say it, why they have failed."""
+        rows = (self.reused.get(one.planned.number) or row_of(one.planned, one.folder) for one in self.jobs)
+        return SweepTable(tuple(row.with_reason(reasons.get(row.number, "")) for row in rows))
+
     def _take(self) -> None:
         """Let no other process work on this sweep, as long as this one or one that it has forked does."""
         if self._lock is None:
-            self._lock = os.open(self.folder, os.O_RDONLY)
-            if not lock(self._lock):
-                raise _going_on(self.folder)
+            with suppress(PermissionError):  # Windows opens no folders
+                self._lock = os.open(self.folder, os.O_RDONLY)
+                if not lock(self._lock):
+                    raise _going_on(self.folder)
 
     @property
     def _tracking(self) -> Tracker:
@@ -198,18 +198,24 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         """Write the table, with the ids of the runs that are delivered by now, the picture, and how the sweep ended."""
         assert self._journal
         rows = zip(table.rows, self.jobs, strict=True)
-        table = SweepTable(tuple(row if row.reused else replace(row, run_id=_run_id(job.folder)) for row, job in rows))
+        table = SweepTable(
+            tuple(row if row.reused else replace(row, run_id=run_id_of(job.folder)) for row, job in rows)
+        )
         failures = len(table.failures)
         if failures and (error is None or isinstance(error, Exception)):
             error = FailedJobsError(f"{failures} of {counted(len(table.rows), 'job')} failed")
-        files = [write_table(self.folder, table)]
         try:
-            if self.jobs[0].experiment.report.draws(in_sweep=False):
-                files.append(draw_sweep(self.folder, table, self._lowest))
-        except Exception as failure:  # the results do not depend on the picture
-            terminal.warn(f"the picture of this sweep could not be made ({failure!r}).")
-        self._journal.result(table.metrics, {}, {})
-        self._journal.files([one.name for one in files])
+            files = [write_table(self.folder, table)]
+            try:
+                if self.jobs[0].experiment.report.draws(in_sweep=False):
+                    files.append(draw_sweep(self.folder, table, self._lowest))
+            except Exception as failure:  # the results do not depend on the picture
+                terminal.warn(f"the picture of this sweep could not be made ({failure!r}).")
+            self._journal.result(table.metrics, {}, {})
+            self._journal.files([one.name for one in files])
+        except BaseException as failure:
+            self._journal.end(error or failure)
+            raise
         self._journal.end(error)
 
     @property
@@ -220,78 +226,19 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         return lowest.pop() if len(lowest) == 1 else None
 
 
-def is_going_on(folder: Path) -> bool:
-    """Whether the folder of a run or a sweep has a journal to which a process still writes.
-
-    Args:
-        folder: The folder, which need not exist.
-    """
-    with suppress(OSError, JournalError):
-        return end_of(folder) is None and not is_gone(folder, header_of(folder)[0])
+def _is_missing(store: str | None) -> bool:
+    """Whether a store is a SQLite file that is not there any more."""
+    with suppress(InputError):  # of an address that is none
+        return store is not None and Destination.of(store).is_missing
     return False
+
+
+def _place(header: Header) -> str:
+    """Where a run is recorded, in words."""
+    return f"the MLflow experiment {header.experiment} of {header.store}" if header.store else "its folder alone"
 
 
 def _going_on(folder: Path) -> InputError:
     return InputError(
         f"The sweep in {folder} is going on: wait until its process and those of its jobs have ended, or stop them."
     )
-
-
-def row_of(job: PlannedJob, folder: Path) -> JobRow:
-    """What became of a job, as the journal and the result in its folder say.
-
-    Args:
-        job: The job.
-        folder: Its folder, which need not exist.
-    """
-    try:
-        header, _ = header_of(folder)
-        end = end_of(folder)
-        run_id = _run_id(folder)
-        if end is None:
-            gone = is_gone(folder, header)
-            return JobRow(job.number, job.overrides, KILLED if gone else NOT_RUN, run_id=run_id)
-        status, reason = end
-        if status is not Status.FINISHED:
-            outcome = FAILED if status is Status.FAILED else KILLED
-            return JobRow(job.number, job.overrides, outcome, run_id=run_id, reason=reason)
-        result = read_result(folder)
-        numbers = (result.outcome, result.loss, result.excess, result.steps)
-        return JobRow(job.number, job.overrides, *numbers, run_id=run_id)
-    except FileNotFoundError as error:
-        if Path(error.filename or "").name == JOURNAL:
-            return JobRow(job.number, job.overrides, NOT_RUN)
-        reason = f"its {Path(error.filename or '').name} is missing"
-    except (JournalError, InputError) as error:
-        reason = str(error)
-    except OSError as error:
-        reason = f"its folder cannot be read ({error.strerror})"
-    return JobRow(job.number, job.overrides, FAILED, reason=reason)
-
-
-def _run_id(folder: Path) -> str:
-    """The id of the run of a job in its store; empty where it is not delivered."""
-    note = note_of(folder)
-    return (note.run_id or "") if note else ""
-
-
-def reused_rows(jobs: Iterable[SweepJob]) -> dict[int, JobRow]:
-    """The rows of the jobs for which their store has a finished run with the same fingerprint, by their numbers.
-
-    Args:
-        jobs: The jobs.
-
-    Raises:
-        InputError: A tracker records nothing, or its store cannot be read.
-    """
-    by_tracker: dict[Tracker, list[SweepJob]] = {}
-    for one in jobs:
-        by_tracker.setdefault(one.experiment.tracking, []).append(one)
-    rows = {}
-    for tracking, some in by_tracker.items():
-        found = tracking.finished({one.planned.fingerprint for one in some})
-        for planned in (one.planned for one in some if one.planned.fingerprint in found):
-            run = found[planned.fingerprint]
-            numbers = (run.outcome, run.loss, run.excess, run.steps, run.run_id)
-            rows[planned.number] = JobRow(planned.number, planned.overrides, *numbers, reused=True)
-    return rows

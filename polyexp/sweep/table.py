@@ -1,8 +1,8 @@
 """The table of a sweep, which has one row for each job, and its file `sweep.csv`."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -103,6 +103,25 @@ class JobRow:
         """The values of the overrides by their keys, as they are typed."""
         return typed_values(self.overrides)
 
+    def label(self, keys: Collection[str]) -> str:
+        """What distinguishes the job from others in short, such as `lr=1e-06 seed=3`; `job 0` where nothing does.
+
+        Args:
+            keys: The keys to which the jobs give several values.
+        """
+        words = [short_word(key, value) for key, value in self.values.items() if key in keys]
+        return printable(" ".join(words)) or f"job {self.number}"
+
+    def with_reason(self, reason: str) -> Self:
+        """This row with the reason of a failure of which its folder does not say, because it failed before its run began.
+
+        Args:
+            reason: The reason; empty where the job has not failed.
+        """
+        if not reason or self.has_result or self.reason:
+            return self
+        return replace(self, outcome=FAILED if self.outcome == NOT_RUN else self.outcome, reason=reason)
+
     @property
     def has_result(self) -> bool:
         """Whether the job has ended with a result, which that of a run that diverged is, too."""
@@ -152,8 +171,7 @@ class SweepTable:
         Args:
             row: The row of the job.
         """
-        words = [short_word(key, row.values[key]) for key in self.keys if key in row.values]
-        return printable(" ".join(words)) or f"job {row.number}"
+        return row.label(self.keys)
 
     @cached_property
     def best_first(self) -> list[JobRow]:

@@ -3,17 +3,17 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.entry import FOLDER_TAG, Status
+from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, Status
 from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
-from polyexp.tracking.journal import JOURNAL, Journal, reason_of
+from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
 from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
-from polyexp.tracking.note import note_of
-from polyexp.tracking.ownership import lock, require_no_run
-from polyexp.tracking.recorded import KIND_COMPARISON, KIND_SWEEP, KIND_TAG, RecordedRun, RecordedRuns
+from polyexp.tracking.note import NOTE, note_of
+from polyexp.tracking.ownership import RESULT, lock, require_no_run
+from polyexp.tracking.recorded import RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
 from polyexp.tracking.selection import Selection, sweep_name
@@ -35,11 +35,14 @@ __all__ = [
     "KIND_COMPARISON",
     "KIND_SWEEP",
     "KIND_TAG",
+    "NOTE",
+    "RESULT",
     "Delivered",
     "DeliveryState",
     "Destination",
     "FinishedRun",
     "Found",
+    "Header",
     "Journal",
     "JournalError",
     "LossCurve",

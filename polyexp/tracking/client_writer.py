@@ -38,6 +38,7 @@ from polyexp.tracking.store import open_store, store_of
 __all__ = ["ClientWriter"]
 
 T = TypeVar("T")
+MAX_FOUND = 50_000  # runs of one search, by MLflow's own limit
 
 RETRIED = "polyexp.retried"  # the time of a creation after one that may have succeeded, in milliseconds since 1970
 USER = "mlflow.user"  # from which MLflow takes the user of a new run; all other tags are written with the params
@@ -160,8 +161,18 @@ class ClientWriter:
 
     def _write(self, entry: Entry, experiment_id: Callable[[str, str | None], str]) -> Written:
         written = self._place(entry, experiment_id)
+        if entry.is_parent and written.run_id != entry.id:
+            self._adopt(entry.id, written)
         self._log(written.run_id, entry)
         return written
+
+    def _adopt(self, journal: str, parent: Written) -> None:
+        """Have the runs that name a parent by the id of its journal, as they were written before it, name it by its own id."""
+        from mlflow.entities import ViewType
+
+        children = f"tags.`{PARENT_TAG}` = '{journal}'"
+        for run in self._call(self._client.search_runs, [parent.experiment_id], children, ViewType.ALL, MAX_FOUND):
+            self._call(self._client.set_tag, run.info.run_id, PARENT_TAG, parent.run_id)
 
     def _place(self, entry: Entry, experiment_id: Callable[[str, str | None], str]) -> Written:
         """Where the run of an entry is, which is created where the entry does not name one."""
@@ -245,9 +256,10 @@ class ClientWriter:
 
 
 def _with_parent(entry: Entry, parents: Mapping[str, str]) -> Entry:
-    """The entry with the tag that names its parent, if that is there: it is delivered before its children."""
-    parent = parents.get(entry.parent)
-    return replace(entry, tags={**entry.tags, PARENT_TAG: parent}) if parent else entry
+    """The entry with the tag that names its parent, by the id of its journal as long as that is not there."""
+    if not entry.parent:
+        return entry
+    return replace(entry, tags={**entry.tags, PARENT_TAG: parents.get(entry.parent, entry.parent)})
 
 
 def _rank(run: Any) -> tuple[int, str]:

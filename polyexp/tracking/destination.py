@@ -114,6 +114,11 @@ class Destination(Pages):
         return sqlite_path(self.uri)
 
     @property
+    def is_missing(self) -> bool:
+        """Whether it is a SQLite file that is not there, as where its folder has been moved."""
+        return self.path is not None and not self.path.exists()
+
+    @property
     def artifact_root(self) -> str | None:
         """The location of the artifacts of new MLflow experiments; None leaves it to the server."""
         return location_of(_artifact_root(self.path)) if self.path else None

@@ -14,6 +14,9 @@ __all__ = [
     "COMPARISONS",
     "FOLDER_TAG",
     "JOURNAL_TAG",
+    "KIND_COMPARISON",
+    "KIND_SWEEP",
+    "KIND_TAG",
     "MAX_NAME_CHARACTERS",
     "PARENT_TAG",
     "Dataset",
@@ -31,6 +34,8 @@ __all__ = [
 ]
 
 JOURNAL_TAG = "polyexp.journal"  # of a run: the id of its journal
+KIND_TAG = "polyexp.kind"  # of a run that is no fit
+KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 PARENT_TAG = "mlflow.parentRunId"  # of a run: the run below which MLflow shows it
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
 COMPARISONS = " comparisons"  # what is appended to the name of an MLflow experiment for that of its comparisons
@@ -160,6 +165,7 @@ class Entry:
         status: The status of the run.
         ended: The time of its end, in milliseconds since 1970; None while it is running.
         parent: The id of the journal of its parent; empty where it has none.
+        is_parent: Whether other runs may name it as their parent.
         resumed: Whether it goes on after it was interrupted, with the header; then it has no end any more.
     """
 
@@ -177,6 +183,7 @@ class Entry:
     status: Status = Status.RUNNING
     ended: int | None = None
     parent: str = ""
+    is_parent: bool = False
     resumed: bool = False
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from polyexp.base import InputError, nearest, printable, shown
 from polyexp.model import Model
 from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
-from polyexp.tracking.entry import FOLDER_TAG
+from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG
 from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
 from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter, sweep_name
@@ -27,8 +27,6 @@ __all__ = ["RecordedRun", "RecordedRuns"]
 ID_CHARACTERS, MIN_ID_CHARACTERS = 32, 6  # of a run's id in MLflow, and of a beginning of it that is accepted
 LABEL_CHARACTERS = 8  # of an id where it is shown
 RUNS_PER_PAGE = 1000  # that are requested from MLflow at a time
-KIND_TAG = "polyexp.kind"  # of a run that is no fit
-KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 RESULT_LIMIT, HISTORY_LIMIT = Limit(megabytes=10), Limit(megabytes=1000)
 LOSS_METRIC = "loss/train"  # the loss curve in MLflow, which stands in for a history.csv that is too large
 MAX_TEXT_CHARACTERS = 8000  # of a name, param or tag, as in MLflow itself
@@ -252,7 +250,10 @@ def _line(value: Any) -> str:
 
 
 def _in_folder(run: RecordedRun, sweep: str | None) -> bool:
-    """Whether a run is in the folder `sweep`; true where `sweep` is not a path, as the filter has found runs by name."""
-    if sweep is None or sweep_name(Path(sweep)) == sweep:
+    """Whether a run is of the sweep that is named, or in the folder `sweep`; the filter finds some that are not."""
+    if sweep is None:
         return True
-    return Path(sweep).absolute() in Path(run.tags.get(FOLDER_TAG, "")).parents
+    folder = Path(run.tags.get(FOLDER_TAG, ""))
+    if sweep_name(Path(sweep)) != sweep:
+        return Path(sweep).absolute() in folder.parents
+    return run.tags.get("polyexp.sweep") == sweep or f"/{sweep}/" in folder.as_posix()

@@ -30,8 +30,15 @@ class Selection:
 
 def mlflow_filter(selection: Selection) -> str:
     """The selection as an MLflow filter for runs with a result."""
-    sweep = f"tags.`polyexp.sweep` = {_quoted(sweep_name(Path(selection.sweep)))}" if selection.sweep else ""
-    return " and ".join(filter(None, [sweep, selection.filter, HAS_RESULT_FILTER]))
+    return " and ".join(filter(None, [_of_sweep(selection.sweep), selection.filter, HAS_RESULT_FILTER]))
+
+
+def _of_sweep(sweep: str | None) -> str:
+    """The filter for the runs of a sweep, which earlier versions of polyexp have named by the time alone."""
+    if not sweep:
+        return ""
+    date, _, time = sweep_name(Path(sweep)).rpartition("/")
+    return f"tags.`polyexp.sweep` {'LIKE' if date else '='} {_quoted(f'%{time}' if date else time)}"
 
 
 def sweep_name(folder: Path) -> str:

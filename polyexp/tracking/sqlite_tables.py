@@ -91,7 +91,7 @@ RUNNING = f"""
     WHERE runs.status = 'RUNNING' AND runs.lifecycle_stage = 'active'
 """
 # Of a run that goes on after it was interrupted, too, which then has no end any more.
-SET_STATUS = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND status <> ?"
+SET_STATUS = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?"
 NEW_DATASET = """
     INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, dataset_source, dataset_schema,
         dataset_profile)

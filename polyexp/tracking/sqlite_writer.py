@@ -237,7 +237,7 @@ class SqliteWriter(Writer):
         if entry.dataset:
             self._add_dataset(run, entry.dataset)
         if entry.ended is not None or entry.resumed:
-            self._store.execute(sql.SET_STATUS, entry.status.value, entry.ended, run.id, entry.status.value)
+            self._store.execute(sql.SET_STATUS, entry.status.value, entry.ended, run.id)
 
     def _add_dataset(self, run: _Run, dataset: Dataset) -> None:
         same = (run.experiment_id, dataset.name, dataset.digest)

@@ -6,7 +6,19 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from polyexp.tracking.entry import FOLDER_TAG, JOURNAL_TAG, Dataset, Entry, File, Point, Status, is_key, is_whole
+from polyexp.tracking.entry import (
+    FOLDER_TAG,
+    JOURNAL_TAG,
+    KIND_SWEEP,
+    KIND_TAG,
+    Dataset,
+    Entry,
+    File,
+    Point,
+    Status,
+    is_key,
+    is_whole,
+)
 from polyexp.tracking.journal import JOURNAL, Header
 from polyexp.tracking.journal_lines import Line, header_of, is_gone, line_error, lines_of
 from polyexp.tracking.note import Note
@@ -65,7 +77,8 @@ def undelivered(folder: Path, store: str, note: Note | None, artifact_root: str 
     gone = is_gone(folder, header)  # asked before the journal is read, so that nothing is missed of a run that ends now
     note = note or Note(store, position=begin)
     about = (header.id, header.experiment, artifact_root, header.name, header.started)
-    entry = Entry(*about, run_id=note.run_id, parent=header.parent)  # which may have been delivered since
+    is_sweep = header.tags.get(KIND_TAG) == KIND_SWEEP
+    entry = Entry(*about, run_id=note.run_id, parent=header.parent, is_parent=is_sweep)
     if note.run_id is None:
         tags = {**header.tags, JOURNAL_TAG: header.id}
         entry = replace(entry, params=header.params, tags=tags, resumed=header.resumed)

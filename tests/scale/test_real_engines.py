@@ -103,7 +103,7 @@ def test_a_worker_that_is_killed_loses_its_unfinished_jobs_alone(tmp_path, new_s
     if launcher == "polyexp_joblib":  # which ends the other process, too; what waited is run by new ones
         assert outcomes.count("MAX_STEPS") >= 4
     else:
-        assert outcomes == ["KILLED", "NOT_RUN", "NOT_RUN", *["MAX_STEPS"] * 3]
+        assert outcomes == ["KILLED", "FAILED", "FAILED", *["MAX_STEPS"] * 3]
     resumed = run("sweep.resume=outputs/s", cwd=tmp_path)
     assert resumed.code == 0, resumed.err
     rows, parent, children = left_in(tmp_path, uri)

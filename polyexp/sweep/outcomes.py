@@ -1,0 +1,119 @@
+"""What became of the jobs of a sweep, as their folders or the store say it.
+
+So it does not matter which launcher has run a job, and where.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyexp.base import InputError
+from polyexp.experiment import Experiment
+from polyexp.sweep.jobs import PlannedJob
+from polyexp.sweep.table import FAILED, KILLED, NOT_RUN, JobRow
+from polyexp.tracking import (
+    JOURNAL,
+    JournalError,
+    Status,
+    Tracker,
+    end_of,
+    header_of,
+    is_gone,
+    note_of,
+    read_result,
+)
+
+__all__ = ["SweepJob", "is_going_on", "reused_rows", "row_of", "run_id_of"]
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """A job of a sweep, which has been checked.
+
+    Args:
+        planned: What the manifest says of it.
+        folder: Its folder, which need not exist.
+        experiment: Its experiment.
+    """
+
+    planned: PlannedJob
+    folder: Path
+    experiment: Experiment
+
+
+def is_going_on(folder: Path) -> bool:
+    """Whether the folder of a run or a sweep has a journal to which a process still writes.
+
+    Args:
+        folder: The folder, which need not exist.
+    """
+    with suppress(OSError, JournalError):
+        return end_of(folder) is None and not is_gone(folder, header_of(folder)[0])
+    return False
+
+
+def row_of(job: PlannedJob, folder: Path) -> JobRow:
+    """What became of a job, as the journal and the result in its folder say.
+
+    Args:
+        job: The job.
+        folder: Its folder, which need not exist.
+    """
+    try:
+        header, _ = header_of(folder)
+        end = end_of(folder)
+        run_id = run_id_of(folder)
+        if end is None:
+            gone = is_gone(folder, header)
+            return JobRow(job.number, job.overrides, KILLED if gone else NOT_RUN, run_id=run_id)
+        status, reason = end
+        if status is not Status.FINISHED:
+            outcome = FAILED if status is Status.FAILED else KILLED
+            return JobRow(job.number, job.overrides, outcome, run_id=run_id, reason=reason)
+        result = read_result(folder)
+        numbers = (result.outcome, result.loss, result.excess, result.steps)
+        return JobRow(job.number, job.overrides, *numbers, run_id=run_id)
+    except FileNotFoundError as error:
+        if Path(error.filename or "").name == JOURNAL:
+            return JobRow(job.number, job.overrides, NOT_RUN)
+        reason = f"its {Path(error.filename or '').name} is missing"
+    except (JournalError, InputError) as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"its folder cannot be read ({error.strerror})"
+    return JobRow(job.number, job.overrides, FAILED, reason=reason)
+
+
+def run_id_of(folder: Path) -> str:
+    """The id of the run of a job in its store; empty where it is not delivered.
+
+    Args:
+        folder: The folder of the job, which need not exist.
+    """
+    note = note_of(folder)
+    return (note.run_id or "") if note else ""
+
+
+def reused_rows(jobs: Iterable[SweepJob]) -> dict[int, JobRow]:
+    """The rows of the jobs for which their store has a finished run with the same fingerprint, by their numbers.
+
+    Args:
+        jobs: The jobs.
+
+    Raises:
+        InputError: A tracker records nothing, or its store cannot be read.
+    """
+    by_tracker: dict[Tracker, list[SweepJob]] = {}
+    for one in jobs:
+        by_tracker.setdefault(one.experiment.tracking, []).append(one)
+    rows: dict[int, JobRow] = {}
+    for tracking, some in by_tracker.items():
+        found = tracking.finished({one.planned.fingerprint for one in some})
+        for planned in (one.planned for one in some if one.planned.fingerprint in found):
+            run = found[planned.fingerprint]
+            numbers = (run.outcome, run.loss, run.excess, run.steps, run.run_id)
+            with suppress(InputError):  # of an outcome that another version of polyexp has
+                row = JobRow(planned.number, planned.overrides, *numbers, reused=True)
+                rows |= {row.number: row} if row.has_result else {}
+    return rows
