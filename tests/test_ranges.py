@@ -54,7 +54,8 @@ def test_a_range_has_the_values_of_numpy_to_the_last_bit(name, data, number):
     expected = getattr(np, name)(float(first), float(last), number)
     found = values(f"{RATE}={name}({first!r},{last!r},{number})")
     assert bits(found) == bits(expected)
-    assert {type(one) for one in found} == {float}
+    whole = [one for one in expected.tolist() if one.is_integer() and abs(one) < 2**53 and str(one) != "-0.0"]
+    assert sum(isinstance(one, int) for one in found) == len(whole)
 
 
 @pytest.mark.parametrize("name", ENDS)

@@ -227,14 +227,14 @@ def test_bars_without_a_numeric_setting():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a", "c", "d", "e"]
     assert [bar.get_width() for bar in ax.patches] == [1.0, 2.0]
     assert [points(line)[0][0] for line in ax.get_lines() if line.get_marker() == "."] == [2.0, 3.0]
-    assert words(figure) == ["Final loss of 10 jobs", "best: 1, job 2 (b seed=0)"]
+    assert words(figure) == ["Final loss of 10 jobs, minimum over seed", "best: 1, job 2 (b seed=0)"]
     assert named(figure) == ["diverged", "failed", "best"]
 
 
 def test_at_most_thirty_bars():
     figure = sweep_figure(table_of(["problem"], [(f"p{n}",) for n in range(40)], lambda name: float(name[1:]) + 1))
     assert len(figure.axes[0].patches) == 30
-    assert words(figure)[0] == "Final loss of the best 30 of 40 choices"
+    assert words(figure)[0] == "Final loss of the best 30 of 40 combinations"
 
 
 def test_the_names_of_bars_are_whole():
@@ -295,4 +295,4 @@ def test_a_sweep_without_any_loss_says_so():
         ([RATE, DEGREE], product([1, 2], [3, 4])),
     ):
         ax = sweep_figure(table_of(keys, values, lambda *_: 1.0, lambda *_: "FAILED")).axes[0]
-        assert [text.get_text() for text in ax.texts] == ["No job has a finite loss."]
+        assert [text.get_text() for text in ax.texts] == ["No job has a loss to compare."]

@@ -186,7 +186,7 @@ def test_a_job_that_has_not_said_how_it_ended_is_killed_once_its_process_has_gon
     journal.end()
     lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
     (folder / JOURNAL).write_bytes(lines[0])
-    assert what(gone(folder)) == ("KILLED", None, None, "")
+    assert what(gone(folder)) == ("KILLED", None, None, "its process has ended")
 
 
 def test_a_job_that_failed_says_why(folder):

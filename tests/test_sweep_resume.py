@@ -16,6 +16,7 @@ from polyexp.tracking import JOURNAL
 from polyexp.tracking.note import NOTE
 from tests.helpers.commands import SHORT
 from tests.helpers.config import composed
+from tests.helpers.stores import all_runs, sweeps
 
 RTOL = 1e-12  # between a job that is computed alone and one of a batch
 TOO_DEEP = "[" * 10_000
@@ -60,7 +61,7 @@ def killed(folder):
     content["process"]["started"] = "another time"
     (folder / JOURNAL).write_text(f"{json.dumps(content)}\n{''.join(lines[1:3])}")
     for name in ("result.json", NOTE):
-        (folder / name).unlink()
+        (folder / name).unlink(missing_ok=True)
 
 
 def failed(folder):
@@ -69,7 +70,7 @@ def failed(folder):
     end = '{"kind": "end", "time": 1, "status": "FAILED", "reason": "MemoryError: no memory"}\n'
     (folder / JOURNAL).write_text(f"{''.join(lines[:3])}{end}")
     for name in ("result.json", NOTE):
-        (folder / name).unlink()
+        (folder / name).unlink(missing_ok=True)
 
 
 def test_a_finished_sweep_has_nothing_left_to_run(cli, swept, folder):
@@ -182,10 +183,10 @@ def refused(cli, folder, *words):
     return ended.err
 
 
-@pytest.mark.parametrize("name", ["none", "outputs", "s2", "a\0b", "x" * 300, "../x"])
+@pytest.mark.parametrize("name", ["", "none", "outputs", "s2", "a\0b", "x" * 300, "../x"])
 def test_a_sweep_that_is_not_there_is_refused(cli, swept, folder, name):
     swept("tracking=none")
-    sentence = "`sweep.resume` must be the folder of a sweep or its date and time"
+    sentence = "`sweep.resume` must be the folder of a sweep, or its date and time"
     assert sentence in refused(cli, folder, f"sweep.resume={name}")
 
 
@@ -208,7 +209,7 @@ def test_a_data_file_that_has_changed_is_noticed(cli, tmp_path, folder):
     assert cli(*words, "optimizer.learning_rate=1e-9").code == 0
     (tmp_path / "data.csv").write_text(DATA.replace("3.9", "3.95"))
     error = refused(cli, folder, "sweep.resume=outputs/s")
-    assert "job 0 is another one than when it was started, because config files, data or polyexp have changed" in error
+    assert "job 0 is not the one that it was, because config files, data or polyexp have changed" in error
 
 
 def test_config_files_that_have_changed_are_noticed(cli, tmp_path, folder):
@@ -218,7 +219,7 @@ def test_config_files_that_have_changed_are_noticed(cli, tmp_path, folder):
     words = ("--config-dir", "more", "--config-name", "mine", "-m", *SHORT, FOLDER, "tracking=none")
     assert cli(*words, "optimizer.learning_rate=1e-4,2e-4").code == 0
     mine.write_text("defaults: [config, _self_]\nseed: 8\n")
-    assert "job 0 is another one" in refused(cli, folder, "sweep.resume=outputs/s")
+    assert "job 0 is not the one that it was" in refused(cli, folder, "sweep.resume=outputs/s")
     mine.unlink()
     refused(cli, folder, "sweep.resume=outputs/s")
 
@@ -284,7 +285,7 @@ def test_a_single_run_takes_no_settings_of_sweeps(bare_cli, tmp_path, word):
 def test_a_dry_run_makes_nothing(bare_cli, tmp_path):
     ended = bare_cli(*SWEEP, "sweep.dry_run=true")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[:2] == ["4 of 4 jobs would run.", "[0] lr=0.0001 seed=0"]
+    assert ended.out.splitlines()[:2] == ["4 of 4 jobs would run.", "job 0: lr=0.0001 seed=0"]
     assert not list(tmp_path.iterdir())
 
 
@@ -361,3 +362,119 @@ def test_the_sweep_file_is_written_anew(cli, swept, folder):
     (folder / SWEEP_FILE).unlink()
     assert cli("sweep.resume=outputs/s").code == 0
     assert len(read_table(folder).rows) == 4
+
+
+# What is not the sweep's own
+
+
+def test_files_of_the_user_in_the_folders_of_jobs_are_left(cli, tmp_path, folder, swept):
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "notes.txt").write_text("mine")
+    swept("tracking=none")
+    killed(folder / "1")
+    assert cli("sweep.resume=outputs/s").code == 0
+    assert (folder / "1" / "notes.txt").read_text() == "mine"
+    assert {row.outcome for row in read_table(folder).rows} == {"MAX_STEPS"}
+
+
+def test_a_sweep_goes_on_in_its_own_store_alone(cli, monkeypatch, tmp_path, folder, swept):
+    swept()
+    killed(folder / "1")
+    before = files_of(folder)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'elsewhere' / 'other.db'}")
+    error = refused(cli, folder, "sweep.resume=outputs/s")
+    assert "type the command in the folder and with the environment variables with which the sweep was started" in error
+    assert files_of(folder) == before
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("store", ["http://127.0.0.1:9", "sqlite:////dev/null", "sqlite:///made.db", "ftp://x", ""])
+def test_the_journal_of_a_job_cannot_name_another_store(cli, tmp_path, folder, swept, store):
+    swept()
+    killed(folder / "1")
+    lines = (folder / "1" / JOURNAL).read_text().splitlines(keepends=True)
+    content = json.loads(lines[0]) | {"store": store}
+    (folder / "1" / JOURNAL).write_text(f"{json.dumps(content)}\n")
+    ended = cli("sweep.resume=outputs/s")
+    assert not (tmp_path / "made.db").exists()
+    if store == "sqlite:///made.db":  # it may have been moved together with the sweep
+        assert ended.code == 0
+    else:
+        assert ended.code == 2
+        assert "but the sweep would go on in" in ended.err
+
+
+@pytest.mark.parametrize("content", ["", "garbage", '{"kind": "header"}\n'])
+def test_a_damaged_journal_of_a_job_makes_it_run_again(cli, folder, swept, content):
+    swept()
+    (folder / "1" / JOURNAL).write_text(content)
+    ended = cli("sweep.resume=outputs/s")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[0] == "1 of 4 jobs runs; 3 have a result."
+    assert {row.outcome for row in read_table(folder).rows} == {"MAX_STEPS"}
+
+
+@pytest.mark.parametrize("content", ["", "garbage", None])
+def test_a_damaged_journal_of_the_sweep_is_refused(cli, folder, swept, content):
+    swept()
+    (folder / JOURNAL).unlink() if content is None else (folder / JOURNAL).write_text(content)
+    assert f"{JOURNAL} " in refused(cli, folder, "sweep.resume=outputs/s")
+
+
+def test_a_sweep_with_settings_of_its_launcher_goes_on_with_another_launcher(cli, folder):
+    words = ("hydra/launcher=polyexp_joblib", "hydra.launcher.n_jobs=2")
+    assert cli(*SWEEP, FOLDER, *words).code == 0
+    assert cli("sweep.resume=outputs/s", "hydra/launcher=polyexp").code == 0
+
+
+def test_a_sweep_keeps_its_name_when_its_folder_is_renamed(cli, tmp_path, folder, store, swept):
+    swept()
+    killed(folder / "1")
+    folder.rename(folder.parent / "renamed")
+    assert cli("sweep.resume=outputs/renamed").code == 0
+    assert {run.data.tags["polyexp.sweep"] for run in all_runs(store)} == {"s"}
+    (parent,) = sweeps(store)
+    assert parent.info.run_name == "sweep s"
+
+
+def test_reused_results_stay_reused(cli, tmp_path, swept, store):
+    swept()
+    words = ("hydra.sweep.dir=outputs/t", "sweep.skip_finished=true")
+    assert cli(*SWEEP[:-1], "seed=0,1,2", *words).code == 0
+    killed(tmp_path / "outputs" / "t" / "2")
+    assert cli("sweep.resume=outputs/t").code == 0
+    rows = read_table(tmp_path / "outputs" / "t").rows
+    assert [row.reused for row in rows if row.number != 2] == [True, True, True, True, False]
+
+
+# What a sweep cannot be
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("tracking=mlflow,none",), "`tracking` must be the same place for all jobs of a sweep"),
+        (("tracking.uri=sqlite:///a.db,sqlite:///b.db",), "`tracking` must be the same place for all jobs of a sweep"),
+        (("hydra.sweep.dir=outputs/s${seed}",), "`hydra.sweep.dir` must be the same folder for all jobs"),
+        (("hydra.sweep.subdir=jobs.csv/${seed}",), "`hydra.sweep.subdir` must not be the name of a file of the sweep"),
+        (("action=predict", "sweep.skip_finished=true"), "`sweep.skip_finished` is about runs that are recorded"),
+        (("sweep.dry_run=true,false",), "`sweep.dry_run` holds for the whole sweep: type one value."),
+    ],
+)
+def test_what_a_sweep_cannot_be_is_refused(bare_cli, tmp_path, words, sentence):
+    ended = bare_cli(*SWEEP, *words)
+    assert ended.code == 2
+    assert sentence in ended.err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_job_that_fails_before_its_run_begins_says_why(cli, folder):
+    folder.mkdir(parents=True)
+    (folder / "1").write_text("in the place of a folder")
+    ended = cli(*SWEEP, FOLDER)
+    assert ended.code == 1
+    rows = read_table(folder).rows
+    assert [row.outcome for row in rows] == ["MAX_STEPS", "FAILED", "MAX_STEPS", "MAX_STEPS"]
+    assert "Not a directory" in rows[1].reason or "File exists" in rows[1].reason
+    assert "`python -m polyexp sweep.resume=outputs/s` runs the jobs without a result." in ended.out

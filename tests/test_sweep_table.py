@@ -263,22 +263,23 @@ def test_a_sweep_of_a_thousand_prints_less_than_100_kilobytes():
     table = rows_of(*((("seed=" + "数" * 500 + str(n),), "FAILED", None, None, None, ID, reason) for n in range(1000)))
     lines = "".join(job_line(n + 1, 1000, table.label(row), row) + "\n" for n, row in enumerate(table.rows))
     parts = [
-        part if isinstance(part, str) else "".join(c for one in part for c in one.cells) for part in summary(table)
+        part if isinstance(part, str) else "".join(c for one in part for c in one.cells) for part in summary(table, "x")
     ]
     assert len(lines.encode()) + len("".join(parts).encode()) < 100_000
     assert [parts[0], parts[1], parts[-1]] == [
         "1000 jobs: 0 finished, 1000 failed.",
-        "1000 jobs without a result:",
-        "... and 980 more, listed in sweep.csv.",
+        "The 1000 jobs that failed:",
+        "`python -m polyexp x` runs the jobs without a result.",
     ]
 
 
 def test_the_summary_shows_the_best_and_the_failures():
     done = [((f"{RATE}={n}", "seed=0"), "MAX_STEPS", 1 / n, 0.5 / n, 100) for n in range(1, 13)]
     failed, rest = ((f"{RATE}=99", "seed=0"), "FAILED", None, None, None, "", "no space"), (("seed=0",), NOT_RUN)
-    counts, best, columns, failures, reasons = summary(rows_of(*done, failed, rest))
-    assert counts == "14 jobs: 12 finished, 1 failed, 1 not finished."
-    assert (best, failures) == ("The best 10 jobs:", "1 job without a result:")
+    counts, best, columns, failures, reasons, advice = summary(rows_of(*done, failed, rest), "sweep.resume=s")
+    assert advice == "`python -m polyexp sweep.resume=s` runs the jobs without a result."
+    assert counts == "14 jobs: 12 finished, 1 failed, 1 not run."
+    assert (best, failures) == ("The best 10 jobs:", "The 1 job that failed:")
     assert [column.head for column in columns] == ["job", RATE, "loss", "excess", "steps"]
     first = [column.cells[0] for column in columns]
     assert first == ["11", "12", "0.0833333", "0.0416667", "100"]

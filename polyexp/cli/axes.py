@@ -68,7 +68,7 @@ def effective(overrides: Sequence[Override]) -> dict[str, Override]:
     by_key = {one.key_or_group: one for one in overrides}
     for key in filter(is_of_sweep, list(by_key)):
         if by_key.pop(key).is_sweep_override():
-            raise InputError(f"`{key}` holds for the whole sweep: type one value, such as sweep.zip=[seed,loop.steps].")
+            raise InputError(f"`{key}` holds for the whole sweep: type one value.")
     return by_key
 
 

@@ -2,13 +2,14 @@
 
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from polyexp.base import require, whole
+from polyexp.base import InputError, require, whole
 from polyexp.cli.engine_base import MAX_WORKERS, Engine, Work, key_of
 from polyexp.cli.submitit_engines import SubmititLocal, SubmititSlurm
 
@@ -77,6 +78,7 @@ class Joblib(Engine):
                 begun.append(place)
                 yield delayed(_with_place)(work, place, parts[place])
 
+        warnings.filterwarnings("ignore", module="joblib")  # that tasks were cancelled, after an interruption
         # With one process, joblib would compute in this one.
         options = {"backend": "loky", "return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": at_once}
         yield from Parallel(n_jobs=max(2, at_once), **options)(calls())
@@ -120,6 +122,22 @@ class Ray(Engine):
         """The number of tasks at once."""
         return self.num_workers
 
+    def require_there(self) -> None:
+        """Require that Ray is installed, and that the cluster answers if there should be one.
+
+        Raises:
+            InputError: One of them is not there.
+        """
+        super().require_there()
+        if self.address is not None:
+            try:
+                self._connected()
+            except Exception as error:
+                advice = "type the address of a cluster that is running (host:6379), or leave it out to start one here"
+                raise InputError(
+                    f"`{key_of('address')}` must name a Ray cluster that can be reached, got {self.address!r}: {advice}."
+                ) from error
+
     def map(self, work: Work, parts: Sequence[Any], folder: Path) -> Iterator[tuple[int, Any]]:
         """Have tasks compute parts, none of them twice."""
         ray = self._connected()
@@ -143,6 +161,8 @@ class Ray(Engine):
 
         own = {"num_cpus": self.num_workers * self.cpus_per_worker, "include_dashboard": False}
         settings = own if self.address is None else {}
+        if ray.is_initialized():
+            return ray
         ray.init(address=self.address or "local", log_to_driver=False, logging_level="ERROR", **settings)
         return ray
 

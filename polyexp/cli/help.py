@@ -42,13 +42,17 @@ Examples:
   python -m polyexp model.initial=[0,0,0,0] model.degree=3   initial values of your own
   python -m polyexp -m loop=manual,autograd seed=0,1,2       a sweep: all six combinations
   python -m polyexp -m 'optimizer.learning_rate=logspace(-7,-6,5)' 'seed=range(0,3)'     ranges: fifteen combinations
+  python -m polyexp -m model.degree=3,5 loop.steps=100,200 sweep.zip=[model.degree,loop.steps]     two jobs, in step
+  python -m polyexp -m 'seed=range(0,200)' hydra/launcher=polyexp_joblib     on several processes (docs/scaling.md)
+  python -m polyexp sweep.resume=2026-11-24/17-06-40-146772  the jobs of a sweep that have no result yet
   python -m polyexp tracking=none                            without MLflow
   python -m polyexp action=compare                           the last ten runs side by side
   python -m polyexp action=export action.run=1a2b3c4d        the polynomial of a run as C (or action.format=python, ...)
 
 Results go to outputs/: a folder for each run, and the MLflow store (`make ui` opens it).
 
-  -m, --multirun           sweep over comma-separated values and ranges; those of keys in sweep.zip go in step
+  -m, --multirun           sweep over comma-separated values and ranges; those of keys in sweep.zip go in step;
+                           sweep.dry_run=true lists the jobs, sweep.skip_finished=true reuses finished runs
   -c job, --cfg job        print the configuration and stop
   --info defaults          print how the configuration was composed
   -sc install=bash         print the shell completion: eval "$$(polyexp -sc install=bash)"

@@ -60,6 +60,8 @@ def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup sets
+        signal.signal(signal.SIGHUP, _terminate)
     try:
         prepare()
         carry_out(prepared(sys.argv[1:]), task)

@@ -28,6 +28,7 @@ __all__ = [
     "spelled_out",
 ]
 
+MAX_WHOLE = 2.0**53  # up to which all whole numbers are floats
 MAX_VALUES = 100_000  # of one setting in a sweep
 SPACED: dict[str, Callable[..., Any]] = {"linspace": np.linspace, "geomspace": np.geomspace, "logspace": np.logspace}
 # How calls are typed, by the name of the function.
@@ -53,7 +54,7 @@ class Spaced(Sequence[float]):
 
     Example:
         >>> list(Spaced("logspace", -2, 0, 3))
-        [0.01, 0.1, 1.0]
+        [0.01, 0.1, 1]
     """
 
     name: str
@@ -77,7 +78,13 @@ class Spaced(Sequence[float]):
     def _values(self) -> list[float]:
         with np.errstate(all="ignore"):  # what is infinite or 0 then is refused
             values: list[float] = SPACED[self.name](self.first, self.last, self.number).tolist()
-        return values
+        return list(map(_shortened, values))
+
+
+def _shortened(value: float) -> float:
+    """A whole number as such, so that it fits settings that are whole numbers; any other setting takes it as well."""
+    is_whole = abs(value) < MAX_WHOLE and value.is_integer() and str(value) != "-0.0"
+    return int(value) if is_whole else value
 
 
 def parser(config_loader: Any = None) -> OverridesParser:

@@ -23,7 +23,7 @@ MAX_BYTES = 2**21  # of the record, which holds every word of the command line u
 # The settings that may be typed beside `sweep.resume`: how the jobs run, not what they are.
 TYPED = ("sweep.dry_run", "sweep.skip_finished", "quiet", "hydra/launcher", "tracking.wait", "tracking.required")
 LAUNCHER = "hydra.launcher."
-OF_COMMAND = (RESUME, "sweep.dry_run", "sweep.skip_finished")  # of one command, not of the sweep
+OF_COMMAND = (RESUME, "sweep.dry_run")  # of one command, not of the sweep
 
 
 def resumed_words(options: argparse.Namespace, overrides: Sequence[Override]) -> list[str] | None:
@@ -41,16 +41,17 @@ def resumed_words(options: argparse.Namespace, overrides: Sequence[Override]) ->
     """
     typed = {one.key: one for one in overrides}
     value = unquoted(typed[RESUME].word).partition("=")[2] if RESUME in typed else ""
-    if value in ("", "null"):
+    if value == "null" or RESUME not in typed:
         return None
     folder = _folder(value)
     _require_nothing_else(options, overrides)
     again = [one for one in overrides if one.key != RESUME]
+    place = quote(str(folder).replace("${", "\\${"))  # which is no interpolation
     return [
         *_recorded(folder, {one.key for one in again}),
         *(one.word for one in again),
-        f"hydra.sweep.dir={quote(str(folder))}",
-        f"{RESUME}={quote(str(folder))}",
+        f"hydra.sweep.dir={place}",
+        f"{RESUME}={place}",
     ]
 
 
@@ -61,7 +62,7 @@ def _folder(value: str) -> Path:
             if (folder / MANIFEST).is_file() or (folder / RECORD).is_file():
                 return folder.resolve()
     raise InputError(
-        f"`{RESUME}` must be the folder of a sweep or its date and time, such as {SWEEPS / '2026-11-24/17-06-40-146772'}, "
+        f"`{RESUME}` must be the folder of a sweep, or its date and time such as 2026-11-24/17-06-40-146772, "
         f"got {shown(value)}, where there is none."
     )
 

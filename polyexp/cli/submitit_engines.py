@@ -75,7 +75,7 @@ class SubmititLocal(Engine):
             while waiting or running:
                 while waiting and len(running) < self.jobs:
                     place, part = waiting.pop(0)
-                    running[place] = executor.submit(work, part)
+                    running[place] = self._submitted(executor, work, part)
                 ended = [place for place, job in running.items() if job.done()]
                 for place in ended:
                     yield place, _returned_by(running.pop(place))
@@ -84,6 +84,16 @@ class SubmititLocal(Engine):
         finally:
             for job in running.values():
                 job.cancel(check=False)
+
+    def _submitted(self, executor: Any, work: Work, part: Any) -> Any:
+        """A job that the batch system has taken."""
+        try:
+            return executor.submit(work, part)
+        except Exception as error:
+            raise InputError(
+                f"`hydra/launcher={self.launcher}` cannot start a job ({' '.join(str(error).split())}): correct the settings "
+                f"`{key_of('')}*`, and type `sweep.resume=<folder of the sweep>`."
+            ) from error
 
     def _executor(self, folder: Path) -> Any:
         import submitit

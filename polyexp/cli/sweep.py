@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn, configure_log
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from polyexp.base import InputError, NotDeliveredError
+from polyexp.base import InputError, NotDeliveredError, shown
 from polyexp.cli.axes import asked_of_sweep, axes_of, effective, is_of_sweep, jobs_of
 from polyexp.cli.composition import all_checked
 from polyexp.cli.config_loader import as_typed, in_one_sentence, parse, require_short
@@ -27,11 +27,26 @@ from polyexp.experiment.schema import require_schema
 from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import JobCounter
 from polyexp.report.stream import Stream
-from polyexp.sweep import PlannedJob, SweepJob, SweepRecord, SweepTable, listing, reused_rows, row_of
-from polyexp.tracking import require_no_run
+from polyexp.sweep import (
+    MANIFEST,
+    SWEEP_FILE,
+    SWEEP_PICTURE,
+    PlannedJob,
+    SweepJob,
+    SweepRecord,
+    SweepTable,
+    clear,
+    listing,
+    reused_rows,
+    row_of,
+    to_run,
+)
+from polyexp.tracking import JOURNAL, NOTE, RESULT, require_no_run
 
 __all__ = ["Sweep"]
 
+# Files of the sweep in its folder, in which the folders of its jobs are.
+OWN_FILES = {MANIFEST, SWEEP_FILE, SWEEP_PICTURE, JOURNAL, NOTE, RESULT, "multirun.yaml", "polyexp.log", ".submitit"}
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 
@@ -93,8 +108,9 @@ class Sweep:
         sweeper.params = {}
         sweeper.launcher.tells = False
         sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(words, size))
+        self._announce(jobs, left)
         if self._cfg.sweep.resume:
-            self._record.clear(left)
+            clear(self._record.folder, left)
         self._begin(jobs)
         self._run(sweeper, [])
 
@@ -130,6 +146,13 @@ class Sweep:
         self._counter.total -= len(done)
         return [one for one in jobs if one.planned.number not in done]
 
+    def _announce(self, jobs: Sequence[SweepJob], left: Sequence[SweepJob]) -> None:
+        """Print how many jobs run, and what is certain of those that do, before they do."""
+        line = to_run(len(jobs), len(left), len(self._record.reused))
+        if line and not all(one.experiment.quiet for one in jobs):
+            Stream().text(line)
+        _warn(one.experiment for one in left)
+
     def _list(self, jobs: Sequence[SweepJob], left: Sequence[SweepJob]) -> None:
         """Print the jobs that would run."""
         table = SweepTable.of((one.planned for one in jobs), ())
@@ -145,8 +168,8 @@ class Sweep:
     def _finish(self, error: BaseException | None) -> None:
         """Print what became of the jobs, and where they are recorded."""
         experiments = [one.experiment for one in self._record.jobs]
-        for line in futile_jobs([one.forecast for one in experiments]):
-            Stream(stderr=True).text(f"warning: {line}")
+        if not self._all_are_checked:
+            _warn(experiments)
         self._record.finish(error, reasons_of(self._returned), quiet=all(one.quiet for one in experiments))
 
     def _sweeper(self) -> Any:
@@ -219,6 +242,13 @@ class Sweep:
     def _require_own_folder(self, sweep: str, name: str) -> None:
         """Require that the folder of a job is its own, and below that of the sweep."""
         folder = Path(os.path.realpath(Path(sweep, name)))
+        if Path(sweep).absolute() != self._record.folder:
+            raise InputError(
+                f"`hydra.sweep.dir` must be the same folder for all jobs, got {shown(sweep)}: put what differs into "
+                "`hydra.sweep.subdir`."
+            )
+        if Path(name).parts[:1] and Path(name).parts[0] in OWN_FILES:
+            raise InputError(f"`hydra.sweep.subdir` must not be the name of a file of the sweep, got {shown(name)}.")
         if folder in self._folders or Path(os.path.realpath(sweep)) not in folder.parents:
             raise InputError(
                 "`hydra.sweep.subdir` must be another folder for each job, below that of the sweep, got "
@@ -227,6 +257,12 @@ class Sweep:
         if not self._cfg.sweep.resume:
             require_no_run("hydra.sweep.dir", Path(sweep, name))
         self._folders.add(folder)
+
+
+def _warn(experiments: Iterable[Experiment]) -> None:
+    """Warn of jobs that change little."""
+    for line in futile_jobs([one.forecast for one in experiments]):
+        Stream(stderr=True).text(f"warning: {line}")
 
 
 def _require_settings_of_jobs(params: Sequence[Override]) -> None:

@@ -11,7 +11,7 @@ from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
 from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, RunInfo
 
-__all__ = ["InSweep", "Job", "run_info", "short_word", "typed_values"]
+__all__ = ["InSweep", "Job", "run_info", "short_number", "short_word", "typed_values"]
 
 MAX_NAME_CHARACTERS = 100  # of the name of a run
 MAX_NUMBER_CHARACTERS = 8  # of a number in it
@@ -112,11 +112,19 @@ def short_word(key: str, value: str) -> str:
     if key in (*GROUPS, "experiment"):  # the name of a choice is clear without its group
         return value
     last = key.rpartition(".")[2]
-    return f"{SHORT_NAMES.get(last, last)}={_short(value)}"
+    return f"{SHORT_NAMES.get(last, last)}={short_number(value)}"
 
 
-def _short(value: str) -> str:
-    """A value with six digits where it is a number with a fraction and more of them; any other one as it is."""
+def short_number(value: str) -> str:
+    """A value with six digits where it is a number with a fraction and more of them; any other one as it is.
+
+    Args:
+        value: The value, as it is typed.
+
+    Example:
+        >>> short_number("9.999999999999999e-06"), short_number("auto")
+        ('1e-05', 'auto')
+    """
     if "." not in value or len(value) <= MAX_NUMBER_CHARACTERS:
         return value
     with suppress(ValueError):

@@ -1,11 +1,12 @@
 """Sweeps: the configurations, experiments and files of many jobs, made from one composition, and what became of them."""
 
 from polyexp.sweep.batches import MAX_RUNS
-from polyexp.sweep.figure import draw_sweep, sweep_figure
+from polyexp.sweep.figure import SWEEP_PICTURE, draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
 from polyexp.sweep.jobs import INSTEAD, MANIFEST, PlannedJob, read_manifest, write_manifest
 from polyexp.sweep.outcomes import SweepJob, reused_rows, row_of
 from polyexp.sweep.record import SweepRecord
+from polyexp.sweep.resumed import clear
 from polyexp.sweep.rows import MAX_JOBS
 from polyexp.sweep.run import ReadyJob, run_jobs
 from polyexp.sweep.settings import SweepSettings
@@ -22,7 +23,7 @@ from polyexp.sweep.table import (
     write_table,
 )
 from polyexp.sweep.template import JobOverrides, Template, hydra_config, plain_among
-from polyexp.sweep.terminal import job_line, listing, summary
+from polyexp.sweep.terminal import job_line, listing, summary, to_run
 
 __all__ = [
     "FAILED",
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_RUNS",
     "NOT_RUN",
     "SWEEP_FILE",
+    "SWEEP_PICTURE",
     "JobFiles",
     "JobOverrides",
     "JobRow",
@@ -44,6 +46,7 @@ __all__ = [
     "SweepSettings",
     "SweepTable",
     "Template",
+    "clear",
     "draw_sweep",
     "hydra_config",
     "job_line",
@@ -57,6 +60,7 @@ __all__ = [
     "slices",
     "summary",
     "sweep_figure",
+    "to_run",
     "write_manifest",
     "write_table",
 ]

@@ -30,9 +30,15 @@ def bars_figure(table: SweepTable, lowest: float | None) -> Figure:
     groups = _groups(table)
     shown = dict(list(groups.items())[:MAX_BARS])
     names = [axis_name(_name(table, rows[0]), MAX_NAME_CHARACTERS) for rows in shown.values()]
-    of = f"the best {MAX_BARS} of {len(groups)} choices" if len(groups) > MAX_BARS else counted(len(table.rows), "job")
+    of = (
+        f"the best {MAX_BARS} of {len(groups)} combinations"
+        if len(groups) > MAX_BARS
+        else counted(len(table.rows), "job")
+    )
     height = MARGINS_INCHES + BAR_INCHES * max(len(names), 3)
-    made, (ax,) = figure(f"Final loss of {of}", best_words(table), height=height)
+    seeds = [key for key in table.keys if is_seed(key)]
+    over = f", minimum over {', '.join(seeds)}" if seeds and len(groups) < len(table.rows) else ""
+    made, (ax,) = figure(f"Final loss of {of}{over}", best_words(table), height=height)
     box = ax.get_position()
     left = (0.35 + CHARACTER_INCHES * max(map(len, names), default=0)) / WIDTH_INCHES
     ax.set_position((left, box.y0, box.x1 - left, box.height))

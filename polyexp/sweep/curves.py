@@ -66,8 +66,11 @@ def curves_figure(table: SweepTable, layout: Layout, lowest: float | None) -> Fi
     _draw_others(ax, list(series.values())[MAX_NAMED_SERIES:], x_key)
     _draw_marks(ax, table, x_key)
     losses_axis(ax, losses, lowest)
-    if spaced_geometrically(numbers_of(table.rows, x_key)):
+    x = numbers_of(table.rows, x_key)
+    if spaced_geometrically(x):
         log_steps(ax, from_zero=False)
+    elif (x == np.round(x)).all():
+        ax.xaxis.get_major_locator().set_params(integer=True)
     in_step = f" (in step with {', '.join(layout.in_step)})" if layout.in_step else ""
     ax.set_xlabel(axis_name(x_key + in_step, MAX_TITLE_CHARACTERS))
     _legend(made, ax, below)

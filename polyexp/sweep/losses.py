@@ -25,7 +25,8 @@ __all__ = [
 
 MIN_RATIO_OF_LOG_AXIS = 10.0  # of the largest to the smallest loss
 MAX_LABEL_CHARACTERS = 50  # of the best job in the line below the title
-NO_LOSS = "No job has a finite loss."
+NO_LOSS = "No job has a loss to compare."
+MAX_RATIO_TO_LOWEST = 1e3  # of the least loss to the best possible one, beyond which the line of that is left out
 BEST_MARK: dict[str, Any] = {
     "linestyle": "none",
     "marker": "*",
@@ -92,6 +93,8 @@ def spans_decades(losses: np.ndarray) -> bool:
 def losses_axis(ax: Any, losses: np.ndarray, lowest: float | None, along: str = "y") -> None:
     """Make an axis one of losses, logarithmic where they span decades, with the best loss as a dashed line.
 
+    Far below the losses that line would leave them little room; then the best loss is in the legend alone.
+
     Args:
         ax: The matplotlib axes, on which the losses are drawn.
         losses: The losses; nan are left out. Shape (N,).
@@ -99,12 +102,17 @@ def losses_axis(ax: Any, losses: np.ndarray, lowest: float | None, along: str = 
         along: The axis, "x" or "y".
     """
     shown = losses[np.isfinite(losses)]
-    if lowest is not None and lowest > 0:
-        line = ax.axhline if along == "y" else ax.axvline
-        line(lowest, color=Palette.GREEN, linewidth=1.3, linestyle="--", label=f"best possible: {lowest:.4g}")
-    every = np.append(shown, [] if lowest is None else lowest)
+    every = shown
+    if lowest is not None and shown.size:
+        label = f"best possible: {lowest:.4g}"
+        if lowest > 0 and shown.min() <= MAX_RATIO_TO_LOWEST * lowest:
+            line = ax.axhline if along == "y" else ax.axvline
+            line(lowest, color=Palette.GREEN, linewidth=1.3, linestyle="--", label=label)
+            every = np.append(shown, lowest)
+        else:
+            ax.plot([], [], linestyle="none", label=f"({label})")
     if not shown.size or spans_decades(every):
-        some = log_axis(ax, every if shown.size else shown, otherwise=NO_LOSS, along=along)
+        some = log_axis(ax, every, otherwise=NO_LOSS, along=along)
         if some and (zeros := int((shown == 0).sum())):
             annotate(ax, f"the loss of {counted(zeros, 'job')} is exactly 0")
     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from polyexp.base import InputError
 from polyexp.experiment import Experiment
@@ -15,6 +16,7 @@ from polyexp.sweep.table import FAILED, KILLED, NOT_RUN, JobRow
 from polyexp.tracking import (
     JOURNAL,
     JournalError,
+    RunInfo,
     Status,
     Tracker,
     end_of,
@@ -24,7 +26,17 @@ from polyexp.tracking import (
     read_result,
 )
 
-__all__ = ["SweepJob", "is_going_on", "reused_rows", "row_of", "run_id_of"]
+__all__ = [
+    "Place",
+    "SweepJob",
+    "going_on_error",
+    "is_going_on",
+    "is_recorded_in",
+    "place_of",
+    "reused_rows",
+    "row_of",
+    "run_id_of",
+]
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,31 @@ class SweepJob:
     experiment: Experiment
 
 
+class Place(NamedTuple):
+    """Where runs are recorded.
+
+    Args:
+        store: The address of the store without credentials; None for the folders of the runs alone.
+        experiment: The name of the MLflow experiment.
+    """
+
+    store: str | None
+    experiment: str
+
+    def __str__(self) -> str:
+        return f"the MLflow experiment {self.experiment} of {self.store}" if self.store else "no store"
+
+
+def place_of(tracking: Tracker) -> Place:
+    """Where a tracker records runs.
+
+    Args:
+        tracking: The tracker.
+    """
+    header = tracking.header(RunInfo("", {}, (), {}))
+    return Place(header.store, header.experiment)
+
+
 def is_going_on(folder: Path) -> bool:
     """Whether the folder of a run or a sweep has a journal to which a process still writes.
 
@@ -50,6 +87,29 @@ def is_going_on(folder: Path) -> bool:
     """
     with suppress(OSError, JournalError):
         return end_of(folder) is None and not is_gone(folder, header_of(folder)[0])
+    return False
+
+
+def going_on_error(folder: Path) -> InputError:
+    """The error of a sweep that is going on.
+
+    Args:
+        folder: Its folder.
+    """
+    return InputError(
+        f"The sweep in {folder} is going on: wait until its process and those of its jobs have ended, or stop them."
+    )
+
+
+def is_recorded_in(place: Place, folder: Path) -> bool:
+    """Whether a folder has a journal that is to be delivered to the store of a place, and to no other one.
+
+    Args:
+        place: The place.
+        folder: The folder, which need not exist.
+    """
+    with suppress(OSError, JournalError):
+        return header_of(folder)[0].store == place.store
     return False
 
 
@@ -66,7 +126,8 @@ def row_of(job: PlannedJob, folder: Path) -> JobRow:
         run_id = run_id_of(folder)
         if end is None:
             gone = is_gone(folder, header)
-            return JobRow(job.number, job.overrides, KILLED if gone else NOT_RUN, run_id=run_id)
+            outcome, reason = (KILLED, "its process has ended") if gone else (NOT_RUN, "")
+            return JobRow(job.number, job.overrides, outcome, run_id=run_id, reason=reason)
         status, reason = end
         if status is not Status.FINISHED:
             outcome = FAILED if status is Status.FAILED else KILLED

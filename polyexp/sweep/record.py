@@ -1,17 +1,19 @@
 """The record of a sweep in its folder: the manifest, the journal of its run, and at its end the table and the picture."""
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, version
+from polyexp.base import InputError, counted, folder_errors, from_here, version
 from polyexp.experiment import varying
 from polyexp.report import Terminal
 from polyexp.sweep.figure import draw_sweep
-from polyexp.sweep.jobs import INSTEAD, read_manifest, write_manifest
-from polyexp.sweep.outcomes import SweepJob, is_going_on, row_of, run_id_of
+from polyexp.sweep.jobs import write_manifest
+from polyexp.sweep.outcomes import SweepJob, going_on_error, is_recorded_in, place_of, row_of, run_id_of
+from polyexp.sweep.resumed import recorded_name, require_resumable
 from polyexp.sweep.table import JobRow, SweepTable, write_table
 from polyexp.sweep.terminal import summary
 from polyexp.tracking import (
@@ -19,11 +21,7 @@ from polyexp.tracking import (
     JOURNAL,
     KIND_SWEEP,
     KIND_TAG,
-    NOTE,
-    RESULT,
     Delivered,
-    Destination,
-    Header,
     Journal,
     JournalError,
     RunInfo,
@@ -50,7 +48,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
     """
 
     def __init__(self, folder: Path, words: Sequence[str], keys: Iterable[str]) -> None:
-        self.folder, self.name = folder, sweep_name(folder)
+        self.folder, self.name = folder, recorded_name(folder) or sweep_name(folder)
         self.jobs: list[SweepJob] = []
         self.reused: dict[int, JobRow] = {}  # the rows of jobs whose result is that of an earlier run, by their numbers
         self._words, self._keys = words, tuple(sorted(keys))
@@ -70,55 +68,8 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         Raises:
             InputError: They are not, the manifest is damaged, or the sweep is going on.
         """
-        planned = read_manifest(self.folder)
-        differing = [job.number for job, one in zip(planned, jobs, strict=False) if job != one.planned]
-        if differing or len(planned) != len(jobs):
-            what = f"job {differing[0]} is another one" if differing else f"it would have {counted(len(jobs), 'job')}"
-            raise InputError(
-                f"The sweep in {self.folder} cannot be resumed: {what} than when it was started, because config files, data or "
-                f"polyexp have changed. {INSTEAD}"
-            )
         self._take()
-        self._require_same_store(jobs[0].experiment.tracking)
-        for place in (self.folder, *(one.folder for one in jobs)):
-            if is_going_on(place):
-                raise _going_on(self.folder)
-
-    def _require_same_store(self, tracking: Tracker) -> None:
-        """Require that the store of a sweep that is resumed is that of its earlier jobs, as long as that is there."""
-        with suppress(OSError, JournalError):
-            earlier = header_of(self.folder)[0]
-            now = tracking.header(RunInfo("", {}, (), {}))
-            same = (earlier.store, earlier.experiment) == (now.store, now.experiment)
-            if not same and not _is_missing(earlier.store):
-                raise InputError(
-                    f"The sweep in {self.folder} is recorded in {_place(earlier)}, and would go on in {_place(now)}: type the "
-                    "command in the folder and with the environment variables with which the sweep was started."
-                )
-
-    def clear(self, jobs: Iterable[SweepJob]) -> None:
-        """Remove the records of jobs that have no result, once their runs are delivered as they are, so that they run again.
-
-        All other files of their folders are left: the repeated run writes those again that are its own.
-
-        Args:
-            jobs: The jobs of a sweep that is resumed that will run.
-
-        Raises:
-            NotDeliveredError: A run cannot be delivered; nothing is removed.
-            FolderError: A folder cannot be written.
-        """
-        left = [one for one in jobs if one.folder.exists()]
-        recorded = [one.folder for one in left if (one.folder / JOURNAL).exists()]
-        if recorded:
-            tracking = left[0].experiment.tracking
-            tracking.begin(self.folder)
-            if warning := tracking.delivered(recorded).warning:
-                raise NotDeliveredError(f"Runs that are to be repeated must be delivered first. {warning}")
-        with folder_errors(self.folder, "sweep"):
-            for one in left:
-                for name in (RESULT, NOTE, JOURNAL):
-                    (one.folder / name).unlink(missing_ok=True)
+        require_resumable(self.folder, jobs)
 
     def add(self, jobs: Iterable[SweepJob]) -> str:
         """Write the manifest with these jobs, too, begin the journal with the first ones, and return its id.
@@ -130,6 +81,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             FolderError: The folder of the sweep cannot be written.
         """
         self.jobs += jobs
+        _require_one_place(self.jobs)
         with folder_errors(self.folder, "sweep"):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._take()
@@ -154,8 +106,9 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         tracking = self._tracking
         with folder_errors(self.folder, "sweep"), Terminal(self.folder, quiet=quiet) as terminal:
             table = self._table(reasons)
-            terminal.print_parts(summary(table))
-            jobs = [one.folder for one in self.jobs if (one.folder / JOURNAL).exists()]
+            terminal.print_parts(summary(table, f"sweep.resume={self._typed}"))
+            place = place_of(tracking)
+            jobs = [one.folder for one in self.jobs if is_recorded_in(place, one.folder)]
             try:
                 delivered = tracking.delivered(jobs) if jobs else Delivered()
             finally:
@@ -175,7 +128,13 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             with suppress(PermissionError):  # Windows opens no folders
                 self._lock = os.open(self.folder, os.O_RDONLY)
                 if not lock(self._lock):
-                    raise _going_on(self.folder)
+                    raise going_on_error(self.folder)
+
+    @property
+    def _typed(self) -> str:
+        """The folder of the sweep, or its date and time where that suffices, as it is typed."""
+        usual = self.folder.parent.parent == Path("outputs", "sweeps").absolute()
+        return shlex.quote(self.name if usual else str(from_here(self.folder)))
 
     @property
     def _tracking(self) -> Tracker:
@@ -190,9 +149,9 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         header = self._tracking.header(RunInfo(f"sweep {self.name}", {}, (), tags))
         keys = dict.fromkeys([*varying([one.experiment for one in self.jobs]), *self._keys])
         header = header.of_sweep(self.name, tuple(keys))
-        with suppress(FileNotFoundError):
-            return Journal(self.folder, header.again(header_of(self.folder)[0]), anew=True)
-        return Journal(self.folder, header)
+        with suppress(OSError, JournalError):
+            header = header.again(header_of(self.folder)[0])
+        return Journal(self.folder, header, anew=(self.folder / JOURNAL).exists())
 
     def _end(self, terminal: Terminal, table: SweepTable, error: BaseException | None) -> None:
         """Write the table, with the ids of the runs that are delivered by now, the picture, and how the sweep ended."""
@@ -226,19 +185,11 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         return lowest.pop() if len(lowest) == 1 else None
 
 
-def _is_missing(store: str | None) -> bool:
-    """Whether a store is a SQLite file that is not there any more."""
-    with suppress(InputError):  # of an address that is none
-        return store is not None and Destination.of(store).is_missing
-    return False
-
-
-def _place(header: Header) -> str:
-    """Where a run is recorded, in words."""
-    return f"the MLflow experiment {header.experiment} of {header.store}" if header.store else "its folder alone"
-
-
-def _going_on(folder: Path) -> InputError:
-    return InputError(
-        f"The sweep in {folder} is going on: wait until its process and those of its jobs have ended, or stop them."
-    )
+def _require_one_place(jobs: Iterable[SweepJob]) -> None:
+    """Require that all jobs are recorded in one MLflow experiment of one store, as their parent is in it, too."""
+    places = {place_of(tracking) for tracking in {one.experiment.tracking for one in jobs}}
+    if len(places) > 1:
+        some = " and ".join(sorted(map(str, places))[:2])
+        raise InputError(
+            f"`tracking` must be the same place for all jobs of a sweep, got {some}: start a sweep for each of them."
+        )

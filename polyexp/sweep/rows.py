@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
-from polyexp.base import InputError, counted, printable, replaced, require
+from polyexp.base import InputError, counted, open_regular, printable, replaced, require
 
 __all__ = [
     "MAX_JOBS",
@@ -208,7 +208,7 @@ def read_rows(
     """
     rows, found, number = list[Row](), list[str](), 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             _require_small(file)
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
                 cells = _cells(line)

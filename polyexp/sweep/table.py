@@ -113,14 +113,14 @@ class JobRow:
         return printable(" ".join(words)) or f"job {self.number}"
 
     def with_reason(self, reason: str) -> Self:
-        """This row with the reason of a failure of which its folder does not say, because it failed before its run began.
+        """This row with the reason of a failure that its folder does not say: its run had not begun, or was killed.
 
         Args:
             reason: The reason; empty where the job has not failed.
         """
-        if not reason or self.has_result or self.reason:
+        if not reason or self.outcome not in (KILLED, NOT_RUN):
             return self
-        return replace(self, outcome=FAILED if self.outcome == NOT_RUN else self.outcome, reason=reason)
+        return replace(self, outcome=FAILED if self.outcome == NOT_RUN else KILLED, reason=reason)
 
     @property
     def has_result(self) -> bool:

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from polyexp.base import counted, cut, printable
+from polyexp.experiment import short_number
+from polyexp.fitting import Outcome
 from polyexp.report.tables import Column
-from polyexp.sweep.table import JobRow, SweepTable
+from polyexp.sweep.table import FAILED, KILLED, NOT_RUN, JobRow, SweepTable
 
-__all__ = ["MAX_LINE_BYTES", "job_line", "listing", "summary"]
+__all__ = ["MAX_LINE_BYTES", "job_line", "listing", "summary", "to_run"]
 
 MAX_LISTED = 50  # jobs that would run
 MAX_BEST, MAX_FAILURES = 10, 20  # rows of the tables; sweep.csv has all jobs
@@ -16,6 +18,7 @@ MAX_KEYS = 12  # that the table of the best jobs shows; each has a column in swe
 MAX_VALUE_CHARACTERS = 40  # of a value in this table
 MAX_LABEL_CHARACTERS = 60  # of what distinguishes a job, in the table of the failures
 MAX_REASON_CHARACTERS = 200  # of the reason of a failure there
+UNFINISHED = {FAILED: "failed", KILLED: "killed", NOT_RUN: "not run", Outcome.INTERRUPTED.name: "interrupted"}
 MISSING = "-"  # the cell of a value that a job does not have
 
 
@@ -52,26 +55,50 @@ def listing(table: SweepTable, left: Collection[int], *, reused: int = 0) -> Ite
         >>> rows = [JobRow(number, (f"seed={number}",), "NOT_RUN") for number in range(3)]
         >>> print(*listing(SweepTable(tuple(rows)), {1, 2}), sep="\n")
         2 of 3 jobs would run; 1 has a result.
-        [1] seed=1
-        [2] seed=2
+        job 1: seed=1
+        job 2: seed=2
     """
-    done = len(table.rows) - len(left)
-    rest = f"; {done} {'has' if done == 1 else 'have'} a result" + (
-        f", {reused} of them in the store" if reused else ""
-    )
-    yield f"{len(left)} of {counted(len(table.rows), 'job')} would run{rest if done else ''}."
+    yield f"{len(left)} of {counted(len(table.rows), 'job')} would run{_with_result(len(table.rows) - len(left), reused)}."
     shown = [row for row in table.rows if row.number in left]
     for row in shown[:MAX_LISTED]:
-        yield f"[{row.number}] {cut(table.label(row), MAX_LABEL_CHARACTERS)}"
+        label = cut(table.label(row), MAX_LABEL_CHARACTERS)
+        yield f"job {row.number}: {label}" if table.keys else label
     if len(shown) > MAX_LISTED:
         yield f"... and {len(shown) - MAX_LISTED} more"
 
 
-def summary(table: SweepTable) -> Iterator[str | Sequence[Column]]:
+def to_run(total: int, left: int, reused: int = 0) -> str | None:
+    """The sentence that says at the start of a sweep how many of its jobs run; None where all of them do.
+
+    Args:
+        total: The number of jobs.
+        left: The number of those that run.
+        reused: How many of the others have a result in the store.
+
+    Example:
+        >>> print(to_run(36, 32))
+        32 of 36 jobs run; 4 have a result.
+        >>> print(to_run(36, 0))
+        No job is left to run; 36 have a result.
+    """
+    if left == total:
+        return None
+    begin = f"{left} of {counted(total, 'job')} {'runs' if left == 1 else 'run'}" if left else "No job is left to run"
+    return f"{begin}{_with_result(total - left, reused)}."
+
+
+def _with_result(done: int, reused: int) -> str:
+    """The jobs that have a result, as the end of a sentence."""
+    rest = f"; {done} {'has' if done == 1 else 'have'} a result" if done else ""
+    return rest + (f", {reused} of them from earlier runs in the store" if reused else "")
+
+
+def summary(table: SweepTable, resumed_by: str) -> Iterator[str | Sequence[Column]]:
     """The sentences and tables to print at the end of a sweep, each table as its columns.
 
     Args:
         table: The table of the sweep.
+        resumed_by: The override that resumes the sweep.
     """
     yield _counts(table)
     best, failures = table.best_first, table.failures
@@ -79,27 +106,28 @@ def summary(table: SweepTable) -> Iterator[str | Sequence[Column]]:
         yield f"The best {counted(len(best[:MAX_BEST]), 'job')}:" if len(best) > 1 else "The only job with a loss:"
         yield _best_columns(table, best[:MAX_BEST])
     if failures:
-        yield f"{counted(len(failures), 'job')} without a result:"
+        yield f"The {counted(len(failures), 'job')} that failed:"
         yield _failure_columns(table, failures[:MAX_FAILURES])
     if len(failures) > MAX_FAILURES:
         yield f"... and {len(failures) - MAX_FAILURES} more, listed in sweep.csv."
+    if not all(row.has_result for row in table.rows):
+        yield f"`python -m polyexp {resumed_by}` runs the jobs without a result."
 
 
 def _counts(table: SweepTable) -> str:
-    """A sentence such as `1000 jobs: 990 finished (10 reused, 3 diverged), 2 failed, 8 not run.`"""
+    """A sentence such as `1000 jobs: 990 finished (10 reused, 3 diverged), 1 failed, 1 killed, 8 not run.`"""
     finished = [row for row in table.rows if row.has_result]
     kinds = {"reused": sum(row.reused for row in finished), "diverged": sum(row.diverged for row in finished)}
     details = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
-    failed, rest = len(table.failures), len(table.rows) - len(finished) - len(table.failures)
+    numbers = {word: sum(row.outcome == outcome for row in table.rows) for outcome, word in UNFINISHED.items()}
     parts = [f"{len(finished)} finished" + (f" ({details})" if details else "")]
-    parts += [f"{failed} failed"] if failed else []
-    parts += [f"{rest} not finished"] if rest else []
+    parts += [f"{number} {word}" for word, number in numbers.items() if number]
     return f"{counted(len(table.rows), 'job')}: {', '.join(parts)}."
 
 
 def _best_columns(table: SweepTable, rows: Sequence[JobRow]) -> list[Column]:
     shown = table.keys[:MAX_KEYS]
-    values = [Column(key, [cut(row.values.get(key, ""), MAX_VALUE_CHARACTERS) for row in rows], True) for key in shown]
+    values = [Column(key, [_value(row, key) for row in rows], True) for key in shown]
     has_excess = any(row.excess is not None for row in rows)
     excess = [Column("excess", [_number(row.excess) for row in rows], True)] if has_excess else []
     steps = Column("steps", [MISSING if row.steps is None else str(row.steps) for row in rows], True)
@@ -114,6 +142,10 @@ def _failure_columns(table: SweepTable, rows: Sequence[JobRow]) -> list[Column]:
         Column("outcome", [row.outcome for row in rows]),
         Column("reason", [cut(row.reason, MAX_REASON_CHARACTERS) or MISSING for row in rows]),
     ]
+
+
+def _value(row: JobRow, key: str) -> str:
+    return cut(short_number(row.values.get(key, "")), MAX_VALUE_CHARACTERS)
 
 
 def _number(value: float | None) -> str:

@@ -45,6 +45,8 @@ def reason_of(error: BaseException) -> str:
         >>> reason_of(MemoryError("8 GiB"))
         'MemoryError: 8 GiB'
     """
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        return "it was interrupted"
     text, kind = " ".join(str(error).split()), type(error).__name__
     return bounded(printable(text if isinstance(error, InputError) else f"{kind}: {text}" if text else kind))
 

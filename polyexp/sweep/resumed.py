@@ -1,0 +1,119 @@
+"""A sweep that is resumed: what must be as it was, and what of its jobs is removed so that they run again."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, printable
+from polyexp.sweep.jobs import INSTEAD, read_manifest
+from polyexp.sweep.outcomes import Place, SweepJob, going_on_error, is_going_on, is_recorded_in, place_of
+from polyexp.tracking import JOURNAL, NOTE, RESULT, Destination, JournalError, header_of
+
+__all__ = ["clear", "recorded_name", "require_resumable"]
+
+MAX_NAME_CHARACTERS = 500  # as MLflow allows of a tag that names a view
+
+
+def recorded_name(folder: Path) -> str | None:
+    """The name under which a sweep is recorded, which it keeps when its folder is renamed; None where there is none.
+
+    Args:
+        folder: The folder of the sweep, which need not exist.
+    """
+    with suppress(OSError, JournalError):
+        name = (header_of(folder)[0].view or {}).get("sweep")
+        if isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARACTERS and printable(name) == name:
+            return name
+    return None
+
+
+def require_resumable(folder: Path, jobs: Sequence[SweepJob]) -> None:
+    """Require that a sweep can go on: its jobs and its store are as they were, and no process is working on it.
+
+    Args:
+        folder: The folder of the sweep.
+        jobs: The jobs of its command line.
+
+    Raises:
+        InputError: They are not, the folder is damaged, or the sweep is going on.
+    """
+    _require_same_jobs(folder, jobs)
+    place = place_of(jobs[0].experiment.tracking)
+    for one in (folder, *(job.folder for job in jobs)):
+        _require_same_place(one, place)
+        if is_going_on(one):
+            raise going_on_error(folder)
+    if not _has_header(folder) and any(_has_header(one.folder) for one in jobs):
+        raise InputError(f"The sweep in {folder} cannot be resumed: its {JOURNAL} is missing or damaged. {INSTEAD}")
+
+
+def clear(folder: Path, jobs: Iterable[SweepJob]) -> None:
+    """Remove the records of jobs that have no result, once their runs are delivered as they are, so that they run again.
+
+    All other files of their folders are left: the repeated run writes those again that are its own.
+
+    Args:
+        folder: The folder of the sweep.
+        jobs: The jobs of a sweep that is resumed that will run.
+
+    Raises:
+        NotDeliveredError: A run cannot be delivered; nothing is removed.
+        FolderError: A folder cannot be written.
+    """
+    left = [one for one in jobs if one.folder.exists()]
+    place = place_of(left[0].experiment.tracking) if left else None
+    recorded = [one.folder for one in left if place and is_recorded_in(place, one.folder)]
+    if recorded:
+        tracking = left[0].experiment.tracking
+        tracking.begin(folder)
+        if warning := tracking.delivered(recorded).warning:
+            raise NotDeliveredError(f"Runs that are to be repeated must be delivered first. {warning}")
+    with folder_errors(folder, "sweep"):
+        for one in left:
+            for name in (RESULT, NOTE, JOURNAL):
+                (one.folder / name).unlink(missing_ok=True)
+
+
+def _require_same_jobs(folder: Path, jobs: Sequence[SweepJob]) -> None:
+    planned = read_manifest(folder)
+    differing = [job.number for job, one in zip(planned, jobs, strict=False) if job != one.planned]
+    if differing or len(planned) != len(jobs):
+        what = (
+            f"job {differing[0]} is not the one that it was"
+            if differing
+            else f"it had {counted(len(planned), 'job')} and would have {len(jobs)}"
+        )
+        raise InputError(
+            f"The sweep in {folder} cannot be resumed: {what}, because config files, data or polyexp have changed. {INSTEAD}"
+        )
+
+
+def _has_header(folder: Path) -> bool:
+    """Whether a run has begun in a folder; its journal is without a header where the process was killed before."""
+    with suppress(OSError, JournalError):
+        return bool(header_of(folder))
+    return False
+
+
+def _require_same_place(folder: Path, now: Place) -> None:
+    """Require that the journal in a folder of a sweep, if there is one, names the place where the sweep would go on.
+
+    A SQLite store that is not there any more may have been moved together with the sweep.
+    """
+    try:
+        header, _ = header_of(folder)
+    except (OSError, JournalError):
+        return
+    earlier = Place(header.store, header.experiment)
+    if earlier != now and not _is_missing(earlier.store):
+        raise InputError(
+            f"{folder / JOURNAL} names {earlier}, but the sweep would go on in {now}: type the command in the folder and "
+            "with the environment variables with which the sweep was started."
+        )
+
+
+def _is_missing(store: str | None) -> bool:
+    """Whether a store is a SQLite file that is not there any more."""
+    with suppress(InputError):  # of an address that is none
+        return store is not None and Destination.of(store).is_missing
+    return False
