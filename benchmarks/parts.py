@@ -19,7 +19,7 @@ IMPORTED = ("hydra", "matplotlib.figure", "torch")
 PARTS = {
     "composing, building and checking": ("polyexp.cli.sweep:Sweep._checked",),
     "the fits": ("polyexp.sweep.run:_computed",),
-    "Hydra's files and the folder": ("polyexp.cli.ready:_begun",),
+    "Hydra's files and the folder": ("polyexp.cli.job_maker:_begun",),
     "the journal": tuple(
         f"polyexp.tracking.journal:Journal.{name}" for name in ("__init__", "snapshot", "result", "files", "end")
     ),

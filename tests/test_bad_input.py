@@ -12,7 +12,7 @@ from polyexp.base import InputError
 from polyexp.cli.configs import choices
 from tests.helpers.stores import all_runs
 
-ENGINES = ("polyexp_joblib", "polyexp_ray", "polyexp_submitit_local", "polyexp_submitit_slurm")
+ON_WORKERS = ("polyexp_joblib", "polyexp_ray", "polyexp_submitit_local", "polyexp_submitit_slurm")
 
 
 def files_outside_the_run(folder):
@@ -118,7 +118,7 @@ WRONG = {
     "tracking=none tracking.uri=x": unknown("tracking.uri", f"{ANOTHER}`tracking=mlflow`."),
     "device.index=0": unknown("device.index", f"{ANOTHER}`device=auto`, `device=cuda`."),
     "model@here=legendre": "A config group takes no package: type `model=legendre`.",
-    "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic", "polyexp", *ENGINES]),
+    "hydra/launcher=slurm": one_of("hydra/launcher", "slurm", allowed=["basic", "polyexp", *ON_WORKERS]),
     "model=null": one_choice("model", "null"),
     "model=3": one_choice("model", "3"),
     "model=[legendre,power_series]": one_choice("model", "[legendre,power_series]"),

@@ -48,19 +48,19 @@ def third_party(paths):
 
 
 JAX = set((ROOT / "polyexp/backend").glob("jax*.py"))  # what the extra jax is for
-ENGINES = set((ROOT / "polyexp/cli").glob("*engines.py"))
+WORKERS = set((ROOT / "polyexp/cli").glob("*workers.py"))
 
 
 @pytest.mark.parametrize(
     ("paths", "extras"),
     [
-        (set((ROOT / "polyexp").rglob("*.py")) - JAX - ENGINES, ()),
+        (set((ROOT / "polyexp").rglob("*.py")) - JAX - WORKERS, ()),
         (JAX, ("jax",)),
-        (ENGINES, ("joblib", "submitit", "ray")),
+        (WORKERS, ("joblib", "submitit", "ray")),
         (set((ROOT / "tests").rglob("*.py")), ("dev",)),
         (set((ROOT / "benchmarks").rglob("*.py")), ("bench",)),
     ],
-    ids=["polyexp", "jax", "engines", "tests", "benchmarks"],
+    ids=["polyexp", "jax", "workers", "tests", "benchmarks"],
 )
 def test_what_is_imported_is_declared(paths, extras):
     declared = [*required(), *(one for extra in extras for one in required(extra))]

@@ -17,9 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 import polyexp.action  # noqa: F401  (defining a component registers it)
 from polyexp.base import Component, InputError, counted
 from polyexp.cli.configs import PACKAGE, conf_dir, load_plugin, plugins
-from polyexp.cli.engines import ENGINES
 from polyexp.cli.help import help_page
 from polyexp.cli.kinds import schema
+from polyexp.cli.local_workers import WORKERS
 from polyexp.cli.overrides import explain
 from polyexp.experiment import Config, Experiment, build
 from polyexp.problem import OnProgress
@@ -71,9 +71,9 @@ def prepare() -> None:
         store.store(group=f"schema/{group}", name=name, node=schema(cls), package=group)
     store.store(group="hydra/hydra_logging", name="polyexp", node=LOGGING)
     store.store(group="hydra/launcher", name="polyexp", node={"_target_": f"{PLUGINS}.BatchedLauncher"})
-    for name, engine in ENGINES.items():
-        node = {"_target_": f"{PLUGINS}.{name}", **asdict(engine())}
-        store.store(group="hydra/launcher", name=engine.launcher, node=node)
+    for name, workers in WORKERS.items():
+        node = {"_target_": f"{PLUGINS}.{name}", **asdict(workers())}
+        store.store(group="hydra/launcher", name=workers.launcher, node=node)
     store.store(group="hydra", name="config", node=_hydra_node(), provider="hydra")
     store.store(group="hydra/help", name="polyexp", node={"app_name": "polyexp", "template": help_page()})
     hydra_plugins = str(PACKAGE / "cli" / "_plugins")

@@ -121,8 +121,8 @@ class CheckedLauncher(Launcher):
         returned: To what is returned of each job is appended.
 
     Attributes:
-        tells: Whether the sweeper is told what is returned. Hydra's own one needs none of it, and would end with the batch in
-            which a job has failed.
+        reports_results: Whether the sweeper is told what is returned. Hydra's own one needs none of it, and would end with the
+            batch in which a job has failed.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class CheckedLauncher(Launcher):
         returned: list[JobReturn],
     ) -> None:
         self._launcher, self._check, self._returned = launcher, check, returned
-        self.tells = True
+        self.reports_results = True
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Prepare the launcher."""
@@ -151,7 +151,7 @@ class CheckedLauncher(Launcher):
         self._check(job_overrides, initial_job_idx)
         returned = self._launcher.launch(job_overrides, initial_job_idx)
         self._returned += returned
-        return returned if self.tells else []
+        return returned if self.reports_results else []
 
 
 def numbered(loader: Any, master: DictConfig, words: Sequence[str], number: int) -> DictConfig:

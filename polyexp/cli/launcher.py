@@ -9,8 +9,8 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
 from omegaconf import DictConfig, open_dict, read_write
 
 from polyexp.action import Fit
+from polyexp.cli.job_maker import Ended, JobMaker
 from polyexp.cli.jobs import JobTask, RunError
-from polyexp.cli.ready import Ended, Maker
 from polyexp.experiment import Experiment
 from polyexp.report.stream import Stream
 from polyexp.sweep import job_line, run_jobs
@@ -51,7 +51,7 @@ class BatchedLauncher(BasicLauncher):
         assert self.hydra_context is not None
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
-        maker = Maker(self.hydra_context.config_loader, self.config, task.sweep)
+        maker = JobMaker(self.hydra_context.config_loader, self.config, task.sweep)
         lines = _Lines(task, quiet=all(one.quiet for one in experiments.values()))
         found = {number: Ended(task.done[number], task.done[number].loss) for number in jobs if number in task.done}
         left = {number: words for number, words in jobs.items() if number not in found}
@@ -61,7 +61,7 @@ class BatchedLauncher(BasicLauncher):
         return [_Returned(words, found[number], maker.composing(number, words)) for number, words in jobs.items()]
 
     def _ended(
-        self, maker: Maker, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
+        self, maker: JobMaker, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
     ) -> Iterator[Ended]:
         """Run jobs, and give what became of each one that has ended."""
         ready = [maker.ready(number, words, experiments[number]) for number, words in jobs.items()]

@@ -10,14 +10,14 @@ from omegaconf import DictConfig
 
 from polyexp.action import Fit
 from polyexp.base import InputError
-from polyexp.cli.engine_base import Engine
-from polyexp.cli.engines import Joblib, Ray
+from polyexp.cli.job_maker import ENDED, Ended, JobMaker
 from polyexp.cli.jobs import JobTask
 from polyexp.cli.launcher import BatchedLauncher, needs_hydra
-from polyexp.cli.ready import ENDED, Ended, Maker
-from polyexp.cli.submitit_engines import SubmititLocal, SubmititSlurm
+from polyexp.cli.local_workers import Joblib, Ray
+from polyexp.cli.submitit_workers import SubmititLocal, SubmititSlurm
 from polyexp.cli.texts import unquoted
 from polyexp.cli.worker import Slice, work
+from polyexp.cli.workers import Workers
 from polyexp.experiment import Experiment, batch_key
 from polyexp.sweep import FAILED, MAX_RUNS, JobRow, slices
 
@@ -34,10 +34,10 @@ class SlicedLauncher(BatchedLauncher):
     """A launcher whose jobs are run by workers.
 
     Args:
-        **settings: The settings of its engine.
+        **settings: The settings of its workers.
     """
 
-    engine: ClassVar[type[Engine]]
+    workers: ClassVar[type[Workers]]
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()
@@ -47,14 +47,14 @@ class SlicedLauncher(BatchedLauncher):
         """Prepare the launcher.
 
         Raises:
-            InputError: The engine is not installed, a setting of it is wrong, or the configuration asks for what only Hydra
-                does.
+            InputError: The library is not installed, a setting of the workers is wrong, or the configuration asks for what
+                only Hydra does.
         """
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self._engine = self.engine(**self._settings)
-        self._engine.require_there()
+        self._workers = self.workers(**self._settings)
+        self._workers.require_there()
         if needs_hydra(config):
-            raise _basic_needed(self.engine, "callbacks and logs of Hydra")
+            raise _basic_needed(self.workers, "callbacks and logs of Hydra")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs, and return what became of each of them, in their order.
@@ -71,11 +71,11 @@ class SlicedLauncher(BatchedLauncher):
         jobs = dict(enumerate(job_overrides, initial_job_idx))
         found = {number: task.experiment(number, words) for number, words in jobs.items()}
         if any(one and not isinstance(one.action, Fit) for one in found.values()):
-            raise _basic_needed(self.engine, "an action that is no fit")
+            raise _basic_needed(self.workers, "an action that is no fit")
         return self._launched(task, jobs, {number: one for number, one in found.items() if one})
 
     def _ended(
-        self, maker: Maker, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
+        self, maker: JobMaker, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
     ) -> Iterator[Ended]:
         """Have workers run jobs, and give what became of each one, slice by slice."""
         assert self.config is not None
@@ -84,7 +84,7 @@ class SlicedLauncher(BatchedLauncher):
         numbers = list(jobs)
         # A job without an experiment has a data file that has changed; its worker reads it again.
         keys = [batch_key(experiments[number]) if number in experiments else None for number in numbers]
-        count = max(self._engine.workers, -(-len(jobs) // MAX_RUNS))
+        count = max(self._workers.at_once, -(-len(jobs) // MAX_RUNS))
         parts = [
             Slice.of(
                 {numbers[place]: jobs[numbers[place]] for place in places},
@@ -94,42 +94,42 @@ class SlicedLauncher(BatchedLauncher):
             )
             for places in slices(keys, count)
         ]
-        for place, returned in self._engine.map(work, parts, Path(str(self.config.hydra.sweep.dir)).absolute()):
+        for place, returned in self._workers.map(work, parts, Path(str(self.config.hydra.sweep.dir)).absolute()):
             yield from _left(maker, parts[place]) if returned is None else returned
 
 
-def _left(maker: Maker, part: Slice) -> Iterator[Ended]:
+def _left(maker: JobMaker, part: Slice) -> Iterator[Ended]:
     """What a worker that has died has left of its slice."""
     for number, words in part.jobs.items():
         failed = JobRow(number, tuple(map(unquoted, words)), FAILED, reason=ENDED)
         yield maker.left(number, words) or Ended(failed)
 
 
-def _basic_needed(engine: type[Engine], what: str) -> InputError:
+def _basic_needed(workers: type[Workers], what: str) -> InputError:
     return InputError(
-        f"`hydra/launcher={engine.launcher}` runs fits alone, and cannot have {what}: type `hydra/launcher=polyexp`."
+        f"`hydra/launcher={workers.launcher}` runs fits alone, and cannot have {what}: type `hydra/launcher=polyexp`."
     )
 
 
 class JoblibLauncher(SlicedLauncher):
     """The launcher on joblib."""
 
-    engine = Joblib
+    workers = Joblib
 
 
 class SubmititLocalLauncher(SlicedLauncher):
     """The launcher on submitit, on this machine."""
 
-    engine = SubmititLocal
+    workers = SubmititLocal
 
 
 class SubmititSlurmLauncher(SlicedLauncher):
     """The launcher on submitit, by Slurm."""
 
-    engine = SubmititSlurm
+    workers = SubmititSlurm
 
 
 class RayLauncher(SlicedLauncher):
     """The launcher on Ray."""
 
-    engine = Ray
+    workers = Ray

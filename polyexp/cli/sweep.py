@@ -106,7 +106,7 @@ class Sweep:
             return
         sweeper.validate_batch_is_legal = _nothing
         sweeper.params = {}
-        sweeper.launcher.tells = False
+        sweeper.launcher.reports_results = False
         sweeper.split_arguments = lambda _, size: list(sweeper.split_overrides_to_chunks(words, size))
         self._announce(jobs, left)
         if self._cfg.sweep.resume:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from polyexp.cli.composition import prepare, search_path
 from polyexp.cli.config_loader import CheckedLoader, as_typed
-from polyexp.cli.ready import Ended, Maker
+from polyexp.cli.job_maker import Ended, JobMaker
 from polyexp.experiment import InSweep
 from polyexp.sweep import ReadyJob, run_jobs
 from polyexp.tracking import Destination
@@ -79,7 +79,7 @@ class Slice:
         )
 
     @property
-    def maker(self) -> Maker:
+    def maker(self) -> JobMaker:
         """What makes the jobs in this process."""
         brought = search_path()
         own = {one.provider: one.path for one in brought.get_path()}
@@ -90,7 +90,7 @@ class Slice:
         hydra = {"overrides": {"hydra": list(self.overrides)}, "job": {"config_name": self.config_name}}
         master = OmegaConf.create({"hydra": hydra})
         OmegaConf.set_cache(master, {name: dict(values) for name, values in self.cache.items()})
-        return Maker(CheckedLoader(path, brought), master, self.sweep)
+        return JobMaker(CheckedLoader(path, brought), master, self.sweep)
 
 
 def work(part: Slice) -> list[Ended]:
@@ -125,7 +125,7 @@ def _prepare(part: Slice) -> None:
     setup_globals()
 
 
-def _ended(jobs: Mapping[int, Sequence[str]], maker: Maker) -> Iterable[Ended]:
+def _ended(jobs: Mapping[int, Sequence[str]], maker: JobMaker) -> Iterable[Ended]:
     ready: list[ReadyJob] = []
     for number, words in jobs.items():
         try:

@@ -108,12 +108,12 @@ def _written(read: Mapping[Path, Undelivered | Exception], writer: Writer) -> di
     runs = [one for one in new if not one.is_empty]
     written = writer.write([one.entry for one in runs]) if runs else []
     where = {one.folder: what for one, what in zip(runs, written, strict=True)}
-    where |= _views_not_saved([one for one in new if not isinstance(where.get(one.folder), Exception)], writer)
+    where |= _save_views([one for one in new if not isinstance(where.get(one.folder), Exception)], writer)
     failed = {folder: one for folder, one in read.items() if isinstance(one, Exception)}
     return failed | {one.folder: _noted(one, where.get(one.folder)) for one in new}
 
 
-def _views_not_saved(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Exception]:
+def _save_views(new: Sequence[Undelivered], writer: Writer) -> dict[Path, Exception]:
     """Save the views of what has ended, each of which many runs may have, and give what prevented those of sweeps.
 
     The view of all runs is saved again by the next one; that of a sweep by none but the sweep.

@@ -1,4 +1,4 @@
-"""What starts the workers of a sweep: the settings and the one method that all engines have."""
+"""What starts the workers of a sweep: the settings and the one method that those of each library have."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 from polyexp.base import InputError
 
-__all__ = ["MAX_WORKERS", "Engine", "Work", "key_of"]
+__all__ = ["MAX_WORKERS", "Work", "Workers", "key_of"]
 
 MAX_WORKERS = 10_000
 Work = Callable[[Any], Any]
 
 
 def key_of(name: str) -> str:
-    """The key of a setting of an engine, as it is typed.
+    """The key of a setting of workers, as it is typed.
 
     Args:
         name: Its name.
@@ -25,7 +25,7 @@ def key_of(name: str) -> str:
 
 
 @dataclass
-class Engine(ABC):
+class Workers(ABC):
     """A library that starts workers. Its fields are the settings of its launcher, `hydra.launcher`."""
 
     launcher: ClassVar[str]  # the choice of hydra/launcher
@@ -45,7 +45,7 @@ class Engine(ABC):
 
     @property
     @abstractmethod
-    def workers(self) -> int:
+    def at_once(self) -> int:
         """The number of slices that are computed at once."""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Engines without a library: one that computes slices in the process of the test, and one whose workers are forked."""
+"""Workers without a library: one computes slices in the process of the test, and others are forked."""
 
 import os
 import pickle
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from polyexp.cli.engines import Joblib
+from polyexp.cli.local_workers import Joblib
 
 
 @dataclass
 class InProcess(Joblib):
-    """An engine that computes slices here, the last one first; what it is given and what it returns is pickled."""
+    """Workers that compute slices here, the last one first; what it is given and what it returns is pickled."""
 
     package: ClassVar[str] = "pickle"  # which is installed everywhere
     received: ClassVar[list[Any]] = []
 
     @property
-    def workers(self) -> int:
+    def at_once(self) -> int:
         return self.n_jobs
 
     def map(self, work: Callable[[Any], Any], parts: Sequence[Any], folder: Path) -> Iterator[tuple[int, Any]]:
@@ -31,7 +31,7 @@ class InProcess(Joblib):
 
 @dataclass
 class Forked(InProcess):
-    """An engine whose workers are children of this process. That of the first slice kills itself after `survived` jobs."""
+    """Workers that are children of this process. That of the first slice kills itself after `survived` jobs."""
 
     survived: ClassVar[int] = 0
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from polyexp.base import InputError, require, whole
-from polyexp.cli.engine_base import MAX_WORKERS, Engine, Work, key_of
-from polyexp.cli.submitit_engines import SubmititLocal, SubmititSlurm
+from polyexp.cli.submitit_workers import SubmititLocal, SubmititSlurm
+from polyexp.cli.workers import MAX_WORKERS, Work, Workers, key_of
 
-__all__ = ["ENGINES", "Joblib", "Ray"]
+__all__ = ["WORKERS", "Joblib", "Ray"]
 
 ADDRESS = re.compile(r"auto|(ray://)?[\w.-]+:\d{1,5}")
 
 
 @dataclass
-class Joblib(Engine):
+class Joblib(Workers):
     """Processes of this machine, by joblib.
 
     Args:
@@ -40,7 +40,7 @@ class Joblib(Engine):
         require(ok, key_of("n_jobs"), f"a whole number from 1 to {MAX_WORKERS}, or -1 for all processors", self.n_jobs)
 
     @property
-    def workers(self) -> int:
+    def at_once(self) -> int:
         """The number of processes."""
         import joblib
 
@@ -56,7 +56,7 @@ class Joblib(Engine):
         while waiting := [place for place in left if place not in alone]:
             begun: list[int] = []
             try:
-                for place, returned in self._computed(work, left, waiting, begun, self.workers):
+                for place, returned in self._computed(work, left, waiting, begun, self.at_once):
                     del left[place]
                     yield place, returned
             except BrokenProcessPool:
@@ -89,7 +89,7 @@ def _with_place(work: Work, place: int, part: Any) -> tuple[int, Any]:
 
 
 @dataclass
-class Ray(Engine):
+class Ray(Workers):
     """Tasks of a Ray cluster, which is started on this machine where there is none.
 
     Args:
@@ -118,7 +118,7 @@ class Ray(Engine):
         whole(key_of("gpus_per_worker"), self.gpus_per_worker, 0, MAX_WORKERS)
 
     @property
-    def workers(self) -> int:
+    def at_once(self) -> int:
         """The number of tasks at once."""
         return self.num_workers
 
@@ -176,7 +176,7 @@ def _returned_to(ray: Any, task: Any) -> Any:
 
 
 # By the names of the classes of their launchers in the module of plugins.
-ENGINES: dict[str, type[Engine]] = {
+WORKERS: dict[str, type[Workers]] = {
     "JoblibLauncher": Joblib,
     "SubmititLocalLauncher": SubmititLocal,
     "SubmititSlurmLauncher": SubmititSlurm,

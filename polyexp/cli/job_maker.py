@@ -16,7 +16,7 @@ from polyexp.fitting import Result
 from polyexp.sweep import FAILED, JobOverrides, JobRow, PlannedJob, ReadyJob, Template, row_of
 from polyexp.tracking import JOURNAL, reason_of
 
-__all__ = ["ENDED", "Ended", "Maker"]
+__all__ = ["ENDED", "Ended", "JobMaker"]
 
 ENDED = "its worker has ended"  # the reason of a job that a worker has not finished
 
@@ -50,7 +50,7 @@ class Ended:
         return cls(JobRow(number, shown, FAILED, reason=reason_of(ended)), refused=isinstance(ended, InputError))
 
 
-class Maker:
+class JobMaker:
     """What makes the jobs of a sweep.
 
     Args:

@@ -1,4 +1,4 @@
-"""The engine submitit: processes of this machine, and jobs of Slurm."""
+"""Workers by submitit: processes of this machine, and jobs of Slurm."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from polyexp.base import InputError, require, whole
-from polyexp.cli.engine_base import MAX_WORKERS, Engine, Work, key_of
+from polyexp.cli.workers import MAX_WORKERS, Work, Workers, key_of
 
 __all__ = ["SubmititLocal", "SubmititSlurm"]
 
@@ -22,7 +22,7 @@ NAME = re.compile(
 
 
 @dataclass
-class SubmititLocal(Engine):
+class SubmititLocal(Workers):
     """Processes of this machine, by submitit, as a rehearsal for Slurm.
 
     Args:
@@ -63,7 +63,7 @@ class SubmititLocal(Engine):
             require(ok, key_of(name), "a name without blanks, slashes and quotes", value)
 
     @property
-    def workers(self) -> int:
+    def at_once(self) -> int:
         """The number of jobs at once."""
         return self.jobs
 

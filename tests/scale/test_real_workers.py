@@ -19,7 +19,7 @@ from tests.helpers.servers import serving
 
 pytestmark = pytest.mark.scale
 
-ENGINES = {
+WORKERS = {
     "polyexp_joblib": "hydra.launcher.n_jobs=4",
     "polyexp_submitit_local": "hydra.launcher.jobs=2",
     "polyexp_ray": "hydra.launcher.num_workers=2",
@@ -50,7 +50,7 @@ def server(tmp_path_factory):
 def record_once(folder, uri, launcher):
     """Have a launcher run a sweep, of which the store must hold each job once."""
     jobs = JOBS[launcher]
-    words = (f"hydra/launcher={launcher}", ENGINES[launcher], f"seed=range(0,{jobs // 2})", "model.degree=2,3")
+    words = (f"hydra/launcher={launcher}", WORKERS[launcher], f"seed=range(0,{jobs // 2})", "model.degree=2,3")
     ended = run(*COMMON, *SHORT, *words, f"tracking.uri={uri}", cwd=folder)
     assert ended.code == 0, ended.err
     rows, parent, children = left_in(folder, uri)
@@ -65,7 +65,7 @@ def record_once(folder, uri, launcher):
         assert [point.step for point in history] == [1, 2, 5, 10, 20]
 
 
-@pytest.mark.parametrize("launcher", ENGINES)
+@pytest.mark.parametrize("launcher", WORKERS)
 def test_every_job_is_recorded_once(tmp_path, new_store, launcher):
     record_once(tmp_path, new_store(tmp_path / "outputs" / "mlflow.db"), launcher)
 
@@ -74,10 +74,10 @@ def test_workers_record_every_job_once_on_a_server_with_postgresql(tmp_path, ser
     record_once(tmp_path, server, "polyexp_joblib")
 
 
-@pytest.mark.parametrize("launcher", ENGINES)
+@pytest.mark.parametrize("launcher", WORKERS)
 def test_a_worker_that_is_killed_loses_its_unfinished_jobs_alone(tmp_path, new_store, launcher):
     uri = new_store(tmp_path / "outputs" / "mlflow.db")
-    two = "hydra.launcher.n_jobs=2" if launcher == "polyexp_joblib" else ENGINES[launcher]
+    two = "hydra.launcher.n_jobs=2" if launcher == "polyexp_joblib" else WORKERS[launcher]
     command = [*POLYEXP, *COMMON, *LONG, f"hydra/launcher={launcher}", two, "seed=range(0,6)"]
     first = tmp_path / "outputs" / "s" / "0"
 

@@ -1,6 +1,6 @@
 """Launchers of sweeps whose jobs are run by workers: the slices, the settings, and what is left where a worker dies.
 
-The engines themselves are in tests/scale.
+Those of the libraries are in tests/scale.
 """
 
 import csv
@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from polyexp.cli import engine_base, many_workers
+from polyexp.cli import many_workers, workers
 from polyexp.cli.launcher import BatchedLauncher
 from polyexp.sweep import slices
 from tests.helpers.commands import SHORT
-from tests.helpers.engines import Forked, InProcess
+from tests.helpers.workers import Forked, InProcess
 
 JOBLIB = "hydra/launcher=polyexp_joblib"
 SWEEP = ("-m", *SHORT, "hydra.sweep.dir=outputs/s", JOBLIB, "hydra.launcher.n_jobs=2")
@@ -36,9 +36,9 @@ def test_slices_are_balanced_and_keep_batches_together(keys, count):
 
 
 @pytest.fixture
-def engine(monkeypatch):
-    """Call it with an engine: the launcher polyexp_joblib has it."""
-    return lambda one: monkeypatch.setattr(many_workers.JoblibLauncher, "engine", one)
+def workers_of(monkeypatch):
+    """Call it with a class of workers: the launcher polyexp_joblib has it."""
+    return lambda one: monkeypatch.setattr(many_workers.JoblibLauncher, "workers", one)
 
 
 def rows_in(folder):
@@ -46,11 +46,11 @@ def rows_in(folder):
         return list(csv.DictReader(file))
 
 
-def test_workers_run_all_jobs(cli, store, engine, tmp_path, monkeypatch):
+def test_workers_run_all_jobs(cli, store, workers_of, tmp_path, monkeypatch):
     told = []
     launch = BatchedLauncher._launched
     monkeypatch.setattr(BatchedLauncher, "_launched", lambda *of: told.extend(launch(*of)) or told)
-    engine(InProcess)
+    workers_of(InProcess)
     ended = cli(*SWEEP, "seed=range(0,3)", "model.degree=2,3")
     assert ended.code == 0, ended.err
     lines = [line.split()[0] for line in ended.out.splitlines() if line.startswith("[")]
@@ -71,16 +71,16 @@ def test_workers_run_all_jobs(cli, store, engine, tmp_path, monkeypatch):
     assert sorted(row["run_id"] for row in rows_in(tmp_path)) == sorted(one.info.run_id for one in children)
 
 
-def test_a_slice_holds_no_password(cli, engine, tmp_path, monkeypatch):
+def test_a_slice_holds_no_password(cli, workers_of, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:hunter2@127.0.0.1:9/runs")
-    engine(InProcess)
+    workers_of(InProcess)
     cli(*SWEEP, "seed=1,2", "tracking=none")
     assert [one.store for one in InProcess.received] == ["postgresql://me:***@127.0.0.1:9/runs"] * 2
     assert "hunter2" not in repr(InProcess.received)
 
 
-def test_a_worker_that_dies_loses_its_unfinished_jobs_alone(bare_cli, engine, tmp_path, monkeypatch):
-    engine(Forked)
+def test_a_worker_that_dies_loses_its_unfinished_jobs_alone(bare_cli, workers_of, tmp_path, monkeypatch):
+    workers_of(Forked)
     monkeypatch.setattr(Forked, "survived", 1)
     ended = bare_cli(*SWEEP, "seed=range(0,6)", "tracking=none")
     assert ended.code == 1
@@ -98,8 +98,8 @@ def test_a_worker_that_dies_loses_its_unfinished_jobs_alone(bare_cli, engine, tm
     assert {row["outcome"] for row in rows_in(tmp_path)} == {"MAX_STEPS"}
 
 
-def test_a_worker_that_cannot_begin_gives_its_reason(bare_cli, engine, monkeypatch):
-    engine(InProcess)
+def test_a_worker_that_cannot_begin_gives_its_reason(bare_cli, workers_of, monkeypatch):
+    workers_of(InProcess)
 
     def failing(part):
         raise OSError("no such folder here")
@@ -110,8 +110,8 @@ def test_a_worker_that_cannot_begin_gives_its_reason(bare_cli, engine, monkeypat
     assert "[1/2] seed=2 FAILED: OSError: no such folder here" in ended.err.splitlines()
 
 
-def test_an_action_that_is_no_fit_is_refused(bare_cli, engine, tmp_path):
-    engine(InProcess)
+def test_an_action_that_is_no_fit_is_refused(bare_cli, workers_of, tmp_path):
+    workers_of(InProcess)
     ended = bare_cli(*SWEEP, "seed=1,2", "action=predict")
     sentence = f"`{JOBLIB}` runs fits alone, and cannot have an action that is no fit: type `hydra/launcher=polyexp`."
     assert (ended.code, ended.err) == (2, f"polyexp: {sentence}\n")
@@ -119,8 +119,8 @@ def test_an_action_that_is_no_fit_is_refused(bare_cli, engine, tmp_path):
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_an_engine_that_is_not_installed_is_named_with_its_extra(bare_cli, tmp_path, monkeypatch, launcher):
-    monkeypatch.setattr(engine_base, "find_spec", lambda name: None)
+def test_an_workers_that_is_not_installed_is_named_with_its_extra(bare_cli, tmp_path, monkeypatch, launcher):
+    monkeypatch.setattr(workers, "find_spec", lambda name: None)
     ended = bare_cli("-m", f"hydra/launcher={launcher}", "seed=1,2")
     package = launcher.split("_")[1]
     sentence = f"needs {package}, which is not installed: type `pip install 'polyexp[{package}]'`."
@@ -129,7 +129,7 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(bare_cli, tmp_p
 
 
 def test_slurm_must_be_there(bare_cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine_base, "find_spec", lambda name: name)
+    monkeypatch.setattr(workers, "find_spec", lambda name: name)
     monkeypatch.setenv("PATH", str(tmp_path))
     ended = bare_cli("-m", "hydra/launcher=polyexp_submitit_slurm", "seed=1,2")
     assert ended.code == 2
@@ -161,7 +161,7 @@ REFUSED = {
 @pytest.mark.parametrize(("words", "sentence"), REFUSED.items())
 def test_settings_are_held_to_what_they_are(bare_cli, tmp_path, monkeypatch, words, sentence):
     launcher, setting = words.split(" ", 1)
-    monkeypatch.setattr(engine_base, "find_spec", lambda name: name)
+    monkeypatch.setattr(workers, "find_spec", lambda name: name)
     ended = bare_cli("-m", f"hydra/launcher=polyexp_{launcher}", setting, "seed=1,2")
     assert ended.code == 2
     assert len(ended.err.splitlines()) == 1
