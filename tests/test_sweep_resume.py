@@ -454,8 +454,8 @@ def test_reused_results_stay_reused(cli, tmp_path, swept, store):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("tracking=mlflow,none",), "`tracking` must be the same place for all jobs of a sweep"),
-        (("tracking.uri=sqlite:///a.db,sqlite:///b.db",), "`tracking` must be the same place for all jobs of a sweep"),
+        (("tracking=mlflow,none",), "`tracking` must name one store for all jobs of a sweep"),
+        (("tracking.uri=sqlite:///a.db,sqlite:///b.db",), "`tracking` must name one store for all jobs of a sweep"),
         (("hydra.sweep.dir=outputs/s${seed}",), "`hydra.sweep.dir` must be the same folder for all jobs"),
         (("hydra.sweep.subdir=jobs.csv/${seed}",), "`hydra.sweep.subdir` must not be the name of a file of the sweep"),
         (("action=predict", "sweep.skip_finished=true"), "`sweep.skip_finished` is about runs that are recorded"),

@@ -79,6 +79,7 @@ def test_a_slice_holds_no_password(cli, workers_of, tmp_path, monkeypatch):
     assert "hunter2" not in repr(InProcess.received)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX may be imported in the process of the tests
 def test_a_worker_that_dies_loses_its_unfinished_jobs_alone(bare_cli, workers_of, tmp_path, monkeypatch):
     workers_of(Forked)
     monkeypatch.setattr(Forked, "survived", 1)

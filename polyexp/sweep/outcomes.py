@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from polyexp.base import InputError
 from polyexp.experiment import Experiment
@@ -27,15 +26,14 @@ from polyexp.tracking import (
 )
 
 __all__ = [
-    "Place",
     "SweepJob",
     "going_on_error",
     "is_going_on",
     "is_recorded_in",
-    "place_of",
     "reused_rows",
     "row_of",
     "run_id_of",
+    "store_of",
 ]
 
 
@@ -54,29 +52,13 @@ class SweepJob:
     experiment: Experiment
 
 
-class Place(NamedTuple):
-    """Where runs are recorded.
-
-    Args:
-        store: The address of the store without credentials; None for the folders of the runs alone.
-        experiment: The name of the MLflow experiment.
-    """
-
-    store: str | None
-    experiment: str
-
-    def __str__(self) -> str:
-        return f"the MLflow experiment {self.experiment} of {self.store}" if self.store else "no store"
-
-
-def place_of(tracking: Tracker) -> Place:
-    """Where a tracker records runs.
+def store_of(tracking: Tracker) -> str | None:
+    """The address without credentials of the store in which a tracker records runs; None for their folders alone.
 
     Args:
         tracking: The tracker.
     """
-    header = tracking.header(RunInfo("", {}, (), {}))
-    return Place(header.store, header.experiment)
+    return tracking.header(RunInfo("", {}, (), {})).store
 
 
 def is_going_on(folder: Path) -> bool:
@@ -101,15 +83,15 @@ def going_on_error(folder: Path) -> InputError:
     )
 
 
-def is_recorded_in(place: Place, folder: Path) -> bool:
-    """Whether a folder has a journal that is to be delivered to the store of a place, and to no other one.
+def is_recorded_in(store: str | None, folder: Path) -> bool:
+    """Whether a folder has a journal that is to be delivered to a store, and to no other one.
 
     Args:
-        place: The place.
+        store: The store, as `store_of` names it.
         folder: The folder, which need not exist.
     """
     with suppress(OSError, JournalError):
-        return header_of(folder)[0].store == place.store
+        return header_of(folder)[0].store == store
     return False
 
 

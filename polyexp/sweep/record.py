@@ -12,7 +12,7 @@ from polyexp.experiment import varying
 from polyexp.report import Terminal
 from polyexp.sweep.figure import draw_sweep
 from polyexp.sweep.jobs import write_manifest
-from polyexp.sweep.outcomes import SweepJob, going_on_error, is_recorded_in, place_of, row_of, run_id_of
+from polyexp.sweep.outcomes import SweepJob, going_on_error, is_recorded_in, row_of, run_id_of, store_of
 from polyexp.sweep.resumed import recorded_name, require_resumable
 from polyexp.sweep.table import JobRow, SweepTable, write_table
 from polyexp.sweep.terminal import summary
@@ -78,15 +78,15 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             jobs: The jobs, before any of them runs.
 
         Raises:
-            FolderError: The folder of the sweep cannot be written.
+            InputError: The jobs are recorded in several stores, or another process is working on this sweep.
+            OSError: The folder of the sweep cannot be written.
         """
         self.jobs += jobs
-        _require_one_place(self.jobs)
-        with folder_errors(self.folder, "sweep"):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._take()
-            write_manifest(self.folder, (one.planned for one in self.jobs))
-            self._journal = self._journal or self._begun()
+        _require_one_store(self.jobs)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._take()
+        write_manifest(self.folder, (one.planned for one in self.jobs))
+        self._journal = self._journal or self._begun()
         return self._journal.header.id
 
     def finish(self, error: BaseException | None, reasons: Mapping[int, str], *, quiet: bool) -> None:
@@ -107,8 +107,8 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         with folder_errors(self.folder, "sweep"), Terminal(self.folder, quiet=quiet) as terminal:
             table = self._table(reasons)
             terminal.print_parts(summary(table, f"sweep.resume={self._typed}"))
-            place = place_of(tracking)
-            jobs = [one.folder for one in self.jobs if is_recorded_in(place, one.folder)]
+            store = store_of(tracking)
+            jobs = [one.folder for one in self.jobs if is_recorded_in(store, one.folder)]
             try:
                 delivered = tracking.delivered(jobs) if jobs else Delivered()
             finally:
@@ -185,11 +185,11 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         return lowest.pop() if len(lowest) == 1 else None
 
 
-def _require_one_place(jobs: Iterable[SweepJob]) -> None:
-    """Require that all jobs are recorded in one MLflow experiment of one store, as their parent is in it, too."""
-    places = {place_of(tracking) for tracking in {one.experiment.tracking for one in jobs}}
-    if len(places) > 1:
-        some = " and ".join(sorted(map(str, places))[:2])
+def _require_one_store(jobs: Iterable[SweepJob]) -> None:
+    """Require that all jobs are recorded in one store, as their parent is in it, too."""
+    stores = {store_of(tracking) for tracking in {one.experiment.tracking for one in jobs}}
+    if len(stores) > 1:
+        some = " and ".join(sorted(one or "none" for one in stores)[:2])
         raise InputError(
-            f"`tracking` must be the same place for all jobs of a sweep, got {some}: start a sweep for each of them."
+            f"`tracking` must name one store for all jobs of a sweep, got {some}: start a sweep for each of them."
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, printable
 from polyexp.sweep.jobs import INSTEAD, read_manifest
-from polyexp.sweep.outcomes import Place, SweepJob, going_on_error, is_going_on, is_recorded_in, place_of
+from polyexp.sweep.outcomes import SweepJob, going_on_error, is_going_on, is_recorded_in, store_of
 from polyexp.tracking import JOURNAL, NOTE, RESULT, Destination, JournalError, header_of
 
 __all__ = ["clear", "recorded_name", "require_resumable"]
@@ -38,9 +38,9 @@ def require_resumable(folder: Path, jobs: Sequence[SweepJob]) -> None:
         InputError: They are not, the folder is damaged, or the sweep is going on.
     """
     _require_same_jobs(folder, jobs)
-    place = place_of(jobs[0].experiment.tracking)
+    store = store_of(jobs[0].experiment.tracking)
     for one in (folder, *(job.folder for job in jobs)):
-        _require_same_place(one, place)
+        _require_same_store(one, store)
         if is_going_on(one):
             raise going_on_error(folder)
     if not _has_header(folder) and any(_has_header(one.folder) for one in jobs):
@@ -61,10 +61,11 @@ def clear(folder: Path, jobs: Iterable[SweepJob]) -> None:
         FolderError: A folder cannot be written.
     """
     left = [one for one in jobs if one.folder.exists()]
-    place = place_of(left[0].experiment.tracking) if left else None
-    recorded = [one.folder for one in left if place and is_recorded_in(place, one.folder)]
-    if recorded:
-        tracking = left[0].experiment.tracking
+    if not left:
+        return
+    tracking = left[0].experiment.tracking
+    store = store_of(tracking)
+    if recorded := [one.folder for one in left if is_recorded_in(store, one.folder)]:
         tracking.begin(folder)
         if warning := tracking.delivered(recorded).warning:
             raise NotDeliveredError(f"Runs that are to be repeated must be delivered first. {warning}")
@@ -95,8 +96,8 @@ def _has_header(folder: Path) -> bool:
     return False
 
 
-def _require_same_place(folder: Path, now: Place) -> None:
-    """Require that the journal in a folder of a sweep, if there is one, names the place where the sweep would go on.
+def _require_same_store(folder: Path, now: str | None) -> None:
+    """Require that the journal in a folder of a sweep, if there is one, names the store in which the sweep would go on.
 
     A SQLite store that is not there any more may have been moved together with the sweep.
     """
@@ -104,11 +105,11 @@ def _require_same_place(folder: Path, now: Place) -> None:
         header, _ = header_of(folder)
     except (OSError, JournalError):
         return
-    earlier = Place(header.store, header.experiment)
-    if earlier != now and not _is_missing(earlier.store):
+    if header.store != now and not _is_missing(header.store):
+        earlier = "no store" if header.store is None else printable(header.store)
         raise InputError(
-            f"{folder / JOURNAL} names {earlier}, but the sweep would go on in {now}: type the command in the folder and "
-            "with the environment variables with which the sweep was started."
+            f"{folder / JOURNAL} names {earlier}, but the sweep would go on in {now or 'no store'}: type the command in the "
+            "folder and with the environment variables with which the sweep was started."
         )
 
 
