@@ -53,7 +53,8 @@ def curves_figure(table: SweepTable, layout: Layout, lowest: float | None) -> Fi
     named = list(series.items())[:MAX_NAMED_SERIES]
     losses = losses_of(table.best_first)
     # Above the axes there is room for a few names, unless the power of ten of a linear axis is there.
-    lines = 0 if len(series) <= 1 and spans_decades(losses) else -(-(len(named) + 5) // LEGEND_COLUMNS)
+    alone = len(series) <= 1 and (not losses.size or spans_decades(losses))
+    lines = 0 if alone else -(-(len(named) + 5) // LEGEND_COLUMNS)
     below = LINE_INCHES * lines + 0.1 if lines else 0.0
     seeds = [key for key in layout.others if is_seed(key)]
     over = f", medians over {', '.join(seeds)}" if seeds else ""
