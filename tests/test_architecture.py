@@ -211,10 +211,11 @@ def test_importing_polyexp_imports_no_other_package():
 
 
 def test_nothing_is_imported_before_the_line_of_the_start():
-    """The modules that the entrypoint imports at once: those of the standard library, and three of polyexp."""
+    """The modules that the entrypoint imports at once: those of the standard library, and four of polyexp."""
     own = "sorted(name for name in sys.modules if name.partition('.')[0] == 'polyexp')"
     done = run_python(f"import sys, polyexp.__main__\nassert 'numpy' not in sys.modules\nprint(*{own})")
-    modules = ["polyexp", *(f"polyexp.{one}" for one in ("__main__", "cli", "cli.standard_streams", "cli.starting"))]
+    parts = ("__main__", "cli", "cli.signals", "cli.standard_streams", "cli.starting")
+    modules = ["polyexp", *(f"polyexp.{one}" for one in parts)]
     assert done.out.split() == modules
 
 

@@ -119,7 +119,8 @@ def test_an_interrupted_job_ends_its_sweep(cli, store, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("signum", "code", "err"), [(signal.SIGINT, 130, "polyexp: interrupted.\n"), (signal.SIGTERM, 143, "")]
+    ("signum", "code", "err"),
+    [(signal.SIGINT, 130, "polyexp: interrupted.\n"), (signal.SIGTERM, 143, "polyexp: terminated.\n")],
 )
 def test_a_run_is_in_mlflow_while_it_goes_on_and_killed_once_it_is_interrupted(tmp_path, new_store, signum, code, err):
     client = open_store(new_store(tmp_path / "outputs" / "mlflow.db")).client

@@ -1,15 +1,14 @@
 """The entrypoint: `python -m polyexp`, or `polyexp` where the package is installed.
 
 The exit code is 0 where the action succeeded, 1 where a run failed or a crosscheck found a disagreement, 2 where the input
-of the user is wrong, 130 after an interruption (Ctrl-C) and 143 after a termination (SIGTERM).
+of the user is wrong, and after a signal 128 and its number: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
 """
 
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -20,6 +19,7 @@ from polyexp.cli.composition import as_input_error, checked, prepare
 from polyexp.cli.config_loader import as_typed
 from polyexp.cli.jobs import RunError
 from polyexp.cli.overrides import USER_ERRORS
+from polyexp.cli.signals import Interrupted, signals
 from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, InSweep, Job
@@ -59,10 +59,8 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, sweep: InSweep |
 def main() -> int:
     """Run the command line in `sys.argv` and return the exit code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
-    signal.signal(signal.SIGTERM, _terminate)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup sets
-        signal.signal(signal.SIGHUP, _terminate)
     try:
+        signals.imported()
         prepare()
         carry_out(prepared(sys.argv[1:]), task)
     except USER_ERRORS as error:
@@ -73,6 +71,8 @@ def main() -> int:
         return _print_error(str(error), 1)
     except OSError as error:  # from Hydra, which makes the folders; an error in a run or a sweep is another one
         return _print_error(f"The output folder cannot be written: {error}.")
+    except Interrupted as stop:
+        return _print_error(stop.sentence, stop.code)
     except KeyboardInterrupt:
         return _print_error("interrupted.", 130)
     return 0
@@ -91,7 +91,3 @@ def _job(cfg: DictConfig, sweep: InSweep | None) -> Job:
 def _print_error(sentence: str, code: int = 2) -> int:
     Stream(stderr=True).text(f"polyexp: {bounded(sentence)}")
     return code
-
-
-def _terminate(signum: int, frame: Any) -> NoReturn:
-    sys.exit(128 + signum)

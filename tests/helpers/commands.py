@@ -152,7 +152,8 @@ def run_in_process(*words: str, cwd: Path, pictures: bool = False) -> Finished:
 
 def call_main(*words: str, cwd: Path, out: TextIO, err: TextIO, pictures: bool = False) -> int:
     """The exit code of `polyexp *words`, which `run_in_process` and its counterpart on a terminal run with these streams."""
-    environment, argv, on_term = dict(os.environ), sys.argv, signal.getsignal(signal.SIGTERM)
+    environment, argv = dict(os.environ), sys.argv
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     sys.argv = [entrypoint.__file__, *words]
     draws = Report.draws if pictures else _only_if_asked
     try:
@@ -168,7 +169,8 @@ def call_main(*words: str, cwd: Path, out: TextIO, err: TextIO, pictures: bool =
         return int(stop.code or 0)
     finally:
         sys.argv = argv
-        signal.signal(signal.SIGTERM, on_term)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         os.environ.clear()
         os.environ.update(environment)
 

@@ -1,0 +1,101 @@
+"""What a signal does that asks this process to end: SIGINT (Ctrl-C), SIGTERM, or SIGHUP, as when its terminal is closed.
+
+While libraries are imported, where an exception could be lost in the code of others, the process ends at once. Later
+`Interrupted` is raised wherever the process is, so that it puts away what it holds. A run that is recorded is asked to stop
+instead (`gently`); a further signal then ends the process at once. A signal that is ignored when the process starts, as by
+nohup, stays so. This module imports the standard library alone.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+__all__ = ["Interrupted", "Signals", "signals"]
+
+SIGNALS = {
+    "SIGINT": "interrupted.",
+    "SIGTERM": "terminated.",
+    "SIGHUP": "ended, since its terminal was closed.",  # Windows has none
+}
+
+
+class Interrupted(KeyboardInterrupt):
+    """The end of the process that a signal asks for.
+
+    Args:
+        number: The number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number  # the exit code, as shells have it
+        self.sentence = SIGNALS[signal.Signals(number).name]
+
+
+class Signals:
+    """The signals that ask this process to end."""
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._importing, self._gently = True, False
+
+    def take(self) -> None:
+        """Take the signals from here on, but for those that are ignored; Python tells them to the main thread alone."""
+        self._received, self._importing, self._gently = None, True, False
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for name in SIGNALS:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+
+    def imported(self) -> None:
+        """Raise `Interrupted` from here on, since the libraries are imported."""
+        self._importing = False
+
+    @contextmanager
+    def gently(self) -> Iterator[None]:
+        """A context in which a signal is noted, and the next one ends the process at once."""
+        self._gently = True
+        try:
+            yield
+        finally:
+            self._gently = False
+
+    def asked(self) -> bool:
+        """Whether a signal has been noted."""
+        return self._received is not None
+
+    def end(self) -> None:
+        """End the process if a signal has been noted.
+
+        Raises:
+            Interrupted: One has been.
+        """
+        if self._received is not None:
+            raise Interrupted(self._received)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        stop = Interrupted(number)
+        if self._importing or (self._gently and self.asked()):
+            _exit_at_once(stop)
+        self._received = number
+        if not self._gently:
+            raise stop
+
+
+def _exit_at_once(stop: Interrupted) -> None:
+    """End the process without a traceback; what has been written to journals is delivered by the recorder."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, RuntimeError, ValueError):  # of one that is closed, or in whose writing the signal came
+            stream.flush()
+    with suppress(OSError):
+        os.write(2, f"polyexp: {stop.sentence}\n".encode())
+    os._exit(stop.code)
+
+
+signals = Signals()
