@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from polyexp.base import InputError
 from polyexp.cli.jobs import numbered
+from polyexp.cli.signals import signals
 from polyexp.cli.texts import unquoted
 from polyexp.experiment import Experiment, InSweep, Job
 from polyexp.fitting import Result
@@ -123,4 +124,4 @@ def _begun(template: Template, job: JobOverrides, number: int, composed: Any, of
     files = template.files(job, number, folder)
     files.write(folder)
     overrides = tuple(map(unquoted, job.words))
-    return Job(folder, overrides, of, files.config, log_only=True)
+    return Job(folder, overrides, of, files.config, log_only=True, interruption=signals)

@@ -85,6 +85,7 @@ def _job(cfg: DictConfig, sweep: InSweep | None) -> Job:
         overrides=tuple(map(unquoted, as_typed(hydra_cfg.overrides.task))),
         sweep=sweep,
         config_yaml=OmegaConf.to_yaml(cfg),
+        interruption=signals,
     )
 
 

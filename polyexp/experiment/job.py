@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from polyexp.base import version
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS, spell
 from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, RunInfo
 
-__all__ = ["InSweep", "Job", "run_info", "short_number", "short_word", "typed_values"]
+__all__ = ["InSweep", "Interruption", "Job", "Uninterrupted", "run_info", "short_number", "short_word", "typed_values"]
 
 MAX_NAME_CHARACTERS = 100  # of the name of a run
 MAX_NUMBER_CHARACTERS = 8  # of a number in it
@@ -33,6 +34,37 @@ class InSweep:
     journal: str = ""
 
 
+class Interruption(Protocol):
+    """What may ask a run to end early, such as a signal."""
+
+    def gently(self) -> AbstractContextManager[None]:
+        """A context in which the run is asked to end; elsewhere an exception is raised where the process is."""
+        ...
+
+    def asked(self) -> bool:
+        """Whether the run is asked to end."""
+        ...
+
+    def end(self) -> None:
+        """Raise the exception that ends the process, if the run was asked to end."""
+        ...
+
+
+class Uninterrupted:
+    """The interruption of a run that nothing asks to end."""
+
+    def gently(self) -> AbstractContextManager[None]:
+        """A context that changes nothing."""
+        return nullcontext()
+
+    def asked(self) -> bool:
+        """False."""
+        return False
+
+    def end(self) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True)
 class Job:
     """The circumstances of a run.
@@ -43,6 +75,7 @@ class Job:
         sweep: The sweep to which the run belongs; None for a single run.
         config_yaml: The composed configuration as YAML.
         log_only: Whether what the run prints goes to its polyexp.log alone.
+        interruption: What may ask the run to end early.
     """
 
     folder: Path
@@ -50,6 +83,7 @@ class Job:
     sweep: InSweep | None
     config_yaml: str
     log_only: bool = False
+    interruption: Interruption = field(default_factory=Uninterrupted)
 
 
 def run_info(experiment: Experiment, job: Job) -> RunInfo:

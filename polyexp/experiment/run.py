@@ -9,7 +9,7 @@ from polyexp.base import folder_errors
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
-from polyexp.fitting import Checkpoint, Result, Snapshot, fit
+from polyexp.fitting import Checkpoint, Outcome, Result, Snapshot, fit
 from polyexp.problem import OnProgress
 from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
@@ -41,8 +41,9 @@ def run(experiment: Experiment, job: Job) -> Result:
             terminal.close_bar()
             progress(done)
 
-        result = compute(experiment, observe=observe, on_progress=on_progress)
+        result = compute(experiment, observe=observe, on_progress=on_progress, stop=job.interruption.asked)
         publish(experiment, result, job, terminal, journal)
+    job.interruption.end()
     return result
 
 
@@ -66,6 +67,7 @@ def publish_computed(experiment: Experiment, result: Result, job: Job) -> None:
             journal.snapshot(snapshot, with_params=place in (0, last))
             terminal.snapshot(snapshot)
         publish(experiment, result, job, terminal, journal)
+    job.interruption.end()
 
 
 @contextlib.contextmanager
@@ -85,7 +87,7 @@ def _recording(experiment: Experiment, job: Job, seconds: float | None = None) -
         folder_errors(job.folder, "run"),
         Terminal(job.folder, quiet=experiment.quiet, log_only=job.log_only) as terminal,
     ):
-        with Journal(job.folder, header, lasting=seconds is None) as journal:
+        with job.interruption.gently(), Journal(job.folder, header, lasting=seconds is None) as journal:
             terminal.begin(
                 experiment.forecast,
                 experiment.computed_by,
@@ -157,11 +159,14 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
     files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
     terminal.summary(result, forecast)
     try:
-        files += experiment.report.write(
-            job.folder, result, forecast, experiment.problem, experiment.seed, in_sweep=job.sweep is not None
-        )
+        if not job.interruption.asked():
+            files += experiment.report.write(
+                job.folder, result, forecast, experiment.problem, experiment.seed, in_sweep=job.sweep is not None
+            )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
     for warning in terminal.warnings:
         journal.warning(warning)
     write_result(journal, result, forecast, files)
+    if result.outcome is Outcome.INTERRUPTED:
+        journal.end(KeyboardInterrupt())

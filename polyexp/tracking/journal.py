@@ -162,12 +162,14 @@ class Journal(AbstractContextManager["Journal"]):
         self.end(error)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Write how the run ended, as leaving the context does. Nothing is written afterwards.
+        """Write how the run ended, as leaving the context does, unless it has been written. Nothing is written afterwards.
 
         Args:
             error: What has ended it early; None where it is finished.
         """
         status = Status.FINISHED if error is None else Status.FAILED if isinstance(error, Exception) else Status.KILLED
+        if self._ended.is_set():
+            return
         self._ended.set()
         try:
             self._write("end", status=status, reason=reason_of(error) if error else "")
