@@ -1,12 +1,20 @@
 """SIGINT, SIGTERM and SIGHUP end the process with one line and their own exit code, whatever it does."""
 
+import json
 import os
+import re
 import signal
+from functools import partial
 
 import pytest
 
 from polyexp.cli.signals import Interrupted, Signals
+from polyexp.experiment.job import run_info
+from polyexp.report import write
+from polyexp.sweep import read_table
+from polyexp.tracking.store import open_store
 from tests.helpers.commands import POLYEXP, SHORT, run_python, start, wait_until
+from tests.helpers.stores import all_runs, only_run
 
 ENDS = {
     signal.SIGINT: (130, "polyexp: interrupted.\n"),
@@ -54,13 +62,58 @@ def test_a_signal_that_is_ignored_at_the_start_stays_so(tmp_path, number):
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda one: one.name)
-def test_during_a_fit(tmp_path, number):
-    words = [*POLYEXP, *SHORT, "tracking=none", "loop.steps=1000000000", "loop.log_every=1000000"]
+def test_during_a_fit(tmp_path, new_store, number):
+    """The run ends after its current block, with its files, and is recorded as KILLED, with the outcome INTERRUPTED."""
+    client = open_store(new_store(tmp_path / "outputs" / "mlflow.db")).client
+    words = [*POLYEXP, *SHORT, "loop.steps=1000000000", "loop.log_every=1000000", "hydra.run.dir=outputs/one"]
     with start(words, tmp_path) as process:
-        wait_until(lambda: list(tmp_path.rglob("journal.jsonl")))
+        wait_until(lambda: [one.info.status for one in all_runs(client)] == ["RUNNING"])
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == ENDS[number]
+    last = out.splitlines()[-1]
+    assert re.fullmatch(
+        r"INTERRUPTED after \d+ steps, loss .*\. To go on, type `python -m polyexp resume=outputs/one`\.", last
+    )
+    result = json.loads((tmp_path / "outputs" / "one" / "result.json").read_text())
+    assert f"INTERRUPTED after {result['steps']} steps" in last
+    wait_until(lambda: [one.info.status for one in all_runs(client)] == ["KILLED"])
+    run = only_run(client)
+    assert run.data.tags["polyexp.outcome"] == "INTERRUPTED"
+    assert (tmp_path / "outputs" / "one" / "history.csv").exists()
+
+
+def test_during_the_pictures_the_run_is_finished_without_them(cli, store, monkeypatch):
+    monkeypatch.setattr("polyexp.experiment.run.write", partial(killing, write, signal.SIGTERM))
+    ended = cli(*SHORT, "report.pictures=all", "hydra.run.dir=outputs/one")
+    assert (ended.code, ended.err) == ENDS[signal.SIGTERM]
+    run = only_run(store)
+    assert (run.info.status, run.data.tags["polyexp.outcome"]) == ("FINISHED", "MAX_STEPS")
+    assert "Files in outputs/one" in ended.out
+
+
+def test_before_a_run_begins_nothing_is_left(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("polyexp.experiment.run.run_info", partial(killing, run_info, signal.SIGINT))
+    ended = cli(*SHORT)
+    assert (ended.code, ended.err) == ENDS[signal.SIGINT]
+    assert not (tmp_path / "outputs" / "runs").exists()
+
+
+def test_in_a_sweep_jobs_that_have_not_begun_are_left(cli, store, tmp_path, monkeypatch):
+    monkeypatch.setattr("polyexp.experiment.run.write", partial(killing, write, signal.SIGINT))
+    ended = cli("-m", *SHORT, "seed=0,1,2", "hydra.sweep.dir=outputs/s")
+    assert ended.code == 130
+    assert [row.outcome for row in read_table(tmp_path / "outputs" / "s").rows] == ["MAX_STEPS", "NOT_RUN", "NOT_RUN"]
+    monkeypatch.undo()
+    assert cli("sweep.resume=outputs/s").code == 0
+    assert [row.outcome for row in read_table(tmp_path / "outputs" / "s").rows] == ["MAX_STEPS"] * 3
+
+
+def killing(function, number, *args):
+    """Call a function, and send this process a signal."""
+    done = function(*args)
+    os.kill(os.getpid(), number)
+    return done
 
 
 # What decides it

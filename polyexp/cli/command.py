@@ -191,16 +191,16 @@ def _run(cfg: DictConfig, context: HydraContext, task: Task) -> None:
 
 @contextmanager
 def _discarded_if_refused(folder: Path) -> Iterator[None]:
-    """Remove the folder of a run or sweep that is refused once Hydra has made it, and the folders that were made for it.
+    """Remove the folder of a run or sweep that ends before it begins, and the folders that were made for it.
 
-    That is where an action refuses what only it can check, or a sweeper that is not Hydra's chooses a job that is refused.
-    A folder that existed, or in which anything but Hydra's descriptions of runs has been written, is left.
+    That is where a signal ends it, an action refuses what only it can check, or a sweeper that is not Hydra's chooses a job
+    that is refused. A folder that existed, or in which anything but Hydra's descriptions of runs has been written, is left.
     """
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         yield
-    except (InputError, RunError, SystemExit) as stop:
-        refused = isinstance(stop, InputError) or stop.code == 2
+    except (InputError, KeyboardInterrupt, RunError, SystemExit) as stop:
+        refused = isinstance(stop, (InputError, KeyboardInterrupt)) or stop.code == 2
         if refused and made and folder.exists() and _holds_descriptions_alone(folder):
             shutil.rmtree(folder)
             with suppress(OSError):  # of the first one that is not empty

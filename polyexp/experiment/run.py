@@ -95,7 +95,9 @@ def _recording(experiment: Experiment, job: Job, seconds: float | None = None) -
                 in_sweep=job.sweep is not None,
             )
             yield terminal, journal
-        delivered = Delivered() if job.sweep else tracking.delivered([job.folder])
+        # Of a run that was interrupted the recorder delivers what is left, and nobody waits for it.
+        wait = not job.sweep and not job.interruption.asked()
+        delivered = tracking.delivered([job.folder]) if wait else Delivered()
         terminal.end(job.folder, delivered.lines, delivered.warning)
 
 
@@ -157,7 +159,10 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
     forecast = experiment.forecast
     journal.require_there()  # `write` would make the folder anew
     files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
-    terminal.summary(result, forecast)
+    if result.outcome is Outcome.INTERRUPTED:
+        terminal.interrupted(result, job.folder)
+    else:
+        terminal.summary(result, forecast)
     try:
         if not job.interruption.asked():
             files += experiment.report.write(

@@ -1,5 +1,6 @@
 """What a run prints on the terminal or, as plain lines, into a pipe, and always into `polyexp.log` of its folder."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,7 @@ class Terminal:
         self._interval, self._pending = DisplayInterval(), list[str]()
         self._folds_equal_lines, self._last, self._held = False, "", ""
         self._suggests = True
+        self._interrupted = False
         self.warnings: list[str] = []  # that have been printed
 
     def __enter__(self) -> Self:
@@ -156,6 +158,19 @@ class Terminal:
         if result.outcome is Outcome.DIVERGED:
             self.warn(f"the run diverged; its parameters are those after {taken}.")
 
+    def interrupted(self, result: Result, folder: Path) -> None:
+        """Print how far a run came that was interrupted, and how to go on, in one line.
+
+        Args:
+            result: Its result.
+            folder: Its folder.
+        """
+        self.close_bar()
+        self._interrupted = True
+        taken = counted(int(result.steps), "step")
+        resume = f"python -m polyexp resume={shlex.quote(str(from_here(folder)))}"
+        self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. To go on, type `{resume}`.")
+
     def prediction(self, forecast: Forecast) -> None:
         """Print a table of the modes, how far each of them comes, and what to try."""
         remaining = f"remaining after {counted(forecast.steps, 'step')}"
@@ -164,10 +179,14 @@ class Terminal:
             self.print(line)
 
     def end(self, folder: Path, lines: Sequence[str], warning: str | None = None) -> None:
-        """Print the folder of the run, lines on where else it is recorded, and a warning if it is not."""
-        self.print(f"\nFiles in {from_here(folder)}")
-        for line in lines:
-            self.print(line)
+        """Print the folder of the run, lines on where else it is recorded, and a warning if it is not.
+
+        Of a run that was interrupted `interrupted` has printed what is needed.
+        """
+        if not self._interrupted:
+            self.print(f"\nFiles in {from_here(folder)}")
+            for line in lines:
+                self.print(line)
         if warning:
             self.warn(warning)
 
