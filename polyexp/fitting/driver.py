@@ -130,7 +130,9 @@ def fit(
         state = stepper.start(initial)
         begin = Checkpoint.before_the_first_step(model, optimizer, samples, initial, state, rules)
         if start is not None:
-            begin = _going_on(begin, start if isinstance(start, Checkpoint) else start(begin))
+            whole = start if isinstance(start, Checkpoint) else start(begin)
+            require(isinstance(whole, Checkpoint), "start", "a function that returns a checkpoint", whole)
+            begin = _going_on(begin, whole)
         functions = (observe or (lambda snapshot: None), stop or (lambda: False), keep or (lambda make: None))
         reached, stopped = run_blocks(stepper, loop, begin, *functions)
         going = reached.progress.going
