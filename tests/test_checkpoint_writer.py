@@ -1,16 +1,18 @@
 """Checkpoints while a fit runs: what is kept stays what it is, and the fit neither waits nor fails for a disk."""
 
+import errno
 import threading
 import time
 import tracemalloc
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import polyexp as p
-from polyexp.base import InputError
-from polyexp.experiment import Experiment, compute
+from polyexp.base import InputError, sync_folder
+from polyexp.experiment import build, compute
 from polyexp.fitting import (
     CHECKPOINT,
     PREVIOUS,
@@ -21,10 +23,11 @@ from polyexp.fitting import (
     read_checkpoint,
 )
 from polyexp.fitting.history import Collected
-from polyexp.tracking import Journal, journal_history
+from polyexp.tracking import Journal, history_of
 from tests.helpers.cases import named
 from tests.helpers.checkpoints import FINGERPRINT, MODEL, SETTINGS, bits, failing, fit_arguments, kept, saved
 from tests.helpers.commands import wait_until
+from tests.helpers.config import composed
 from tests.helpers.fits import SAMPLES
 from tests.helpers.journals import header
 from tests.helpers.runs import assert_same_bits
@@ -87,7 +90,7 @@ def test_no_state_is_read_unless_a_checkpoint_is_made(single_steps, monkeypatch)
     """The state of the optimizer is read for a checkpoint alone."""
     reads = []
 
-    class Counting(p.NumPy, name="counting"):
+    class Counting(p.NumPy):
         def get(self, array):
             reads.append(1)
             return super().get(array)
@@ -99,11 +102,12 @@ def test_no_state_is_read_unless_a_checkpoint_is_made(single_steps, monkeypatch)
 
     none = number(None)
     assert number(lambda make: None) == none
-    assert number(lambda make: make()) == none + 19 * 5  # of Adam: parameters, two moments (and a number), loss, norm
+    assert number(lambda make: make()) == none + 19 * 6  # parameters, loss, norm, and three arrays of Adam
 
 
 def test_compute_passes_it_on():
-    experiment = Experiment(problem=p.Problem(num_samples=20), model=MODEL, loop=p.Manual(steps=20), backend=p.NumPy())
+    words = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=5")
+    experiment = build(composed(*words, "tracking=none"))
     checkpoints = []
     whole = compute(experiment, keep=lambda make: checkpoints.append(make()))
     again = compute(experiment, start=lambda begin: saved(checkpoints[2]).joined(begin, checkpoints[2].history))
@@ -140,7 +144,7 @@ def test_a_checkpoint_copies_no_snapshot(with_history):
 
     loop = p.Manual(steps=size + 50, log_every=10)
     p.fit(**fit_arguments(loop=loop), start=begin, keep=keep)
-    assert len(peaks) == 4
+    assert len(peaks) > 3
     assert max(peaks) < 0.1 * MEGABYTE
     assert min(seconds) < 0.01
 
@@ -240,7 +244,6 @@ def test_the_fit_does_not_wait_for_the_disk(tmp_path, single_steps, monkeypatch)
 def test_a_disk_that_never_answers_holds_up_the_end_for_a_while_alone(tmp_path, single_steps, monkeypatch):
     answers = threading.Event()
     monkeypatch.setattr("os.fsync", lambda file: answers.wait(60))
-    monkeypatch.setattr("polyexp.fitting.checkpoint_writer.CLOSING_SECONDS", 0.2)
     one = writer(tmp_path)
     p.fit(**fit_arguments(), keep=one.keep)
     began = time.monotonic()
@@ -296,6 +299,36 @@ def test_one_that_is_too_large_is_a_warning(tmp_path, monkeypatch):
             one.write(checkpoint)
     assert len(warnings) == 1
     assert "must have at most 1 bytes" in warnings[0]
+
+
+def test_the_journal_is_brought_to_the_disk_first(tmp_path):
+    """In the thread that writes; where that fails, no checkpoint counts snapshots that may be lost."""
+    checkpoints, calls, warnings = kept(fit_arguments())[1], [], []
+
+    def first():
+        calls.append(threading.current_thread().name)
+        assert len(calls) == 1 or read_checkpoint(tmp_path)[0].step == 1
+        if len(calls) == 2:
+            no_space()
+
+    with writer(tmp_path, first=first, warn=warnings.append) as one:
+        one.write(checkpoints[0])
+        one.keep(lambda: checkpoints[1])
+    assert calls == ["MainThread", "checkpoints"]
+    assert len(warnings) == 1
+    assert read_checkpoint(tmp_path) == (saved(checkpoints[0]), "")
+
+
+@pytest.mark.parametrize(("number", "is_raised"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_file_system_without_fsync_of_folders(tmp_path, monkeypatch, number, is_raised):
+    def fail(file):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="no") if is_raised else nullcontext():
+        sync_folder(tmp_path)
+    monkeypatch.delattr("os.O_DIRECTORY")
+    sync_folder(tmp_path / "missing")  # where folders cannot be opened
 
 
 def test_the_last_one_is_not_overtaken(tmp_path, monkeypatch):
@@ -355,7 +388,7 @@ def test_a_run_that_is_gone_goes_on_from_its_checkpoint_and_its_journal(tmp_path
     wait_until(lambda: (tmp_path / CHECKPOINT).exists())
     one.close()
     again, warning = read_checkpoint(tmp_path)
-    history, position = journal_history(tmp_path, again.length)
+    history, position = history_of(tmp_path, again.length)
     assert warning == ""
     result = p.fit(**arguments, start=lambda begin: again.joined(begin, history), observe=seen.append)
     assert_same_bits(result, whole)

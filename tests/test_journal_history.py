@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyexp as p
-from polyexp.tracking import JOURNAL, Journal, JournalError, journal_history
+from polyexp.tracking import JOURNAL, Journal, JournalError, history_of
 from tests.helpers.journals import header
 
 SNAPSHOT = {
@@ -53,7 +53,7 @@ def test_numbers_are_exact(tmp_path_factory, numbers, length):
     snapshots = [snapshot(3 * k + 1, row[:2], *row[2:]) for k, row in enumerate(numbers)]
     written(folder, snapshots)
     length = min(length, len(snapshots))
-    history, _ = journal_history(folder, length)
+    history, _ = history_of(folder, length)
     assert history.step.tolist() == [one.step for one in snapshots[:length]]
     assert history.step.dtype == int
     assert (history.length, history.params.shape) == (length, (length, 2))
@@ -65,7 +65,7 @@ def test_numbers_are_exact(tmp_path_factory, numbers, length):
 
 def test_numbers_that_are_not_finite(tmp_path):
     written(tmp_path, [snapshot(1, [1.0, -0.0], np.inf, np.nan, -np.inf)])
-    history, _ = journal_history(tmp_path, 1)
+    history, _ = history_of(tmp_path, 1)
     np.testing.assert_array_equal(history.loss, [np.inf])
     np.testing.assert_array_equal(history.excess, [np.nan])
     np.testing.assert_array_equal(history.grad_norm, [-np.inf])
@@ -76,7 +76,7 @@ def test_the_position_is_that_behind_the_last_snapshot(tmp_path):
     written(tmp_path, [snapshot(step, [1.0, 2.0]) for step in (1, 2, 5)])
     content = (tmp_path / JOURNAL).read_bytes()
     for length in range(4):
-        _, position = journal_history(tmp_path, length)
+        _, position = history_of(tmp_path, length)
         lines = [json.loads(line)["kind"] for line in content[:position].splitlines()]
         assert lines == ["header", *["snapshot", "warning"] * length][: 2 * length or 1]
         assert content[position - 1 : position] == b"\n"
@@ -87,7 +87,7 @@ def test_the_history_of_a_fit(tmp_path):
     with Journal(tmp_path, header(), lasting=False) as journal:
         loop, rate = p.Manual(steps=200, log_every=10), p.GradientDescent(1.9, allow_divergence=True)
         result = p.fit(samples, model, loop=loop, optimizer=rate, backend=p.NumPy(), observe=journal.snapshot)
-    history, _ = journal_history(tmp_path, result.history.step.size)
+    history, _ = history_of(tmp_path, result.history.step.size)
     assert history == result.history
 
 
@@ -96,7 +96,7 @@ def test_fewer_snapshots_are_refused(tmp_path):
     with pytest.raises(
         JournalError, match=r"journal.jsonl has 2 snapshots, and the checkpoint of the run needs 3: go on from the "
     ):
-        journal_history(tmp_path, 3)
+        history_of(tmp_path, 3)
 
 
 def test_snapshots_without_parameters_are_refused(tmp_path):
@@ -104,9 +104,9 @@ def test_snapshots_without_parameters_are_refused(tmp_path):
     with Journal(tmp_path, header(), lasting=False) as journal:
         journal.snapshot(snapshot(1, [1.0, 2.0]))
         journal.snapshot(snapshot(2, [1.0, 2.0]), with_params=False)
-    journal_history(tmp_path, 1)
+    history_of(tmp_path, 1)
     with pytest.raises(JournalError, match="is damaged, or is a snapshot without parameters"):
-        journal_history(tmp_path, 2)
+        history_of(tmp_path, 2)
 
 
 @pytest.mark.parametrize(
@@ -135,23 +135,23 @@ def test_snapshots_without_parameters_are_refused(tmp_path):
 def test_damaged_snapshots_are_refused(tmp_path, changes):
     with_lines(tmp_path, SNAPSHOT | changes)
     with pytest.raises(JournalError, match="is damaged"):
-        journal_history(tmp_path, 1)
+        history_of(tmp_path, 1)
 
 
 @pytest.mark.parametrize("steps", [(1, 1), (2, 1), (1, 2, 2)], ids=str)
 def test_a_step_twice_is_refused(tmp_path, steps):
     with_lines(tmp_path, *(SNAPSHOT | {"step": step} for step in steps))
-    journal_history(tmp_path, len(steps) - 1)
+    history_of(tmp_path, len(steps) - 1)
     with pytest.raises(JournalError, match="is damaged"):
-        journal_history(tmp_path, len(steps))
+        history_of(tmp_path, len(steps))
 
 
 def test_a_line_that_is_no_json_is_refused(tmp_path):
     with_lines(tmp_path, SNAPSHOT, "{")
     with pytest.raises(JournalError, match="is damaged"):
-        journal_history(tmp_path, 2)
+        history_of(tmp_path, 2)
 
 
 def test_a_missing_journal(tmp_path):
     with pytest.raises(FileNotFoundError):
-        journal_history(tmp_path, 0)
+        history_of(tmp_path, 0)

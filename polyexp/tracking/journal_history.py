@@ -15,13 +15,13 @@ from polyexp.tracking.entry import is_whole
 from polyexp.tracking.journal import JOURNAL
 from polyexp.tracking.journal_lines import JournalError, Line, header_of, line_error, lines_of
 
-__all__ = ["journal_history"]
+__all__ = ["history_of"]
 
 NUMBERS = ("loss", "excess", "grad_norm")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # as texts, since JSON has no such numbers
 
 
-def journal_history(folder: Path, length: int) -> tuple[History, int]:
+def history_of(folder: Path, length: int) -> tuple[History, int]:
     """The history of a single run up to a number of snapshots, and the position in its journal behind the last of them.
 
     Where the run was killed, its journal may have more snapshots than its checkpoint; they and what follows are left out.
