@@ -37,6 +37,7 @@ from tests.helpers.checkpoints import (
 )
 from tests.helpers.commands import run_python
 from tests.helpers.disks import damage
+from tests.helpers.fits import without_early
 from tests.helpers.runs import assert_same_bits
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +79,7 @@ FITS = {
     "auto": {"optimizer": p.GradientDescent("auto")},
     "nonlinear": {"model": p.Legendre(degree=3, initial=[0, -1, 0, 0.3])},
     "nan": {"loop": p.Manual(steps=300, log_every=150), "optimizer": p.GradientDescent([1e3, 1e200, 1e-3])},
+    "no snapshot": {"loop": without_early(p.Manual)(steps=60, log_every=30)},
     "closed form": {"loop": p.ClosedForm(steps=60), "optimizer": p.Momentum(0.1)},
     "ends": {"loop": FOUR, "optimizer": p.GradientDescent(RATES), "seed": [0, 1, 2, 3]},
     "patience": {"loop": p.Manual(steps=60, log_every=5, patience=4), "optimizer": p.GradientDescent([1e-30, 0.1])},

@@ -1,11 +1,13 @@
 """Checkpoints while a fit runs: what is kept stays what it is, and the fit neither waits nor fails for a disk."""
 
 import errno
+import sys
 import threading
 import time
 import tracemalloc
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,13 +27,14 @@ from polyexp.fitting import (
 from polyexp.fitting.history import Collected
 from polyexp.tracking import Journal, history_of
 from tests.helpers.cases import named
-from tests.helpers.checkpoints import FINGERPRINT, MODEL, SETTINGS, bits, failing, fit_arguments, kept, saved
-from tests.helpers.commands import wait_until
+from tests.helpers.checkpoints import FINGERPRINT, LONG, MODEL, SETTINGS, bits, failing, fit_arguments, kept, saved
+from tests.helpers.commands import start, wait_until
 from tests.helpers.config import composed
 from tests.helpers.fits import SAMPLES
 from tests.helpers.journals import header
 from tests.helpers.runs import assert_same_bits
 
+ROOT = Path(__file__).parents[1]
 MEGABYTE = 10**6
 
 
@@ -406,3 +409,27 @@ def test_the_numbers_of_a_fit_are_the_same_for_each_way_to_keep_it(tmp_path, sin
     same = {name: value for name, value in bits(again).items() if name != "seconds"}
     assert same == {name: value for name, value in bits(expected).items() if name != "seconds"}
     assert (tmp_path / PREVIOUS).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("milliseconds", [1, 100, 300, 600, 900])
+def test_a_process_that_is_killed_while_it_writes(tmp_path, milliseconds):
+    """Wherever it is then: it goes on from its checkpoint and its journal to the same bits."""
+    program = "import sys\nfrom pathlib import Path\nfrom tests.helpers.checkpoints import run_for_long\n"
+    program += "run_for_long(Path(sys.argv[1]))"
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with start([sys.executable, "-c", program, folder], cwd=ROOT) as process:
+        wait_until(lambda: (folder / CHECKPOINT).exists())
+        time.sleep(milliseconds / 1000)
+        assert process.poll() is None
+        process.kill()
+        process.wait(60)
+    arguments, seen = fit_arguments(**LONG), []
+    again, _ = read_checkpoint(folder)
+    history, _ = history_of(folder, again.length)
+    result = p.fit(**arguments, start=lambda begin: again.joined(begin, history), observe=seen.append)
+    whole = p.fit(**arguments)
+    assert_same_bits(result, whole)
+    assert [*history.step.tolist(), *(snapshot.step for snapshot in seen)] == whole.history.step.tolist()
+    assert 0 < again.step < 100_000

@@ -18,7 +18,7 @@ from polyexp.loop import Loop
 
 __all__ = ["Keep", "run_blocks"]
 
-Keep = Callable[[Callable[[], Checkpoint]], None]
+Keep = Callable[[Callable[[], Checkpoint]], None]  # a function of the function that makes the checkpoint of a moment
 
 MAX_BLOCK_SECONDS = 0.5  # of a block of steps, between two of which a fit can be stopped
 

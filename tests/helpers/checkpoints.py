@@ -14,9 +14,11 @@ from unittest.mock import patch
 import numpy as np
 
 import polyexp as p
-from polyexp.fitting import SavedCheckpoint, read_checkpoint, write_checkpoint
+from polyexp.fitting import CheckpointWriter, SavedCheckpoint, read_checkpoint, write_checkpoint
+from polyexp.tracking import Journal
 from tests.helpers.disks import damage
 from tests.helpers.fits import SAMPLES
+from tests.helpers.journals import header
 
 MODEL = p.LegendreSeries(degree=3, initial="normal", initial_scale=2.0)
 SETTINGS, FINGERPRINT = {"seed": "0", "model": "legendre_series"}, "0123456789abcdef"
@@ -161,6 +163,19 @@ def _write_in_child(folder: Path, call: str, at: int, checkpoint: SavedCheckpoin
         os._exit(1)  # which does not happen
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), status
+
+
+LONG = {"loop": p.Manual(steps=100_000, log_every=100), "optimizer": p.Adam(1e-3)}
+
+
+def run_for_long(folder: Path) -> None:
+    """A run with a journal, and with checkpoints as often as they can be written."""
+    params = MODEL.on_domain(SAMPLES.domain).param_names
+    with (
+        Journal(folder, header(param_names=list(params))) as journal,
+        CheckpointWriter(folder, SETTINGS, FINGERPRINT, every=0, first=journal.sync) as writer,
+    ):
+        p.fit(**fit_arguments(**LONG), observe=journal.snapshot, keep=writer.keep)
 
 
 def bits(checkpoint: SavedCheckpoint) -> dict[str, tuple[Any, ...]]:
