@@ -442,6 +442,12 @@ def test_nobody_can_change_a_fit_through_its_arrays(backend, runs):
     [
         ("stop", True, "a function without arguments that returns True or False, such as `lambda: True`, got True."),
         ("observe", 5, "a function of a snapshot, such as `lambda snapshot: print(snapshot.step)`, got 5."),
+        (
+            "keep",
+            [],
+            "a function of a function that makes a checkpoint, such as `lambda make: print(make().state.step)`, got [].",
+        ),
+        ("start", lambda begin: 7, "a function that returns a checkpoint, got 7."),
         ("on_progress", "x", "a function of a fraction from 0 to 1, such as `print`, got 'x'."),
         ("start", 3, "the checkpoint of a fit that was stopped, which is `result.checkpoint` of its result, got 3."),
     ],

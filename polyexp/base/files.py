@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from polyexp.base.errors import FolderError
 
-__all__ = ["folder_errors", "open_regular", "replaced", "save_bytes", "save_text"]
+__all__ = ["folder_errors", "open_regular", "replaced", "save_bytes", "save_text", "sync_folder"]
 
 # A named pipe is not waited for, and a symbolic link is not followed; Windows has neither flag.
 READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -108,3 +108,21 @@ def save_text(path: Path, text: str) -> None:
         text: Its text; characters that UTF-8 has not, such as half of a surrogate pair, are escaped.
     """
     save_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names of the files of a folder to the disk, so that a file that was renamed is there after a power failure.
+
+    Args:
+        folder: The folder. Where the system opens no folders, or its file system does not do this, nothing happens.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

@@ -9,7 +9,7 @@ from polyexp.base import folder_errors
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
-from polyexp.fitting import Checkpoint, Outcome, Result, Snapshot, fit
+from polyexp.fitting import Checkpoint, Keep, Outcome, Result, Snapshot, fit
 from polyexp.problem import OnProgress
 from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
@@ -105,8 +105,9 @@ def compute(
     experiments: Experiment | Iterable[Experiment],
     *,
     observe: Callable[[Snapshot], None] | None = None,
-    start: Checkpoint | None = None,
+    start: Checkpoint | Callable[[Checkpoint], Checkpoint] | None = None,
     stop: Callable[[], bool] | None = None,
+    keep: Keep | None = None,
     on_progress: OnProgress | None = None,
 ) -> Result:
     """Fit one experiment, or several that differ only in numbers as one batch, whose result[i] is that of experiment i.
@@ -117,8 +118,10 @@ def compute(
     Args:
         experiments: The experiment, or the R experiments of a batch, which have been checked.
         observe: Called with every snapshot while the fit runs.
-        start: The checkpoint of an earlier computation of the same experiments, from which this one goes on.
+        start: The checkpoint of an earlier computation of the same experiments, from which this one goes on; or a function
+            that makes it from the checkpoint before the first step, as for `fit`.
         stop: Called between blocks of steps; if it returns True, the fit ends, and its result has a checkpoint.
+        keep: Called between blocks of steps with a function that makes the checkpoint of that moment, as by `fit`.
         on_progress: Called with the fraction of the samples that has been read, from 0 to 1.
 
     Raises:
@@ -140,6 +143,7 @@ def compute(
         on_progress=on_progress,
         start=start,
         stop=stop,
+        keep=keep,
     )
 
 

@@ -6,30 +6,41 @@
 `loop.log_every` of them.
 """
 
+from polyexp.fitting.blocks import Keep
 from polyexp.fitting.checkpoint import Checkpoint
+from polyexp.fitting.checkpoint_file import CHECKPOINT, PREVIOUS, read_checkpoint, write_checkpoint
+from polyexp.fitting.checkpoint_writer import CheckpointWriter
 from polyexp.fitting.driver import NUMERICAL_CORE, computed_by, fit, require_offers
 from polyexp.fitting.history import History
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import GROWTH_LIMIT, Progress
 from polyexp.fitting.result import Result, best_power_series
+from polyexp.fitting.saved_checkpoint import SavedCheckpoint
 from polyexp.fitting.state import Snapshot, State, start
 from polyexp.fitting.updates import place, step
 
 __all__ = [
+    "CHECKPOINT",
     "GROWTH_LIMIT",
     "NUMERICAL_CORE",
+    "PREVIOUS",
     "Checkpoint",
+    "CheckpointWriter",
     "History",
+    "Keep",
     "Outcome",
     "Progress",
     "Result",
+    "SavedCheckpoint",
     "Snapshot",
     "State",
     "best_power_series",
     "computed_by",
     "fit",
     "place",
+    "read_checkpoint",
     "require_offers",
     "start",
     "step",
+    "write_checkpoint",
 ]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import dropwhile
 
 import numpy as np
@@ -10,11 +11,14 @@ import numpy as np
 from polyexp.base import Value
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.history import Collected
+from polyexp.fitting.progress import Progress
 from polyexp.fitting.state import Snapshot, State
 from polyexp.fitting.stepper import Stepper
 from polyexp.loop import Loop
 
-__all__ = ["run_blocks"]
+__all__ = ["Keep", "run_blocks"]
+
+Keep = Callable[[Callable[[], Checkpoint]], None]  # a function of the function that makes the checkpoint of a moment
 
 MAX_BLOCK_SECONDS = 0.5  # of a block of steps, between two of which a fit can be stopped
 
@@ -39,9 +43,17 @@ class Position(Value):
 
 
 def run_blocks(
-    stepper: Stepper, loop: Loop, begin: Checkpoint, observe: Callable[[Snapshot], None], stop: Callable[[], bool]
+    stepper: Stepper,
+    loop: Loop,
+    begin: Checkpoint,
+    observe: Callable[[Snapshot], None],
+    stop: Callable[[], bool],
+    keep: Keep,
 ) -> tuple[Checkpoint, bool]:
-    """Take blocks until every run has ended, or until `stop` returns True between two of them, which the second value says."""
+    """Take blocks until every run has ended, or until `stop` returns True between two of them, which the second value says.
+
+    Between two blocks, `keep` is called with a function that makes the checkpoint of that moment.
+    """
     progress, collected = begin.progress, Collected(begin.history)
     position = Position(stepper.put(begin.state), begin.finite, begin.taken, 1, begin.seconds)
     done, stopped = int(begin.state.step), False
@@ -58,9 +70,18 @@ def run_blocks(
                 observe(snapshot)
             ended = not progress.going.any() or int(position.state.step) == loop.steps
             stopped = not ended and stop()
+            if not (ended or stopped):
+                keep(partial(_checkpoint, begin, stepper, position, progress, collected))
         if stopped or not progress.going.any():
             break
-    reached = replace(
+    return _checkpoint(begin, stepper, position, progress, collected), stopped
+
+
+def _checkpoint(
+    begin: Checkpoint, stepper: Stepper, position: Position, progress: Progress, collected: Collected
+) -> Checkpoint:
+    """The checkpoint of a moment between two blocks; the host reads the state here."""
+    return replace(
         begin,
         state=stepper.get(position.state),
         finite=position.finite,
@@ -69,7 +90,6 @@ def run_blocks(
         history=collected.history(progress.snapshots),
         seconds=position.seconds,
     )
-    return reached, stopped
 
 
 def _block(stepper: Stepper, position: Position, going: np.ndarray, target: int) -> tuple[Position, Snapshot | None]:

@@ -10,7 +10,7 @@ from polyexp.backend import Backend, Torch, blas_threads
 from polyexp.base import InputError, require, seeds
 from polyexp.device import CPU, Device
 from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
-from polyexp.fitting.blocks import run_blocks
+from polyexp.fitting.blocks import Keep, run_blocks
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.max_error import max_error
 from polyexp.fitting.outcome import Outcome
@@ -31,6 +31,7 @@ __all__ = ["NUMERICAL_CORE", "computed_by", "fit", "require_offers"]
 NUMERICAL_CORE = 1
 
 FUNCTIONS = {  # what `fit` calls, in words
+    "keep": "a function of a function that makes a checkpoint, such as `lambda make: print(make().state.step)`",
     "observe": "a function of a snapshot, such as `lambda snapshot: print(snapshot.step)`",
     "on_progress": "a function of a fraction from 0 to 1, such as `print`",
     "stop": "a function without arguments that returns True or False, such as `lambda: True`",
@@ -50,8 +51,9 @@ def fit(
     samples: Samples | None = None,
     observe: Callable[[Snapshot], None] | None = None,
     on_progress: OnProgress | None = None,
-    start: Checkpoint | None = None,
+    start: Checkpoint | Callable[[Checkpoint], Checkpoint] | None = None,
     stop: Callable[[], bool] | None = None,
+    keep: Keep | None = None,
 ) -> Result:
     """Fit a model to a problem by gradient descent on the loss L(w) = sum_i a_i (f(x_i; w) - y_i)^2 + floor.
 
@@ -75,15 +77,20 @@ def fit(
             after it, for the max error.
         start: The checkpoint of an earlier fit, from which this one goes on; its result is that of a fit that was never
             stopped, to the bit. Model, optimizer, initial values, `loop.log_every` and samples must be those of the earlier
-            fit; `loop.steps`, `loop.tolerance`, `loop.patience`, the backend and the device may be others.
+            fit; `loop.steps`, `loop.tolerance`, `loop.patience`, the backend and the device may be others. Or a function that
+            is called with the checkpoint of this fit before its first step and returns it, such as the `joined` of a
+            `SavedCheckpoint`.
         stop: Called between blocks of steps, each of which takes at most half a second; if it returns True, the runs that go
             on end as INTERRUPTED, and the result has a checkpoint.
+        keep: Called between blocks of steps, after `stop`, with a function that makes the checkpoint of that moment. The host
+            reads the state only where it is called, which must be before `keep` returns. The checkpoint stays what it is
+            while the fit goes on, and its history is not copied.
 
     Returns:
         The result of all runs, in float64 NumPy.
 
     Raises:
-        InputError: The checkpoint is of another fit; `start`, `stop`, `observe` or `on_progress` is of the wrong kind; the
+        InputError: The checkpoint is of another fit; `start`, or a function that is to be called, is of the wrong kind; the
             parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do not broadcast;
             samples are given twice; or they cannot be read.
 
@@ -95,7 +102,7 @@ def fit(
         >>> f"{result.loss:.6g}", result.outcome.name, bool(result.steps < 100)
         ('0.222222', 'CONVERGED', True)
     """
-    _require_kinds(start, observe=observe, on_progress=on_progress, stop=stop)
+    _require_kinds(start, observe=observe, on_progress=on_progress, stop=stop, keep=keep)
     loop, optimizer = loop or Manual(), optimizer or GradientDescent()
     backend = backend or Torch()
     backend = backend.on_device(device or backend.device)
@@ -122,8 +129,12 @@ def fit(
         rules = Rules(largest_loss(model, samples, initial, optimizer, quadratic), loop, quadratic)
         state = stepper.start(initial)
         begin = Checkpoint.before_the_first_step(model, optimizer, samples, initial, state, rules)
-        begin = _going_on(begin, start) if start else begin
-        reached, stopped = run_blocks(stepper, loop, begin, observe or (lambda snapshot: None), stop or (lambda: False))
+        if start is not None:
+            whole = start if isinstance(start, Checkpoint) else start(begin)
+            require(isinstance(whole, Checkpoint), "start", "a function that returns a checkpoint", whole)
+            begin = _going_on(begin, whole)
+        functions = (observe or (lambda snapshot: None), stop or (lambda: False), keep or (lambda make: None))
+        reached, stopped = run_blocks(stepper, loop, begin, *functions)
         going = reached.progress.going
         last = reached.history.params[-1] if reached.history.step.size else initial
         params = np.where(going[..., None], reached.finite, last)
@@ -170,9 +181,14 @@ def require_offers(loop: Loop, backend: Backend) -> None:
 def _require_kinds(start: Any, **functions: Any) -> None:
     """Require a checkpoint, and functions; None stands for none of them."""
     wanted = "the checkpoint of a fit that was stopped, which is `result.checkpoint` of its result"
-    require(start is None or isinstance(start, Checkpoint), "start", wanted, start)
+    require(start is None or isinstance(start, Checkpoint) or _is_function(start), "start", wanted, start)
     for name, function in functions.items():
         require(function is None or callable(function), name, FUNCTIONS[name], function)
+
+
+def _is_function(value: Any) -> bool:
+    """Whether it can be called and is no result, which can be called too, with an x."""
+    return callable(value) and not isinstance(value, Result)
 
 
 def _spread(initial: np.ndarray, optimizer: Optimizer) -> np.ndarray:

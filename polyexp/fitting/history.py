@@ -97,18 +97,26 @@ class Collected:
     """
 
     def __init__(self, begin: History) -> None:
-        self._size = begin.step.size
+        self._size, self._seen = begin.step.size, False
         self._arrays = {name: np.array(getattr(begin, name)) for name in STACKED}
 
     def add(self, snapshot: Snapshot) -> None:
         """Add a snapshot."""
         if self._size == len(self._arrays["step"]):
-            for array in self._arrays.values():
-                # No view of it exists before the history does.
-                array.resize((int(self._size * GROWTH) + 64, *array.shape[1:]), refcheck=False)
+            self._grow(int(self._size * GROWTH) + 64)
         for name, array in self._arrays.items():
             array[self._size] = getattr(snapshot, name)
         self._size += 1
+
+    def _grow(self, size: int) -> None:
+        """Enlarge the arrays: in place, unless a history has views of them, which must stay what they are."""
+        for name, array in self._arrays.items():
+            if self._seen:
+                self._arrays[name] = np.empty((size, *array.shape[1:]), array.dtype)
+                self._arrays[name][: self._size] = array[: self._size]
+            else:
+                array.resize((size, *array.shape[1:]), refcheck=False)
+        self._seen = False
 
     def last(self, taken: np.ndarray) -> Snapshot:
         """The last snapshot.
@@ -120,9 +128,10 @@ class Collected:
         return Snapshot(int(at["step"]), at["params"], at["loss"], at["excess"], at["grad_norm"], taken)
 
     def history(self, length: Any) -> History:
-        """The history, after which nothing can be added.
+        """The history so far, of which no number is copied; it stays what it is when more snapshots are added.
 
         Args:
             length: The number of snapshots up to the end of each run. Shape (*runs,).
         """
+        self._seen = True
         return History(**{name: array[: self._size] for name, array in self._arrays.items()}, length=length[()])

@@ -8,6 +8,7 @@ from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
+from polyexp.tracking.journal_history import history_of
 from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
@@ -64,6 +65,7 @@ __all__ = [
     "final_metrics",
     "found_in",
     "header_of",
+    "history_of",
     "is_gone",
     "lock",
     "note_of",

@@ -180,6 +180,14 @@ class Journal(AbstractContextManager["Journal"]):
         finally:
             os.close(self._file)
 
+    def sync(self) -> None:
+        """Bring all lines so far to the disk. Another thread may do it.
+
+        Raises:
+            OSError: The disk does not take them, or the journal has ended.
+        """
+        os.fsync(self._file)
+
     def require_there(self) -> None:
         """Require that it is in the folder of the run, which somebody may have deleted meanwhile.
 
