@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from polyexp.action.action import Action
-from polyexp.base import SETTINGS, DisagreementError, InputError, counted, cut, shown, spell
+from polyexp.base import SETTINGS, DisagreementError, InputError, cut, shown, spell
 from polyexp.comparison.replay import Replayed
 from polyexp.experiment import Experiment, Job
 from polyexp.experiment.run import run
@@ -70,11 +70,12 @@ class Replay(Action, name="replay"):
         again = recorded_fit(str(job.folder), self.key("run"), experiment.tracking)
         found = Replayed.of(fit, again)
         verdict = f"Replay of {fit.shown}: {'identical' if found.identical else 'NOT identical'}."
+        lines = [verdict, *found.sentences(), *_circumstances(fit, again, experiment, found)]
         with Terminal(job.folder, quiet=experiment.quiet) as terminal:
-            for line in ("", verdict, *found.sentences(), *_circumstances(fit, again, experiment, found)):
+            for line in ("", *lines):
                 terminal.print(line)
         if not found.identical:
-            raise DisagreementError(" ".join([verdict, *found.sentences(), *_causes(fit, again)]))
+            raise DisagreementError(" ".join(lines))
         return float(result.loss)
 
     def _named(self, experiment: Experiment) -> RecordedFit:
@@ -93,40 +94,39 @@ def _is_same(fit: RecordedFit, key: str, value: object) -> bool:
 
 def _circumstances(fit: RecordedFit, again: RecordedFit, experiment: Experiment, found: Replayed) -> Iterator[str]:
     """What differs between the two runs besides their numbers, in sentences."""
-    causes = list(_causes(fit, again))
-    yield from causes
     if new := [key for key in experiment.settings() if key not in fit.params]:
         keys = ", ".join(f"`{key}`" for key in new[:MAX_LISTED]) + (", ..." if len(new) > MAX_LISTED else "")
         yield f"The record lacks {keys}: the default is used."
-    if found.identical:
-        return
+    if not found.identical:
+        yield from _causes(fit, again, experiment)
+    yield from _environments(fit, again)
+
+
+def _causes(fit: RecordedFit, again: RecordedFit, experiment: Experiment) -> Iterator[str]:
+    """What may be the cause of a difference, but for the environments, in sentences."""
     then, now = (recorded_environment(one.tags) for one in (fit, again))
+    if (runs := runs_together(then)) > 1:
+        yield f"The recorded run was computed in a batch of {runs} runs, which rounds otherwise than a run alone."
     prints = [one.tags.get(FINGERPRINT_TAG) for one in (fit, again)]
     if None not in prints and prints[0] != prints[1] and then.get("core") in (None, now.get("core")):
         yield _changed(experiment)
-    if then.get("commit", "").endswith(DIRTY) or now.get("commit", "").endswith(DIRTY):
-        yield "The source had changes that belong to no commit, which can differ without another name of the commit."
+    if DIRTY in (then.get("commit", "")[-len(DIRTY) :], now.get("commit", "")[-len(DIRTY) :]):
+        yield "The source was changed without a commit, so that the name of the commit does not tell what has run."
 
 
 def _changed(experiment: Experiment) -> str:
     """Why the fingerprints of the two runs are not the same, though their settings are."""
     if experiment.problem.stamp is None:
-        return "The fingerprints are not the same: the settings or the numerical core of polyexp have changed since."
-    return f"The data file has changed since: {cut(experiment.problem.label)} has another size or another time."
+        return "The fingerprints are not the same: the numerical core of polyexp, or what its record holds, has changed since."
+    return f"The data file {cut(experiment.problem.label)} has another size or another time than it had."
 
 
-def _causes(fit: RecordedFit, again: RecordedFit) -> Iterator[str]:
+def _environments(fit: RecordedFit, again: RecordedFit) -> Iterator[str]:
     """What differs between the environments of the two runs, in sentences."""
     then, now = (recorded_environment(one.tags) for one in (fit, again))
-    if (runs := runs_together(then)) > 1:
-        yield (
-            f"The recorded run was computed in a batch of {counted(runs, 'run')}, which may round the last bits otherwise than "
-            "a run alone does."
-        )
-    found = differences(then, now)
-    if "kernel" not in then:
-        yield "Of its environment the record has the version, the commit and what computed it at most."
-    if found:
+    if "python" not in then:
+        yield "The record does not have the environment of the run, as versions of libraries, kernels and the processor."
+    if found := differences(then, now):
         yield f"What differs between the two environments: {'; '.join(found)}."
     elif then:
         yield "Nothing that is recorded of the two environments differs."

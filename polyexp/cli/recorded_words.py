@@ -13,7 +13,7 @@ from polyexp.cli.judge import Judge
 from polyexp.cli.kinds import is_interpolation, kinds_of
 from polyexp.cli.texts import quote
 from polyexp.cli.values import Override
-from polyexp.experiment import PARTS, unknown_key_error
+from polyexp.experiment import PARTS, all_keys, unknown_key_error
 from polyexp.tracking import KIND_TAG, RecordedFit
 
 __all__ = ["recorded_words"]
@@ -67,7 +67,7 @@ def _require_setting(key: str) -> None:
     first = key.lstrip("+~").replace("/", ".").replace("@", ".").partition(".")[0]
     if first in NOT_OF_A_FIT:
         raise InputError(f"`{cut(key)}` is not taken from a record, as it does not decide the result of a fit.")
-    if first != key.partition(".")[0] or first not in (*SETTINGS, SEED):
+    if key not in all_keys():
         raise unknown_key_error(key)
 
 
