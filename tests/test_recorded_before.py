@@ -4,16 +4,11 @@
 """
 
 import base64
-import gzip
 import io
 import json
 import os
 import re
-import shutil
-import sqlite3
 import zlib
-from contextlib import closing
-from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -22,12 +17,10 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.helpers.commands import run_in_process
+from tests.helpers.recorded_before import RECORDED, unpack
 from tests.helpers.stores import all_runs
 
-RECORDED = Path(__file__).parent / "data" / "recorded"
 EXPECTED = json.loads((RECORDED / "expected.json").read_text(encoding="utf-8"))
-OLD_FOLDER = "/recorded"  # where the runs were recorded; the store holds it in absolute paths
-COLUMNS_WITH_PATHS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("tags", "value"))
 VIEW_TAG = "mlflow.sharedViewState."
 FILES = {
     "python": "polynomial.py",
@@ -49,18 +42,6 @@ SELECTIONS = {
     "ids": ("action.runs=[296065ed,733f028b,2812a6cb]",),
 }
 QUICK = ("last", "sweep", "ids")
-
-
-def unpack(folder):
-    """The recorded store as if its runs had been made in `folder`."""
-    outputs = folder / "outputs"
-    shutil.copytree(RECORDED / "artifacts", outputs / "artifacts")
-    with closing(sqlite3.connect(outputs / "mlflow.db")) as store:
-        store.executescript(gzip.decompress((RECORDED / "store.sql.gz").read_bytes()).decode())
-        for table, column in COLUMNS_WITH_PATHS:
-            moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} LIKE ?"
-            store.execute(moved, (str(folder), len(OLD_FOLDER) + 1, f"{OLD_FOLDER}/%"))
-        store.commit()
 
 
 def compared(folder, selection):

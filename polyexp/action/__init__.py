@@ -6,6 +6,7 @@ from polyexp.action.crosscheck import Crosscheck
 from polyexp.action.export import Export
 from polyexp.action.fit import Fit
 from polyexp.action.predict import Predict
+from polyexp.action.replay import Replay
 from polyexp.action.sync import Sync
 
-__all__ = ["Action", "Compare", "Crosscheck", "Export", "Fit", "Predict", "Sync"]
+__all__ = ["Action", "Compare", "Crosscheck", "Export", "Fit", "Predict", "Replay", "Sync"]

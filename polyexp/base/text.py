@@ -1,13 +1,15 @@
 """Texts that are safe to print: values and sentences of bounded length, without control characters."""
 
+import json
 import re
 import reprlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["bounded", "counted", "cut", "from_here", "printable", "shown"]
+__all__ = ["bounded", "counted", "cut", "from_here", "printable", "shown", "spell"]
 
 MAX_VALUE_CHARACTERS = 80  # of a value in a sentence
 MAX_SENTENCE_CHARACTERS = 1000  # of a whole sentence, whatever it quotes
@@ -90,6 +92,25 @@ def counted(number: int, noun: str) -> str:
         ('1 step', '0 steps', '4000 weighted samples')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def spell(value: Any) -> str:
+    """The text of a value as it is typed on the command line.
+
+    Args:
+        value: The value of a setting.
+
+    Example:
+        >>> spell([1, 2.5]), spell(None), spell(True), spell("sin")
+        ('[1,2.5]', 'null', 'true', 'sin')
+    """
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{spell(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(spell, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return str(value)
 
 
 def from_here(path: Path) -> Path:

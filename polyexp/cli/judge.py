@@ -13,8 +13,8 @@ from polyexp.base import InputError, cut, shown
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.kinds import fits, kinds_of, wanted
 from polyexp.cli.ranges import require_no_interval
-from polyexp.cli.values import CHOSEN, Override, read, values
-from polyexp.experiment import all_keys, choice_hint, unknown_key_error
+from polyexp.cli.values import CHOSEN, Override, choices_of, read, values
+from polyexp.experiment import GROUPS, all_keys, choice_hint, unknown_key_error
 
 __all__ = ["Judge"]
 
@@ -36,6 +36,33 @@ class Judge:
     chosen: Mapping[str, Sequence[str]]
     sweeps: bool
     sweeper: bool = False
+
+    @classmethod
+    def of(cls, files: ConfigFiles, overrides: Sequence[Override], *, multirun: bool) -> "Judge":
+        """What judges these overrides, from the choices that they make themselves.
+
+        Args:
+            files: The config files to choose among.
+            overrides: The overrides of one command.
+            multirun: Whether its options ask for a sweep; its overrides may do so, too.
+        """
+        typed = {one.key: one for one in overrides}
+        made = {group: choices_of(typed[group], files.choices(group)) for group in CHOSEN if group in typed}
+        experiments: Sequence[str | None] = made.get("experiment", ()) or [None]
+        mode = typed.get("hydra.mode")
+        sweeps = multirun or (mode is not None and mode.value == "MULTIRUN") or any(map(files.sweeps, experiments))
+        # Hydra composes a sweep without the values of sweeps first.
+        first = files.chosen(experiments[0] if len(experiments) == 1 else None)
+        single = {group: choices for group, choices in made.items() if len(choices) == 1}
+        inherited = [files.chosen(one) for one in experiments]
+        chosen = {group: list(dict.fromkeys(one[group] for one in inherited if group in one)) for group in GROUPS}
+        return cls(
+            files,
+            before={group: [choice] for group, choice in first.items()} | single,
+            chosen=chosen | made,
+            sweeps=sweeps,
+            sweeper="hydra/sweeper" in typed,
+        )
 
     def for_hydra(self, override: Override) -> str:
         """The word for Hydra, after everything about it has been checked that can be without the values of other words.

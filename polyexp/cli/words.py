@@ -13,21 +13,23 @@ from hydra._internal.utils import get_args_parser
 from polyexp.base import InputError, meant, version
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
+from polyexp.cli.replaying import replayed_words
 from polyexp.cli.resumption import resumed_words
 from polyexp.cli.standard_streams import unwritten
-from polyexp.cli.values import CHOSEN, Override, choices_of
-from polyexp.experiment import GROUPS, all_keys, key_hint
+from polyexp.cli.values import Override
+from polyexp.experiment import all_keys, key_hint
 from polyexp.tracking import require_no_typed_credentials
 
 __all__ = ["prepared"]
 
 
-def prepared(words: Sequence[str], *, resumes: bool = False) -> list[str]:
+def prepared(words: Sequence[str], *, again: bool = False) -> list[str]:
     """The words of a command for Hydra: options first, then overrides, with texts in quotes.
 
     Args:
         words: The words after the name of the program.
-        resumes: Whether they are those of a sweep that is resumed; otherwise `sweep.resume` among them takes them from there.
+        again: Whether they are those of a sweep that is resumed or of a run that is replayed; otherwise `sweep.resume` or
+            `action=replay` among them takes them from the record.
 
     Raises:
         InputError: Where a word is wrong, whatever the values of the others are.
@@ -40,10 +42,12 @@ def prepared(words: Sequence[str], *, resumes: bool = False) -> list[str]:
     if options.shell_completion:  # whose words are no overrides
         return [*rest, "--", *options.overrides]
     overrides = [Override.of(word) for word in options.overrides]
-    if not resumes and (resumed := resumed_words(options, overrides)):
-        return prepared(resumed, resumes=True)
+    if not again and (resumed := resumed_words(options, overrides)):
+        return prepared(resumed, again=True)
+    if not again and (replayed := replayed_words(options, overrides)):
+        return prepared([*rest, *replayed], again=True)
     user = Path(options.config_dir) if options.config_dir and os.path.isdir(options.config_dir) else None
-    judge = _judge(ConfigFiles(user), overrides, multirun=options.multirun)
+    judge = Judge.of(ConfigFiles(user), overrides, multirun=options.multirun)
     judged = [judge.for_hydra(one) for one in overrides]
     return [*rest, "--", *judged] if judged else rest
 
@@ -67,24 +71,3 @@ def _meant(message: str) -> str:
     """The setting that was meant by an option, as other programs have them: `--lr=0.1`."""
     found = re.search(r"unrecognized arguments: -+([A-Za-z][\w.-]*)", message)
     return "" if not found else meant(found[1]) if found[1] in all_keys() else key_hint(found[1], all_keys())
-
-
-def _judge(files: ConfigFiles, overrides: Sequence[Override], *, multirun: bool) -> Judge:
-    """What judges these overrides, from the choices that they make themselves."""
-    typed = {one.key: one for one in overrides}
-    made = {group: choices_of(typed[group], files.choices(group)) for group in CHOSEN if group in typed}
-    experiments: Sequence[str | None] = made.get("experiment", ()) or [None]
-    mode = typed.get("hydra.mode")
-    sweeps = multirun or (mode is not None and mode.value == "MULTIRUN") or any(map(files.sweeps, experiments))
-    # Hydra composes a sweep without the values of sweeps first.
-    first = files.chosen(experiments[0] if len(experiments) == 1 else None)
-    single = {group: choices for group, choices in made.items() if len(choices) == 1}
-    inherited = [files.chosen(one) for one in experiments]
-    chosen = {group: list(dict.fromkeys(one[group] for one in inherited if group in one)) for group in GROUPS}
-    return Judge(
-        files,
-        before={group: [choice] for group, choice in first.items()} | single,
-        chosen=chosen | made,
-        sweeps=sweeps,
-        sweeper="hydra/sweeper" in typed,
-    )

@@ -4,7 +4,7 @@ from polyexp.experiment.batch import batch_key
 from polyexp.experiment.experiment import Experiment, build, build_part, varying
 from polyexp.experiment.job import InSweep, Job, short_number, short_word, typed_values
 from polyexp.experiment.run import compute, publish, publish_computed
-from polyexp.experiment.schema import GROUPS, PARTS, Config, all_keys, spell, unknown_key_error
+from polyexp.experiment.schema import GROUPS, PARTS, Config, all_keys, unknown_key_error
 from polyexp.experiment.suggestions import choice_hint, key_hint
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "publish_computed",
     "short_number",
     "short_word",
-    "spell",
     "typed_values",
     "unknown_key_error",
     "varying",

@@ -12,7 +12,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from polyexp.backend import Backend
-from polyexp.base import SETTINGS, InputError, require, shown, whole
+from polyexp.base import SETTINGS, InputError, require, shown, spell, whole
 from polyexp.device import Device
 from polyexp.exact import Forecast, forecast, require_computable, require_modes, require_stable
 from polyexp.experiment.schema import (
@@ -21,7 +21,6 @@ from polyexp.experiment.schema import (
     keys_of,
     numbers_for_texts,
     require_schema,
-    spell,
     unknown_key_error,
     unknown_keys,
     valueless_keys,
@@ -147,7 +146,12 @@ class Experiment:
     @property
     def computed_by(self) -> str:
         """The library, dtype and device that compute the run, as text."""
-        return computed_by(self.loop, self.backend.on_device(self.device))
+        return computed_by(self.loop, self.placed_backend)
+
+    @property
+    def placed_backend(self) -> Backend:
+        """The backend on the device of the run."""
+        return self.backend.on_device(self.device)
 
     @property
     def degree(self) -> int | None:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from polyexp.base import version
+from polyexp.backend import threads_of
+from polyexp.base import spell, version
 from polyexp.experiment.experiment import Experiment
-from polyexp.experiment.schema import GROUPS, spell
-from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, RunInfo
+from polyexp.experiment.schema import GROUPS
+from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, REPLAY_TAG, RunInfo, environment_tags
 
 __all__ = ["InSweep", "Interruption", "Job", "Uninterrupted", "run_info", "short_number", "short_word", "typed_values"]
 
 MAX_NAME_CHARACTERS = 100  # of the name of a run
 MAX_NUMBER_CHARACTERS = 8  # of a number in it
+LABEL_CHARACTERS = 8  # of the id of a run in it
 SHORT_NAMES = {"learning_rate": "lr", "num_samples": "samples"}  # the words for these settings in the names of runs
 
 
@@ -76,6 +78,8 @@ class Job:
         config_yaml: The composed configuration as YAML.
         log_only: Whether what the run prints goes to its polyexp.log alone.
         interruption: What may ask the run to end early.
+        runs: The number of runs that are computed together with it, itself included.
+        replay_of: The id of the recorded run that it replays; empty where it is no replay.
     """
 
     folder: Path
@@ -84,6 +88,8 @@ class Job:
     config_yaml: str
     log_only: bool = False
     interruption: Interruption = field(default_factory=Uninterrupted)
+    runs: int = 1
+    replay_of: str = ""
 
 
 def run_info(experiment: Experiment, job: Job) -> RunInfo:
@@ -96,13 +102,15 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     tags = {
         **version.tags(),
         FINGERPRINT_TAG: experiment.fingerprint(),
-        "polyexp.computed_by": experiment.computed_by,
+        **environment_tags(experiment.computed_by, threads_of(experiment.placed_backend.device), job.runs),
         FOLDER_TAG: str(job.folder),
     }
     if job.overrides:
         tags["polyexp.overrides"] = " ".join(job.overrides)
     if job.sweep:
         tags["polyexp.sweep"] = job.sweep.name
+    if job.replay_of:
+        tags[REPLAY_TAG] = job.replay_of
     params = {key: spell(value) for key, value in experiment.settings().items()}
     forecast = experiment.forecast
     return RunInfo(
@@ -169,8 +177,11 @@ def short_number(value: str) -> str:
 def _name(experiment: Experiment, job: Job) -> str:
     """The name of a run: the overrides that the user typed, in a short form, or `power_series sin` where there are none.
 
-    A job of a sweep is named by what varies only, because the table of MLflow shows about 22 characters.
+    A job of a sweep is named by what varies only, because the table of MLflow shows about 22 characters; a replay is named by
+    the run that it replays.
     """
+    if job.replay_of:
+        return f"replay of {job.replay_of[:LABEL_CHARACTERS]}"
     typed = typed_values(job.overrides).items()
     silent = ("tracking", "report", "sweep", "action", "quiet", "hydra")
     decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]

@@ -1,8 +1,7 @@
 """The schema of a configuration: its groups, its keys, and the errors about keys that do not exist."""
 
 import dataclasses
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -19,7 +18,6 @@ __all__ = [
     "keys_of",
     "numbers_for_texts",
     "require_schema",
-    "spell",
     "unknown_key_error",
     "unknown_keys",
     "valueless_keys",
@@ -148,14 +146,3 @@ def unknown_key_error(key: str, applicable: Collection[str] = (), owners: Sequen
 def _group_position(key: str) -> int:
     """The position of the group of a key, which orders hints: groups that decide a result come first."""
     return GROUPS.index(key.partition(".")[0])
-
-
-def spell(value: Any) -> str:
-    """The text of a value as it is typed on the command line."""
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{spell(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(spell, value)) + "]"
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    return str(value)

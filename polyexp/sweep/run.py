@@ -110,7 +110,7 @@ def _published(one: ReadyJob, results: Result, place: int) -> Result | Exception
     def publish(job: Job) -> Result:
         model = one.experiment.model.on_domain(results.samples.domain)
         result = replace(results[place], model=model, seconds=results.seconds / len(results.params))
-        publish_computed(one.experiment, result, job)
+        publish_computed(one.experiment, result, replace(job, runs=len(results.params)))
         return result
 
     return _attempted(one, publish)

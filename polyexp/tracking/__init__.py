@@ -3,7 +3,8 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, Status
+from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, REPLAY_TAG, Status
+from polyexp.tracking.environment import differences, environment_tags, recorded_environment, runs_together
 from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
@@ -15,6 +16,7 @@ from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
 from polyexp.tracking.ownership import RESULT, lock, require_no_run
 from polyexp.tracking.recorded import RecordedRun, RecordedRuns
+from polyexp.tracking.reference import RecordedFit, recorded_fit
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
 from polyexp.tracking.selection import Selection, sweep_name
@@ -37,6 +39,7 @@ __all__ = [
     "KIND_SWEEP",
     "KIND_TAG",
     "NOTE",
+    "REPLAY_TAG",
     "RESULT",
     "Delivered",
     "DeliveryState",
@@ -50,6 +53,7 @@ __all__ = [
     "MLflow",
     "NoFormulaError",
     "NoTracking",
+    "RecordedFit",
     "RecordedRun",
     "RecordedRuns",
     "ResultFile",
@@ -61,7 +65,9 @@ __all__ = [
     "dataset_of",
     "derived_params",
     "describe",
+    "differences",
     "end_of",
+    "environment_tags",
     "final_metrics",
     "found_in",
     "header_of",
@@ -72,10 +78,13 @@ __all__ = [
     "read_result",
     "reason_of",
     "record",
+    "recorded_environment",
+    "recorded_fit",
     "require_named",
     "require_no_credentials",
     "require_no_run",
     "require_no_typed_credentials",
+    "runs_together",
     "size_and_revision",
     "sweep_name",
     "synchronized",

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 __all__ = [
     "COMPARISONS",
+    "COMPUTED_BY_TAG",
+    "ENVIRONMENT_TAG",
     "FOLDER_TAG",
     "JOURNAL_TAG",
     "KIND_COMPARISON",
@@ -19,6 +21,7 @@ __all__ = [
     "KIND_TAG",
     "MAX_NAME_CHARACTERS",
     "PARENT_TAG",
+    "REPLAY_TAG",
     "Dataset",
     "Entry",
     "File",
@@ -38,6 +41,9 @@ KIND_TAG = "polyexp.kind"  # of a run that is no fit
 KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 PARENT_TAG = "mlflow.parentRunId"  # of a run: the run below which MLflow shows it
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
+COMPUTED_BY_TAG = "polyexp.computed_by"  # of a run: the library, dtype and device that compute it
+ENVIRONMENT_TAG = "polyexp.environment"  # of a run: versions, threads, kernels, processor and system, as JSON
+REPLAY_TAG = "polyexp.replay_of"  # of a replay: the id of the run that it replays
 COMPARISONS = " comparisons"  # what is appended to the name of an MLflow experiment for that of its comparisons
 MAX_NAME_CHARACTERS = 250  # of a name that a user gives: each database of MLflow can hold as many
 MAX_KEY_CHARACTERS = MAX_NAME_CHARACTERS + len(COMPARISONS)

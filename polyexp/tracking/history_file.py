@@ -8,7 +8,7 @@ import numpy as np
 
 from polyexp.base import InputError, Value
 
-__all__ = ["LossCurve", "curve_of", "loss_curve"]
+__all__ = ["LossCurve", "curve_of", "history_rows", "loss_curve"]
 
 FIRST_POINTS = 100  # which are all kept, since a logarithmic axis shows them
 MAX_POINTS = 2000  # of the others, half of which are left out each time that there are more
@@ -42,7 +42,39 @@ def loss_curve(chunks: Iterable[bytes]) -> LossCurve:
     heads = _heads(next(lines, b""))
     columns = [_column(heads, name) for name in ("step", "loss")]
     rows = [_row(number, line, len(heads), columns) for number, line in _kept(lines)]
-    return curve_of(rows)
+    return curve_of([(step, loss) for step, loss in rows])
+
+
+def history_rows(chunks: Iterable[bytes]) -> tuple[list[str], Iterator[tuple[float, ...]]]:
+    r"""The names of the columns of a history.csv, and its rows, which are read one by one; the first column is `step`.
+
+    Args:
+        chunks: The content of the file.
+
+    Raises:
+        InputError: A line is too long, the first column is not `step`, a name occurs twice, a line has another number of
+            columns than the first one, a cell is no number, or a step is not a whole number above that of the line before.
+
+    Example:
+        >>> names, rows = history_rows([b"step,loss", b"\n1,0.5", b"\n2,0.25"])
+        >>> names, list(rows)
+        (['step', 'loss'], [(1.0, 0.5), (2.0, 0.25)])
+    """
+    lines = _lines(chunks)
+    heads = _heads(next(lines, b""))
+    if heads[:1] != ["step"] or len(set(heads)) < len(heads):
+        raise InputError("its first line must be the names of different columns, `step` first")
+    return heads, _rows(lines, len(heads))
+
+
+def _rows(lines: Iterable[bytes], columns: int) -> Iterator[tuple[float, ...]]:
+    before = -1.0
+    for number, line in enumerate(lines):
+        row = _row(number, line, columns, range(columns))
+        if not (row[0].is_integer() and row[0] > before):
+            raise InputError(f"the step in line {number + 2} of it is not a whole number above the one before")
+        before = row[0]
+        yield row
 
 
 def curve_of(points: Sequence[tuple[float, float]]) -> LossCurve:
@@ -96,12 +128,12 @@ def _kept(lines: Iterable[bytes]) -> list[tuple[int, bytes]]:
     return kept if last is None or kept[-1] == last else [*kept, last]
 
 
-def _row(number: int, line: bytes, columns: int, wanted: Sequence[int]) -> tuple[float, float]:
+def _row(number: int, line: bytes, columns: int, wanted: Sequence[int]) -> tuple[float, ...]:
     cells = line.split(b",")
     if len(cells) != columns:
         raise InputError(f"line {number + 2} of it has {len(cells)} columns in place of {columns}")
     try:
-        step, loss = (float(cells[column]) for column in wanted)
+        return tuple(float(cells[column]) for column in wanted)
     except ValueError as error:
-        raise InputError(f"a step or loss in line {number + 2} of it is no number") from error
-    return step, loss
+        what = "a step or loss" if len(wanted) == 2 else "a cell"
+        raise InputError(f"{what} in line {number + 2} of it is no number") from error

@@ -7,12 +7,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from polyexp.base import Component, require, version
+from polyexp.base import Component, require, spell, version
 from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Result
 from polyexp.loop import Loop, Manual
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS
+from polyexp.tracking.environment import environment_tags
 from polyexp.tracking.journal import Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.ownership import require_no_run
@@ -64,9 +65,9 @@ def record(
     settings = _settings(one if loop else None, result)
     about = RunInfo(
         name=name.strip() or f"{result.model.choice} {result.samples.name}",
-        params={key: _spelt(value) for key, value in settings.items()},
+        params={key: spell(value) for key, value in settings.items()},
         param_names=result.model.param_names,
-        tags={**version.tags(), "polyexp.computed_by": result.computed_by, FOLDER_TAG: str(place)},
+        tags={**version.tags(), **environment_tags(result.computed_by), FOLDER_TAG: str(place)},
         snapshots=result.history.step.size,
         lower_bound=math.nan if predicted.exact else predicted.lowest or 0.0,
     )
@@ -112,9 +113,3 @@ def _settings(loop: Loop | None, result: Result) -> dict[str, Any]:
         settings[one.group] = one.choice
         settings |= {one.key(field.name): getattr(one, field.name) for field in dataclasses.fields(one)}
     return settings
-
-
-def _spelt(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_spelt, value)) + "]"
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

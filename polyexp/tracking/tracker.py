@@ -17,7 +17,22 @@ from polyexp.tracking.journal import Header, now
 from polyexp.tracking.process import Process
 from polyexp.tracking.recorded import RecordedRuns
 
-__all__ = ["Delivered", "RunInfo", "Tracker", "derived_params", "final_metrics"]
+__all__ = ["DERIVED_PARAMS", "Delivered", "RunInfo", "Tracker", "derived_params", "final_metrics"]
+
+# The params of MLflow that are no settings, but follow from these and the samples.
+DERIVED_PARAMS = (
+    "samples.total",
+    "samples.used",
+    "samples.floor",
+    "samples.note",
+    "learning_rate.used",
+    "learning_rate.max_stable",
+    "learning_rate.best",
+    "momentum.used",
+    "hessian.steps_of_slowest_mode",
+    "hessian.largest",
+    "hessian.condition",
+)
 
 
 @dataclass(frozen=True)
@@ -152,17 +167,17 @@ def final_metrics(result: Result, forecast: Forecast) -> dict[str, float]:
 
 def derived_params(result: Result, forecast: Forecast) -> dict[str, str]:
     """The numbers that follow from the settings and the samples, which are recorded as params of MLflow beside the settings."""
-    derived = {
-        "samples.total": result.samples.total,
-        "samples.used": result.samples.size,
-        "samples.floor": result.samples.floor,
-        "samples.note": result.samples.note or None,
-        "learning_rate.used": result.optimizer.learning_rate,
-        "learning_rate.max_stable": forecast.limit,
-        "learning_rate.best": forecast.best_rate,
-        "momentum.used": getattr(result.optimizer, "momentum", None),
-        "hessian.steps_of_slowest_mode": forecast.slowest,
-        "hessian.largest": float(forecast.eigenvalues[0]),
-        "hessian.condition": forecast.condition,
-    }
-    return {name: str(value) for name, value in derived.items() if value is not None}
+    derived = (
+        result.samples.total,
+        result.samples.size,
+        result.samples.floor,
+        result.samples.note or None,
+        result.optimizer.learning_rate,
+        forecast.limit,
+        forecast.best_rate,
+        getattr(result.optimizer, "momentum", None),
+        forecast.slowest,
+        float(forecast.eigenvalues[0]),
+        forecast.condition,
+    )
+    return {name: str(value) for name, value in zip(DERIVED_PARAMS, derived, strict=True) if value is not None}
