@@ -136,7 +136,7 @@ def _start(hydra: Hydra, name: str, args: Namespace, task: Task) -> None:
     sweeps = cfg.hydra.mode == RunMode.MULTIRUN
     callbacks = Callbacks(cfg)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
-    resumes = bool(OmegaConf.select(cfg, "sweep.resume"))
+    resumes = bool(OmegaConf.select(cfg, "sweep.resume") or OmegaConf.select(cfg, "resume"))
     _require_folder(cfg, "hydra.sweep.dir" if sweeps else "hydra.run.dir", resumes=resumes)
     if sweeps:
         configure_log(cfg.hydra.hydra_logging, cfg.hydra.verbose)

@@ -14,6 +14,7 @@ from polyexp.base import InputError, meant, version
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
 from polyexp.cli.replaying import replayed_words
+from polyexp.cli.resuming import resuming_words
 from polyexp.cli.resumption import resumed_words
 from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.values import Override
@@ -44,6 +45,8 @@ def prepared(words: Sequence[str], *, again: bool = False) -> list[str]:
     overrides = [Override.of(word) for word in options.overrides]
     if not again and (resumed := resumed_words(options, overrides)):
         return prepared(resumed, again=True)
+    if not again and (resuming := resuming_words(options, overrides)):
+        return prepared([*rest, *resuming], again=True)
     if not again and (replayed := replayed_words(options, overrides)):
         return prepared([*rest, *replayed], again=True)
     user = Path(options.config_dir) if options.config_dir and os.path.isdir(options.config_dir) else None

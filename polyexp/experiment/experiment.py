@@ -25,7 +25,7 @@ from polyexp.experiment.schema import (
     unknown_keys,
     valueless_keys,
 )
-from polyexp.fitting import NUMERICAL_CORE, computed_by, require_offers
+from polyexp.fitting import NUMERICAL_CORE, CheckpointSettings, computed_by, require_offers
 from polyexp.loop import Loop
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import Optimizer
@@ -78,9 +78,11 @@ class Experiment:
         tracking: The tracker that records the run.
         report: The component that decides which pictures are made.
         sweep: The settings of the sweep, which do not concern the run.
+        checkpoint: When the run writes checkpoints.
         action: The action, which is carried out with the experiment.
         seed: The seed of the initial values and of random samples, from 0 to 2^32 - 1.
         quiet: Whether only errors and warnings are printed.
+        resume: The folder of the run that goes on; None for a new run.
     """
 
     problem: Source
@@ -92,9 +94,11 @@ class Experiment:
     tracking: Tracker
     report: Report
     sweep: Any
+    checkpoint: CheckpointSettings
     action: Any
     seed: int
     quiet: bool
+    resume: str | None = None
 
     def check(self, on_progress: OnProgress | None = None) -> "Experiment":
         """Check the experiment, and return it.

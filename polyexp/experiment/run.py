@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import cast
 
-from polyexp.base import folder_errors
+from polyexp.base import folder_errors, spell
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
-from polyexp.fitting import Checkpoint, Keep, Outcome, Result, Snapshot, fit
+from polyexp.experiment.resumed import Resumed
+from polyexp.fitting import Checkpoint, CheckpointWriter, Keep, Outcome, Result, Snapshot, fit
 from polyexp.problem import OnProgress
 from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Delivered, Journal, write_result
+from polyexp.tracking import Delivered, Header, Journal, write_result
 
 __all__ = ["compute", "publish", "publish_computed", "run"]
 
@@ -31,17 +32,36 @@ def run(experiment: Experiment, job: Job) -> Result:
     quiet = experiment.quiet or job.log_only
     with bar(f"Reading {experiment.problem.label}", quiet=quiet) as progress:
         experiment.samples(progress)
-    with _recording(experiment, job) as (terminal, journal), bar("Largest error", quiet=quiet) as progress:
+    resumed = Resumed.of(job.folder) if experiment.resume else None
+    if resumed:
+        experiment = resumed.tuned(experiment)
+    with (
+        resumed.locked() if resumed else contextlib.nullcontext(),
+        _recording(experiment, job, resumed=resumed) as (terminal, journal),
+        _checkpoints(experiment, job, terminal, journal) as checkpoints,
+        bar("Largest error", quiet=quiet) as progress,
+    ):
+        recorded = resumed.last if resumed else 0
 
         def observe(snapshot: Snapshot) -> None:
-            journal.snapshot(snapshot)
+            if snapshot.step > recorded:
+                journal.snapshot(snapshot)
             terminal.snapshot(snapshot)
 
         def on_progress(done: float) -> None:  # called while the largest error is computed, after the fit
             terminal.close_bar()
             progress(done)
 
-        result = compute(experiment, observe=observe, on_progress=on_progress, stop=job.interruption.asked)
+        result = compute(
+            experiment,
+            observe=observe,
+            start=resumed.start if resumed else None,
+            stop=job.interruption.asked,
+            keep=checkpoints.keep,
+            on_progress=on_progress,
+        )
+        if result.checkpoint:
+            checkpoints.write(result.checkpoint)
         publish(experiment, result, job, terminal, journal)
     job.interruption.end()
     return result
@@ -70,14 +90,26 @@ def publish_computed(experiment: Experiment, result: Result, job: Job) -> None:
     job.interruption.end()
 
 
+def _checkpoints(experiment: Experiment, job: Job, terminal: Terminal, journal: Journal) -> CheckpointWriter:
+    """What writes the checkpoints of a run into its folder."""
+    settings = {key: spell(value) for key, value in experiment.settings().items()}
+    every = experiment.checkpoint.every
+    return CheckpointWriter(
+        job.folder, settings, experiment.fingerprint(), every=every, warn=terminal.warn, first=journal.sync
+    )
+
+
 @contextlib.contextmanager
-def _recording(experiment: Experiment, job: Job, seconds: float | None = None) -> Iterator[tuple[Terminal, Journal]]:
+def _recording(
+    experiment: Experiment, job: Job, seconds: float | None = None, resumed: Resumed | None = None
+) -> Iterator[tuple[Terminal, Journal]]:
     """A context that gives what prints a run, and its journal, which says at its end how the run ended.
 
     Args:
         experiment: The experiment.
         job: The circumstances of the run.
         seconds: How long ago it began, where it is computed already; then it ends in a moment.
+        resumed: What it has left in its folder, where it goes on.
     """
     tracking = experiment.tracking
     tracking.begin(job.folder)
@@ -87,7 +119,12 @@ def _recording(experiment: Experiment, job: Job, seconds: float | None = None) -
         folder_errors(job.folder, "run"),
         Terminal(job.folder, quiet=experiment.quiet, log_only=job.log_only) as terminal,
     ):
-        with job.interruption.gently(), Journal(job.folder, header, lasting=seconds is None) as journal:
+        with (
+            job.interruption.gently(),
+            _journal(header, job, resumed, lasting=seconds is None) as journal,
+        ):
+            if resumed:
+                terminal.resumed(resumed.saved.step if resumed.saved else 0, resumed.warning)
             terminal.begin(
                 experiment.forecast,
                 experiment.computed_by,
@@ -99,6 +136,13 @@ def _recording(experiment: Experiment, job: Job, seconds: float | None = None) -
         wait = not job.sweep and not job.interruption.asked()
         delivered = tracking.delivered([job.folder]) if wait else Delivered()
         terminal.end(job.folder, delivered.lines, delivered.warning)
+
+
+def _journal(header: Header, job: Job, resumed: Resumed | None, *, lasting: bool) -> Journal:
+    """The journal of a new run, or of one that goes on."""
+    if resumed:
+        return resumed.journal(header, " ".join(job.overrides))
+    return Journal(job.folder, header, lasting=lasting)
 
 
 def compute(

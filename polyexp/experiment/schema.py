@@ -28,6 +28,7 @@ GROUPS = (
     "tracking",
     "report",
     "sweep",
+    "checkpoint",
     "action",
 )  # all config groups; SETTINGS are those that decide a result
 MAX_OWNERS = 3  # choices that a sentence names
@@ -46,12 +47,14 @@ class Config:
     tracking: Any = MISSING
     report: Any = MISSING
     sweep: Any = MISSING
+    checkpoint: Any = MISSING
     action: Any = MISSING
     seed: int = 0
     quiet: bool = False
+    resume: str | None = None
 
 
-# The keys at the top of a configuration: the groups, `seed` and `quiet`.
+# The keys at the top of a configuration: the groups, `seed`, `quiet` and `resume`.
 PARTS = tuple(one.name for one in dataclasses.fields(Config))
 
 

@@ -9,6 +9,7 @@
 from polyexp.fitting.blocks import Keep
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.checkpoint_file import CHECKPOINT, PREVIOUS, read_checkpoint, write_checkpoint
+from polyexp.fitting.checkpoint_settings import CheckpointSettings
 from polyexp.fitting.checkpoint_writer import CheckpointWriter
 from polyexp.fitting.driver import NUMERICAL_CORE, computed_by, fit, require_offers
 from polyexp.fitting.history import History
@@ -25,6 +26,7 @@ __all__ = [
     "NUMERICAL_CORE",
     "PREVIOUS",
     "Checkpoint",
+    "CheckpointSettings",
     "CheckpointWriter",
     "History",
     "Keep",

@@ -158,6 +158,18 @@ class Terminal:
         if result.outcome is Outcome.DIVERGED:
             self.warn(f"the run diverged; its parameters are those after {taken}.")
 
+    def resumed(self, step: int, warning: str) -> None:
+        """Print from where a run goes on.
+
+        Args:
+            step: The number of updates that its checkpoint has.
+            warning: What is to be said of the checkpoint; empty for nothing.
+        """
+        where = f"after {counted(step, 'step')}" if step else "without a checkpoint, from the first step on"
+        self.print(f"Resumed {where}.")
+        if warning:
+            self.warn(warning)
+
     def interrupted(self, result: Result, folder: Path) -> None:
         """Print how far a run came that was interrupted, and how to go on, in one line.
 

@@ -9,8 +9,8 @@ from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
-from polyexp.tracking.journal_history import history_of
-from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone
+from polyexp.tracking.journal_history import history_of, last_step
+from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone, kept_lines
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
@@ -73,6 +73,8 @@ __all__ = [
     "header_of",
     "history_of",
     "is_gone",
+    "kept_lines",
+    "last_step",
     "lock",
     "note_of",
     "read_result",

@@ -11,7 +11,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -116,6 +116,7 @@ class Journal(AbstractContextManager["Journal"]):
         folder: The folder of the run, which must exist and belong to no other run.
         header: What is known of the run.
         anew: Whether it takes the place of an earlier journal of the same run, with the same id, whose process has gone.
+        kept: The lines of that journal that follow the header in this one, too.
         lasting: Whether the run goes on for a while: the header is on the disk when this returns, and there are signs of life.
             Without, the first line that is on the disk is that of the end, which comes in a moment.
 
@@ -124,12 +125,14 @@ class Journal(AbstractContextManager["Journal"]):
         OSError: The journal cannot be written; as from each of its methods, which then have written nothing.
     """
 
-    def __init__(self, folder: Path, header: Header, *, anew: bool = False, lasting: bool = True) -> None:
+    def __init__(
+        self, folder: Path, header: Header, *, anew: bool = False, kept: Iterable[bytes] = (), lasting: bool = True
+    ) -> None:
         self.folder, self.header, self._lasting = folder, header, lasting
         self._begin = self._end = 0  # of the last line
         if anew:
             with replaced(folder / JOURNAL) as unfinished:
-                self._open(unfinished, 0)
+                self._open(unfinished, 0, kept)
         else:
             try:
                 self._open(folder / JOURNAL, os.O_CREAT | os.O_EXCL)  # another process may try to make it, too
@@ -142,12 +145,14 @@ class Journal(AbstractContextManager["Journal"]):
     def __enter__(self) -> Self:
         return self
 
-    def _open(self, path: Path, flags: int) -> None:
-        """Open the file at a path, and write the header."""
+    def _open(self, path: Path, flags: int, kept: Iterable[bytes] = ()) -> None:
+        """Open the file at a path, and write the header and the lines that are kept."""
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666)
         try:
             (self.folder / NOTE).unlink(missing_ok=True)  # on a journal that was here before
             self._write("header", format=FORMAT, **asdict(self.header))
+            for line in kept:
+                self._append(line)
             if self._lasting:
                 os.fsync(self._file)
         except BaseException:
@@ -243,7 +248,10 @@ class Journal(AbstractContextManager["Journal"]):
         self._write("files", names=list(names))
 
     def _write(self, kind: str, **content: Any) -> None:
-        rest = memoryview(_encoded({"kind": kind, "time": now(), **content}))
+        self._append(_encoded({"kind": kind, "time": now(), **content}))
+
+    def _append(self, line: bytes) -> None:
+        rest = memoryview(line)
         size = os.fstat(self._file).st_size
         if size < self._end:  # the last line was interrupted, or the disk was full
             os.ftruncate(self._file, size := self._begin)

@@ -15,7 +15,7 @@ from polyexp.tracking.entry import is_whole
 from polyexp.tracking.journal import JOURNAL
 from polyexp.tracking.journal_lines import JournalError, Line, header_of, line_error, lines_of
 
-__all__ = ["history_of"]
+__all__ = ["history_of", "last_step"]
 
 NUMBERS = ("loss", "excess", "grad_norm")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # as texts, since JSON has no such numbers
@@ -56,6 +56,25 @@ def history_of(folder: Path, length: int) -> tuple[History, int]:
     loss, excess, grad_norm = (np.ascontiguousarray(column) for column in table[:, : len(NUMBERS)].T)
     params = np.ascontiguousarray(table[:, len(NUMBERS) :])
     return History(np.array(steps, int), params, loss, excess, grad_norm, np.int64(length)), position
+
+
+def last_step(folder: Path) -> int:
+    """The step of the last snapshot in the journal of a run; 0 where there is none.
+
+    Args:
+        folder: The folder of the run.
+
+    Raises:
+        JournalError: The journal is damaged.
+        OSError: It cannot be read.
+    """
+    _, position = header_of(folder)
+    steps = [0]
+    for line in _snapshots(folder, position):
+        if not is_whole(line.content.get("step")):
+            raise line_error(folder, "damaged")
+        steps[0] = max(steps[0], int(line.content["step"]))
+    return steps[0]
 
 
 def _snapshots(folder: Path, position: int) -> Iterator[Line]:

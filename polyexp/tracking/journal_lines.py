@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from polyexp.tracking.entry import Status, is_key, is_whole
 from polyexp.tracking.journal import FORMAT, JOURNAL, Header
 from polyexp.tracking.process import Process
 
-__all__ = ["JournalError", "Line", "end_of", "header_of", "is_gone", "line_error", "lines_of"]
+__all__ = ["JournalError", "Line", "end_of", "header_of", "is_gone", "kept_lines", "line_error", "lines_of"]
 
 HEARTBEAT_LIMIT_SECONDS = 60  # without a sign of life, after which a run on another machine is taken for gone
 ID_DIGITS = 32  # of the id of a journal
@@ -98,6 +98,25 @@ def lines_of(folder: Path, position: int) -> Iterator[Line]:
             yield Line(kind, content, position)
         if len(text) == MAX_LINE_BYTES:
             raise line_error(folder, "too long")
+
+
+def kept_lines(folder: Path, kinds: Collection[str]) -> Iterator[bytes]:
+    """The complete lines of some kinds in a journal, as they are in it.
+
+    Args:
+        folder: The folder of the run.
+        kinds: The kinds.
+
+    Raises:
+        JournalError: A line is damaged.
+        OSError: The file cannot be read.
+    """
+    with open_regular(folder / JOURNAL) as file:
+        begin = 0
+        for line in lines_of(folder, 0):
+            text, begin = file.read(line.end - begin), line.end
+            if line.kind in kinds:
+                yield text
 
 
 def end_of(folder: Path) -> tuple[Status, str] | None:

@@ -1,0 +1,114 @@
+"""A run that goes on in its own folder: the checkpoint and the journal that it has left there."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from polyexp.base import InputError
+from polyexp.experiment.experiment import Experiment
+from polyexp.fitting import Checkpoint, SavedCheckpoint, read_checkpoint
+from polyexp.tracking import Header, Journal, JournalError, header_of, history_of, is_gone, kept_lines, last_step, lock
+
+__all__ = ["Resumed"]
+
+KEPT = ("snapshot", "warning")  # kinds of lines of a journal
+RESUMED_TAG = "polyexp.resumed"
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What a run has left in its folder.
+
+    Args:
+        folder: The folder.
+        header: The header of its journal.
+        saved: Its checkpoint; None where there is none, so that it begins with the first step.
+        warning: What is to be said of the checkpoint; empty for nothing.
+        last: The step of the last snapshot in its journal; 0 where there is none.
+    """
+
+    folder: Path
+    header: Header
+    saved: SavedCheckpoint | None
+    warning: str
+    last: int
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """What the run in a folder has left.
+
+        Args:
+            folder: The folder.
+
+        Raises:
+            InputError: The run goes on, or what it has left is damaged.
+        """
+        try:
+            header, _ = header_of(folder)
+            if is_gone(folder, header):
+                saved, warning = _checkpoint(folder)
+                return cls(folder, header, saved, warning, last_step(folder))
+        except (OSError, JournalError) as error:
+            raise InputError(f"The run in {folder} cannot be resumed: {error}") from error
+        raise InputError(f"The run in {folder} is going on: wait until its process has ended, or stop it.")
+
+    def tuned(self, experiment: Experiment) -> Experiment:
+        """The experiment with the numbers of the optimizer that the run had, in place of automatic ones.
+
+        Args:
+            experiment: The experiment of the run that goes on.
+        """
+        if self.saved is None or not experiment.optimizer.automatic:
+            return experiment
+        return replace(experiment, optimizer=self.saved.tuned(experiment.optimizer))
+
+    @property
+    def start(self) -> Callable[[Checkpoint], Checkpoint] | None:
+        """What makes the checkpoint from which `fit` goes on; None for the first step."""
+        return partial(self._joined, self.saved) if self.saved else None
+
+    def _joined(self, saved: SavedCheckpoint, begin: Checkpoint) -> Checkpoint:
+        return saved.joined(begin, history_of(self.folder, saved.length)[0])
+
+    def journal(self, header: Header, changes: str) -> Journal:
+        """The journal of the run that goes on, with the id, the params and the snapshots of the earlier one.
+
+        Args:
+            header: The header of a new run of the same experiment.
+            changes: What is not as it was, in words.
+        """
+        again = replace(
+            header.again(self.header), params=self.header.params, tags={**header.tags, RESUMED_TAG: changes}
+        )
+        return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """A context in which no other process resumes the run.
+
+        Raises:
+            InputError: Another one does.
+        """
+        descriptor = None
+        try:
+            with suppress(PermissionError):  # Windows opens no folders
+                descriptor = os.open(self.folder, os.O_RDONLY)
+                if not lock(descriptor):
+                    raise InputError(
+                        f"The run in {self.folder} is being resumed by another process: wait until it has ended."
+                    )
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def _checkpoint(folder: Path) -> tuple[SavedCheckpoint | None, str]:
+    try:
+        return read_checkpoint(folder)
+    except FileNotFoundError:
+        return None, ""
