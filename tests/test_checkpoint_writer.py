@@ -357,6 +357,24 @@ def test_the_last_one_is_not_overtaken(tmp_path, monkeypatch):
     assert read_checkpoint(tmp_path)[0] == saved(checkpoints[0])
 
 
+def test_an_older_one_is_not_written_after_the_last_one(tmp_path):
+    """The thread has taken it, but has not begun to write when the last one is written."""
+    checkpoints = kept(fit_arguments())[1]
+    with writer(tmp_path) as one:
+        one._writing.acquire()
+        one.keep(lambda: checkpoints[0])
+        wait_until(lambda: one._waiting is None)
+        numbered = one._numbered(checkpoints[1])
+        one._writing.release()  # the thread may write first, or last
+        one._write(*numbered)
+    assert read_checkpoint(tmp_path) == (saved(checkpoints[1]), "")
+    with writer(tmp_path) as one:
+        older, newer = one._numbered(checkpoints[2]), one._numbered(checkpoints[3])
+        one._write(*newer)
+        one._write(*older)
+    assert read_checkpoint(tmp_path) == (saved(checkpoints[3]), "")
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path):
     (tmp_path / f".123.{CHECKPOINT}").write_text("")
     (tmp_path / ".123.result.json").write_text("")

@@ -109,7 +109,7 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
         """
         numbered = self._numbered(checkpoint)
         with self._changed:
-            self._waiting = None
+            self._waiting = None  # so that the end does not wait for it
         self._write(*numbered)
 
     def close(self, wait: float = CLOSING_SECONDS) -> None:
