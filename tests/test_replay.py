@@ -269,8 +269,8 @@ def test_a_setting_that_no_longer_exists_is_named(bare_cli, tmp_path):
     ended = bare_cli("action=replay", "action.run=296065ed")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(
-        "polyexp: The settings of the run 296065ed, which polyexp 0.1.0 has recorded, cannot be used: `loop.look_every` is not a "
-        "setting of this experiment."
+        "polyexp: The settings of the run 296065ed, which polyexp 0.1.0 has recorded, cannot be used: `loop.look_every` is not "
+        "a setting of this experiment."
     )
 
 
