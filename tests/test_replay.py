@@ -131,6 +131,21 @@ def test_a_run_of_a_store_is_named_by_its_id_and_the_replay_is_a_run_of_its_own(
     assert again == (0, "", "")
 
 
+def test_a_param_that_the_store_has_cut_is_that_of_the_result(cli, store, tmp_path):
+    initial = f"[{','.join(repr(math.sin(k)) for k in range(501))}]"
+    assert len(initial) > 8000
+    assert (
+        cli(
+            "backend=numpy", "model=legendre_series", "model.degree=500", f"model.initial={initial}", "loop.steps=5"
+        ).code
+        == 0
+    )
+    (one,) = all_runs(store)
+    ended = cli("action=replay", f"action.run={one.info.run_id}")
+    assert ended.code == 0
+    assert "All 501 parameters and all " in ended.out
+
+
 def test_texts_keep_what_they_were(bare_cli, recorded, tmp_path):
     name = "a = 'b', [c] \\ d.csv"
     (tmp_path / name).write_text(DATA.replace("x,y", "null;1.50").replace(",", ";"))
@@ -179,6 +194,10 @@ def test_what_differs_is_told(bare_cli, recorded, tmp_path):
     [
         (lambda result: result.update(outcome="STALLED"), "The outcome was STALLED and is MAX_STEPS.\n"),
         (lambda result: result.update(steps=19), "The run took 19 steps and takes 20.\n"),
+        (
+            lambda result: result["learning_rate"].update(used=0.5),
+            "The learning rate that was used was 0.5 and is 1e-06.\n",
+        ),
         (lambda result: result["parameters"].update(w1=None), "one of the two is not finite (w1).\n"),
         (lambda result: result["parameters"].pop("w1"), "The names of the parameters are not the same.\n"),
         (lambda result: result["samples"].update(total=7), "There were 7 samples and there are 20.\n"),
@@ -253,7 +272,26 @@ def test_a_run_of_an_earlier_version_is_replayed(bare_cli, tmp_path):
     assert all(float(one) < 1e-9 for one in largest)  # it is the same run
 
 
-@pytest.mark.parametrize("run_id", ["733f028b", "62a2e474", "cd8f08fe", "aa610dea"])
+def test_settings_that_are_newer_than_the_record_have_their_defaults(bare_cli, tmp_path):
+    unpack(tmp_path)
+    heights = ["1.02", "1.31", "1.49", "1.62", "1.68", "1.66", "1.61", "1.47", "1.3", "1.06", "0.79", "0.43"]
+    rows = [f"{k / 4},{height}" for k, height in enumerate(heights)]  # data/recorded/README.md
+    (tmp_path / "measurements.csv").write_text("\n".join(["time,height", *rows, ""]))
+    ended = bare_cli("action=replay", "action.run=2812a6cb")
+    assert ended.code == 1
+    assert "The record lacks `problem.header`, `problem.delimiter`, " in ended.out
+    assert "The data file measurements has another size or another time than it had.\n" in ended.out
+
+
+def test_a_rate_that_another_version_finds_is_told(bare_cli, tmp_path):
+    """`auto` was the best rate in the long run, and is the best one for the steps of the run."""
+    unpack(tmp_path)
+    ended = bare_cli("action=replay", "action.run=62a2e474")
+    assert ended.code == 1
+    assert re.search(r"^The learning rate that was used was \S+ and is \S+\.$", ended.out, re.M)
+
+
+@pytest.mark.parametrize("run_id", ["733f028b", "cd8f08fe", "aa610dea"])
 def test_the_settings_of_other_runs_of_an_earlier_version_are_accepted(bare_cli, tmp_path, run_id):
     unpack(tmp_path)
     ended = bare_cli("action=replay", f"action.run={run_id}", "quiet=true")
