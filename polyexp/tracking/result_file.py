@@ -91,9 +91,7 @@ class ResultFile:
             max_error=_number("max_error", _required(content, "max_error")),
             parameters={cut(name): _number(f"parameters.{cut(name)}", value) for name, value in parameters.items()},
             power_series=None if series is None else _numbers("power_series", series),
-            learning_rate=_number(
-                "learning_rate.used", _object("learning_rate", content.get("learning_rate", {})).get("used")
-            ),
+            learning_rate=_number("learning_rate.used", _used(content.get("learning_rate"))),
             momentum=_number("momentum", content.get("momentum")),
             config=config,
         )
@@ -172,6 +170,11 @@ def _required(content: Mapping[str, Any], key: str) -> Any:
 def _object(key: str, value: Any) -> Mapping[str, Any]:
     require(isinstance(value, dict), key, "an object of JSON", value)
     return dict(value)
+
+
+def _used(rates: Any) -> Any:
+    """The learning rate that was used, of an object that earlier versions may not have."""
+    return rates.get("used") if isinstance(rates, dict) else None
 
 
 def _texts(key: str, values: Mapping[str, Any], *names: str) -> None:
