@@ -80,8 +80,11 @@ def of_history(text):
 
 
 def of_journal(text):
-    """The lines of a journal without times and ids, and without the params of snapshots between the first and the last."""
-    lines = [json.loads(line) for line in text.splitlines()]
+    """The lines of a journal without times and ids, and without the params of snapshots between the first and the last.
+
+    That a run was computed together with others is in its environment.
+    """
+    lines = [json.loads(re.sub(r',\\"runs\\":\\"\d+\\"', "", line)) for line in text.splitlines()]
     inner = [one for one in lines if one["kind"] == "snapshot"][1:-1]
     for one in lines:
         for name in ("time", "id", "parent", "started", "process"):

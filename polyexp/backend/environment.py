@@ -57,9 +57,9 @@ def environment_of(library: str) -> Mapping[str, str]:
         found |= _torch(sys.modules["torch"])
     if library == "jax" and "jaxlib" in sys.modules:
         found["jaxlib"] = str(getattr(sys.modules["jaxlib"], "__version__", ""))
-    system = os.uname() if hasattr(os, "uname") else platform.uname()
-    named = system.sysname if isinstance(system, os.uname_result) else system.system
-    found |= {"processor": _processor(), "system": f"{named} {system.release} {system.machine}", "libc": _libc()}
+    system = platform.uname()
+    named = f"{system.system} {system.release} {system.machine}"
+    found |= {"processor": _processor(), "system": named, "libc": _libc()}
     return {name: value[:MAX_CHARACTERS] for name, value in found.items()}
 
 
@@ -76,7 +76,7 @@ def _blas(library: str) -> dict[str, str]:
     used = [one for one in loaded if packages & set(Path(one["filepath"]).parts)] or loaded
     return {
         "blas": _listed(f"{one['internal_api']} {one['version']}" for one in used),
-        "kernel": _listed(str(one.get("architecture")) for one in used),
+        "kernel": _listed(str(one.get("architecture") or "unknown") for one in used),
     }
 
 

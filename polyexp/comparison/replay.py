@@ -193,6 +193,12 @@ def _otherwise(then: ResultFile, now: ResultFile) -> Iterator[str]:
         yield "the names of the parameters are not the same"
     if then.outcome != now.outcome:
         yield f"the outcome was {then.outcome} and is {now.outcome}"
+    for name, one, other in (
+        ("learning rate", then.learning_rate, now.learning_rate),
+        ("momentum", then.momentum, now.momentum),
+    ):
+        if one not in (None, other):
+            yield f"the {name} that was used was {one} and is {other}"
     if then.steps not in (None, now.steps):
         yield f"the run took {counted(then.steps or 0, 'step')} and takes {now.steps}"
     if then.total != now.total:

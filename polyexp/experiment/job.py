@@ -79,7 +79,7 @@ class Job:
         log_only: Whether what the run prints goes to its polyexp.log alone.
         interruption: What may ask the run to end early.
         runs: The number of runs that are computed together with it, itself included.
-        replay_of: The id of the recorded run that it replays; empty where it is no replay.
+        replay_of: The id of the recorded run that it replays, or its folder where it has none; empty where it is no replay.
     """
 
     folder: Path
@@ -181,7 +181,7 @@ def _name(experiment: Experiment, job: Job) -> str:
     the run that it replays.
     """
     if job.replay_of:
-        return f"replay of {job.replay_of[:LABEL_CHARACTERS]}"
+        return f"replay of {Path(job.replay_of).name[:LABEL_CHARACTERS]}"
     typed = typed_values(job.overrides).items()
     silent = ("tracking", "report", "sweep", "action", "quiet", "hydra")
     decisive = [(key, value) for key, value in typed if key.partition(".")[0] not in silent]

@@ -17,7 +17,7 @@ WORDS = {
     "polyexp": "the version of polyexp",
     "commit": "the commit",
     "core": "the numerical core of polyexp",
-    "computed_by": "what computes",
+    "computed_by": "the library with its dtype and device",
     "python": "Python",
     "numpy": "NumPy",
     "jaxlib": "jaxlib",

@@ -40,6 +40,8 @@ class ResultFile:
         max_error: The largest error over the samples; None where it is not finite.
         parameters: The final parameters by name; None stands for one that is not finite.
         power_series: The coefficients of the powers of x, in the same form; None for a model that is not a polynomial.
+        learning_rate: The learning rate that was used; None where it is not recorded.
+        momentum: The momentum that was used, likewise.
         config: The settings by their keys. Their values are those of any JSON file, and validated where they are used.
     """
 
@@ -53,6 +55,8 @@ class ResultFile:
     max_error: float | None
     parameters: Mapping[str, float | None]
     power_series: Sequence[float | None] | None
+    learning_rate: float | None
+    momentum: float | None
     config: Mapping[str, Any]
 
     @classmethod
@@ -87,6 +91,8 @@ class ResultFile:
             max_error=_number("max_error", _required(content, "max_error")),
             parameters={cut(name): _number(f"parameters.{cut(name)}", value) for name, value in parameters.items()},
             power_series=None if series is None else _numbers("power_series", series),
+            learning_rate=_number("learning_rate.used", _used(content.get("learning_rate"))),
+            momentum=_number("momentum", content.get("momentum")),
             config=config,
         )
 
@@ -164,6 +170,11 @@ def _required(content: Mapping[str, Any], key: str) -> Any:
 def _object(key: str, value: Any) -> Mapping[str, Any]:
     require(isinstance(value, dict), key, "an object of JSON", value)
     return dict(value)
+
+
+def _used(rates: Any) -> Any:
+    """The learning rate that was used, of an object that earlier versions may not have."""
+    return rates.get("used") if isinstance(rates, dict) else None
 
 
 def _texts(key: str, values: Mapping[str, Any], *names: str) -> None:

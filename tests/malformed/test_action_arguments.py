@@ -115,7 +115,7 @@ OTHERS = {
     "an empty action": (("action=",), "action"),
     "two actions": (
         ("action=[fit,export]",),
-        "`action` takes the name of one choice (compare, crosscheck, export, fit, predict, sync), got '[fit,export]'.",
+        "`action` takes the name of one choice (compare, crosscheck, export, fit, predict, replay, sync), got '[fit,export]'.",
     ),
     "export without a store": (("action=export", "tracking=none"), "type `tracking=mlflow`"),
     "compare without a store": (("action=compare", "tracking=none"), "type `tracking=mlflow`"),
