@@ -8,15 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from polyexp.base import InputError
+from polyexp.base import InputError, counted
 from polyexp.experiment.experiment import Experiment
 from polyexp.fitting import Checkpoint, SavedCheckpoint, read_checkpoint
-from polyexp.tracking import Header, Journal, JournalError, header_of, history_of, is_gone, kept_lines, last_step, lock
+from polyexp.tracking import (
+    Header,
+    Journal,
+    JournalError,
+    end_of,
+    header_of,
+    history_of,
+    is_gone,
+    kept_lines,
+    last_step,
+    lock,
+)
 
 __all__ = ["Resumed"]
 
 KEPT = ("snapshot", "warning")  # kinds of lines of a journal
-RESUMED_TAG = "polyexp.resumed"
+RESUMED_TAG, OVERRIDES_TAG = "polyexp.resumed", "polyexp.overrides"
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class Resumed:
         """
         try:
             header, _ = header_of(folder)
-            if is_gone(folder, header):
+            if end_of(folder) is not None or is_gone(folder, header):
                 saved, warning = _checkpoint(folder)
                 return cls(folder, header, saved, warning, last_step(folder))
         except (OSError, JournalError) as error:
@@ -74,16 +85,21 @@ class Resumed:
     def _joined(self, saved: SavedCheckpoint, begin: Checkpoint) -> Checkpoint:
         return saved.joined(begin, history_of(self.folder, saved.length)[0])
 
-    def journal(self, header: Header, changes: str) -> Journal:
+    def journal(self, header: Header) -> Journal:
         """The journal of the run that goes on, with the id, the params and the snapshots of the earlier one.
+
+        What of its settings is not as it was, is in the tag `polyexp.resumed`.
 
         Args:
             header: The header of a new run of the same experiment.
-            changes: What is not as it was, in words.
         """
-        again = replace(
-            header.again(self.header), params=self.header.params, tags={**header.tags, RESUMED_TAG: changes}
-        )
+        was = self.header
+        changed = [f"{key}={value}" for key, value in header.params.items() if was.params.get(key) != value]
+        begin = f"after {counted(self.saved.step, 'step')}" if self.saved else "from the first step on"
+        tags = {**header.tags, RESUMED_TAG: " ".join([begin, *(["with", *changed] if changed else [])])}
+        if OVERRIDES_TAG in was.tags:
+            tags[OVERRIDES_TAG] = was.tags[OVERRIDES_TAG]
+        again = replace(header.again(was), params=was.params, tags=tags)
         return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT))
 
     @contextmanager

@@ -141,7 +141,7 @@ def _recording(
 def _journal(header: Header, job: Job, resumed: Resumed | None, *, lasting: bool) -> Journal:
     """The journal of a new run, or of one that goes on."""
     if resumed:
-        return resumed.journal(header, " ".join(job.overrides))
+        return resumed.journal(header)
     return Journal(job.folder, header, lasting=lasting)
 
 

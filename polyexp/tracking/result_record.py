@@ -9,7 +9,7 @@ from typing import Any
 
 from polyexp.base import Component, require, spell, version
 from polyexp.exact import Forecast, forecast
-from polyexp.fitting import Result
+from polyexp.fitting import Outcome, Result
 from polyexp.loop import Loop, Manual
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS
@@ -97,7 +97,8 @@ def write_result(journal: Journal, result: Result, predicted: Forecast, files: l
     samples = result.samples
     text = description(result, predicted, suggests=not journal.header.parent)
     journal.result(
-        final_metrics(result, predicted),
+        # A metric has one value at each step, and a run that goes on has its final ones at its end.
+        {} if result.outcome is Outcome.INTERRUPTED else final_metrics(result, predicted),
         derived_params(result, predicted),
         {"polyexp.outcome": result.outcome.name, "mlflow.note.content": text},
         dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),

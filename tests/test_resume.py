@@ -1,0 +1,139 @@
+"""A run that was interrupted goes on in its own folder and in the same run of MLflow, as if it had never been stopped."""
+
+import json
+import os
+import signal
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from polyexp.experiment import run as run_module
+from polyexp.fitting import CHECKPOINT
+from polyexp.tracking import JOURNAL
+from tests.helpers.stores import history, only_run
+
+RUN = (
+    "backend=numpy",
+    "problem.num_samples=20",
+    "optimizer.learning_rate=1e-7",
+    "loop.steps=1000",
+    "loop.log_every=100",
+)
+FOLDER = "hydra.run.dir=outputs/one"
+WAYS = {
+    "numpy": (),
+    "momentum": ("optimizer=momentum", "optimizer.momentum=0.5"),
+    "adam": ("optimizer=adam",),
+    "float32": ("backend.dtype=float32",),
+    "torch": ("backend=torch",),
+    "autograd": ("backend=torch", "loop=autograd"),
+    "custom_function": ("backend=torch", "loop=custom_function"),
+    "jax": ("backend=jax",),
+    "legendre": ("model=legendre",),
+    "closed_form": ("loop=closed_form",),
+    "tolerance": ("loop.tolerance=1e-9", "optimizer.learning_rate=auto", "loop.patience=3"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "outputs" / "one"
+
+
+@pytest.fixture
+def interrupted(cli, monkeypatch):
+    """Call it with words: a run into outputs/one has been interrupted by SIGINT at a snapshot with at least so many steps."""
+
+    def call(*words, at=150):
+        compute = run_module.compute
+
+        def interrupting(*args, observe, **options):
+            def seen(snapshot):
+                observe(snapshot)
+                if snapshot.step >= at:
+                    os.kill(os.getpid(), signal.SIGINT)
+                    options["stop"] = lambda: True
+
+            return compute(*args, observe=seen, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "compute", interrupting)
+            ended = cli(*RUN, FOLDER, *words)
+        assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
+        return ended
+
+    return call
+
+
+def lines(folder):
+    """The snapshots of a journal without their times."""
+    found = [json.loads(line) for line in (folder / JOURNAL).read_text().splitlines()]
+    return [{key: value for key, value in one.items() if key != "time"} for one in found if one["kind"] == "snapshot"]
+
+
+@pytest.mark.parametrize("words", WAYS.values(), ids=WAYS)
+def test_a_resumed_run_is_that_of_one_that_was_not_interrupted(cli, tmp_path, folder, interrupted, words):
+    interrupted("tracking=none", *words)
+    assert (folder / CHECKPOINT).exists()
+    resumed = cli("resume=outputs/one")
+    assert resumed.code == 0, resumed.err
+    assert cli(*RUN, "tracking=none", *words, "hydra.run.dir=outputs/two").code == 0
+    other = tmp_path / "outputs" / "two"
+    assert (folder / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
+    results = [json.loads((one / "result.json").read_text()) for one in (folder, other)]
+    for key in ("outcome", "steps", "loss", "excess_loss", "parameters", "max_error"):
+        assert results[0][key] == results[1][key]
+    assert lines(folder) == lines(other)
+
+
+def test_the_same_run_of_mlflow_goes_on(cli, tmp_path, interrupted, store):
+    interrupted()
+    first = only_run(store)
+    assert (first.info.status, first.data.tags["polyexp.outcome"]) == ("KILLED", "INTERRUPTED")
+    assert cli(f"resume={first.info.run_id[:8]}").code == 0
+    run = only_run(store)
+    assert run.info.run_id == first.info.run_id
+    assert (run.info.status, run.data.tags["polyexp.outcome"]) == ("FINISHED", "MAX_STEPS")
+    assert [step for step, _ in history(store, run, "loss/train")] == [1, 2, 5, 10, 20, 50, *range(100, 1001, 100)]
+    with closing(sqlite3.connect(tmp_path / "outputs" / "mlflow.db")) as database:
+        twice = "SELECT key, step FROM metrics GROUP BY key, step HAVING count(*) > 1"
+        assert database.execute(twice).fetchall() == []
+    assert run.data.tags["polyexp.resumed"].startswith("after ")
+    assert run.data.tags["polyexp.overrides"] == first.data.tags["polyexp.overrides"]
+
+
+def test_more_steps_are_allowed(cli, folder, interrupted, store):
+    interrupted("optimizer.learning_rate=auto")
+    rate = json.loads((folder / "result.json").read_text())["learning_rate"]["used"]
+    assert cli("resume=outputs/one", "loop.steps=1500").code == 0
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["steps"], result["learning_rate"]["used"]) == (1500, rate)
+    assert only_run(store).data.tags["polyexp.resumed"].endswith("with loop.steps=1500")
+    assert only_run(store).data.params["loop.steps"] == "1000"
+
+
+@pytest.mark.parametrize(
+    "word", ["model=legendre", "model.degree=5", "problem.num_samples=30", "seed=1", "optimizer.learning_rate=1e-8"]
+)
+def test_what_would_make_it_another_run_is_refused(cli, interrupted, word):
+    interrupted("tracking=none")
+    ended = cli("resume=outputs/one", word)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"`{word.partition('=')[0]}` cannot be changed in a run that goes on: it is " in ended.err
+
+
+@pytest.mark.parametrize("name", ["", "none", "123456", "../x"])
+def test_a_run_that_is_not_there_is_refused(cli, name):
+    ended = cli(f"resume={name}")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.count("\n") == 1
+
+
+def test_a_sweep_of_resumed_runs_is_refused(cli, interrupted):
+    interrupted("tracking=none")
+    ended = cli("-m", "resume=outputs/one", "loop.steps=10,20")
+    assert (ended.code, ended.err) == (
+        2,
+        "polyexp: `resume` is of one run: leave -m out; a sweep goes on by `sweep.resume`.\n",
+    )
