@@ -26,6 +26,7 @@ from polyexp.tracking import (
 
 __all__ = ["Resumed"]
 
+SOUGHT = ("auto", "asymptotic")  # settings whose numbers a run that goes on keeps
 KEPT = ("snapshot", "warning")  # kinds of lines of a journal
 RESUMED_TAG, OVERRIDES_TAG = "polyexp.resumed", "polyexp.overrides"
 
@@ -94,7 +95,8 @@ class Resumed:
             header: The header of a new run of the same experiment.
         """
         was = self.header
-        changed = [f"{key}={value}" for key, value in header.params.items() if was.params.get(key) != value]
+        now = {key: value for key, value in header.params.items() if was.params.get(key) not in SOUGHT}
+        changed = [f"{key}={value}" for key, value in now.items() if was.params.get(key) != value]
         begin = f"after {counted(self.saved.step, 'step')}" if self.saved else "from the first step on"
         tags = {**header.tags, RESUMED_TAG: " ".join([begin, *(["with", *changed] if changed else [])])}
         if OVERRIDES_TAG in was.tags:
