@@ -14,6 +14,7 @@ from polyexp.sweep.jobs import PlannedJob
 from polyexp.sweep.table import FAILED, KILLED, NOT_RUN, JobRow
 from polyexp.tracking import (
     JOURNAL,
+    Header,
     JournalError,
     RunInfo,
     Status,
@@ -28,6 +29,7 @@ from polyexp.tracking import (
 __all__ = [
     "SweepJob",
     "going_on_error",
+    "header_in",
     "is_going_on",
     "is_recorded_in",
     "reused_rows",
@@ -61,6 +63,17 @@ def store_of(tracking: Tracker) -> str | None:
     return tracking.header(RunInfo("", {}, (), {})).store
 
 
+def header_in(folder: Path) -> Header | None:
+    """The header of the journal in a folder; None where no run has begun there, or its journal is damaged.
+
+    Args:
+        folder: The folder, which need not exist.
+    """
+    with suppress(OSError, JournalError):
+        return header_of(folder)[0]
+    return None
+
+
 def is_going_on(folder: Path) -> bool:
     """Whether the folder of a run or a sweep has a journal to which a process still writes.
 
@@ -90,9 +103,8 @@ def is_recorded_in(store: str | None, folder: Path) -> bool:
         store: The store, as `store_of` names it.
         folder: The folder, which need not exist.
     """
-    with suppress(OSError, JournalError):
-        return header_of(folder)[0].store == store
-    return False
+    header = header_in(folder)
+    return header is not None and header.store == store
 
 
 def row_of(job: PlannedJob, folder: Path) -> JobRow:

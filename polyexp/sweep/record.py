@@ -12,7 +12,7 @@ from polyexp.experiment import varying
 from polyexp.report import Terminal
 from polyexp.sweep.figure import draw_sweep
 from polyexp.sweep.jobs import write_manifest
-from polyexp.sweep.outcomes import SweepJob, going_on_error, is_recorded_in, row_of, run_id_of, store_of
+from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_recorded_in, row_of, run_id_of, store_of
 from polyexp.sweep.resumed import recorded_name, require_resumable
 from polyexp.sweep.table import JobRow, SweepTable, write_table
 from polyexp.sweep.terminal import summary
@@ -23,10 +23,8 @@ from polyexp.tracking import (
     KIND_TAG,
     Delivered,
     Journal,
-    JournalError,
     RunInfo,
     Tracker,
-    header_of,
     lock,
     sweep_name,
 )
@@ -149,8 +147,8 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         header = self._tracking.header(RunInfo(f"sweep {self.name}", {}, (), tags))
         keys = dict.fromkeys([*varying([one.experiment for one in self.jobs]), *self._keys])
         header = header.of_sweep(self.name, tuple(keys))
-        with suppress(OSError, JournalError):
-            header = header.again(header_of(self.folder)[0])
+        if earlier := header_in(self.folder):
+            header = header.again(earlier)
         return Journal(self.folder, header, anew=(self.folder / JOURNAL).exists())
 
     def _end(self, terminal: Terminal, table: SweepTable, error: BaseException | None) -> None:

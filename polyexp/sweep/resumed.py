@@ -6,8 +6,8 @@ from pathlib import Path
 
 from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, printable
 from polyexp.sweep.jobs import INSTEAD, read_manifest
-from polyexp.sweep.outcomes import SweepJob, going_on_error, is_going_on, is_recorded_in, store_of
-from polyexp.tracking import JOURNAL, NOTE, RESULT, Destination, JournalError, header_of
+from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_going_on, is_recorded_in, store_of
+from polyexp.tracking import JOURNAL, NOTE, RESULT, Destination
 
 __all__ = ["clear", "recorded_name", "require_resumable"]
 
@@ -20,11 +20,10 @@ def recorded_name(folder: Path) -> str | None:
     Args:
         folder: The folder of the sweep, which need not exist.
     """
-    with suppress(OSError, JournalError):
-        name = (header_of(folder)[0].view or {}).get("sweep")
-        if isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARACTERS and printable(name) == name:
-            return name
-    return None
+    header = header_in(folder)
+    name = ((header and header.view) or {}).get("sweep")
+    is_name = isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARACTERS and printable(name) == name
+    return str(name) if is_name else None
 
 
 def require_resumable(folder: Path, jobs: Sequence[SweepJob]) -> None:
@@ -43,7 +42,7 @@ def require_resumable(folder: Path, jobs: Sequence[SweepJob]) -> None:
         _require_same_store(one, store)
         if is_going_on(one):
             raise going_on_error(folder)
-    if not _has_header(folder) and any(_has_header(one.folder) for one in jobs):
+    if not header_in(folder) and any(header_in(one.folder) for one in jobs):
         raise InputError(f"The sweep in {folder} cannot be resumed: its {JOURNAL} is missing or damaged. {INSTEAD}")
 
 
@@ -89,23 +88,13 @@ def _require_same_jobs(folder: Path, jobs: Sequence[SweepJob]) -> None:
         )
 
 
-def _has_header(folder: Path) -> bool:
-    """Whether a run has begun in a folder; its journal is without a header where the process was killed before."""
-    with suppress(OSError, JournalError):
-        return bool(header_of(folder))
-    return False
-
-
 def _require_same_store(folder: Path, now: str | None) -> None:
     """Require that the journal in a folder of a sweep, if there is one, names the store in which the sweep would go on.
 
     A SQLite store that is not there any more may have been moved together with the sweep.
     """
-    try:
-        header, _ = header_of(folder)
-    except (OSError, JournalError):
-        return
-    if header.store != now and not _is_missing(header.store):
+    header = header_in(folder)
+    if header and header.store != now and not _is_missing(header.store):
         earlier = "no store" if header.store is None else printable(header.store)
         raise InputError(
             f"{folder / JOURNAL} names {earlier}, but the sweep would go on in {now or 'no store'}: type the command in the "
