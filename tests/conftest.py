@@ -1,6 +1,7 @@
 """An environment that is the same on every machine, and MLflow stores that cost no migration."""
 
 import os
+import signal
 import sqlite3
 from contextlib import closing
 
@@ -16,6 +17,8 @@ from tests.helpers.commands import run_in_process
 
 def pytest_configure(config):
     torch.set_num_threads(1)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; the children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
         del os.environ[name]
     os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"}

@@ -209,7 +209,7 @@ def test_both_are_damaged(tmp_path):
     sentence = str(caught.value)
     assert sentence.startswith("checkpoint.npz in ")
     assert "; checkpoint.previous.npz in " in sentence
-    assert sentence.endswith("; there is no other checkpoint: start the run again in another folder.")
+    assert sentence.endswith("; there is no other checkpoint.")
 
 
 def test_a_damaged_one_does_not_take_the_place_of_the_one_before(tmp_path):

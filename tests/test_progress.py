@@ -32,7 +32,8 @@ def test_ctrl_c_takes_the_bar_away_and_gives_the_cursor_back(tmp_path):
     left = [line for line in screen(out.replace("^C", "")) if line]
     assert left[-1] == "polyexp: interrupted."
     assert left[0].startswith("Fitting power_series to 50 samples")
-    steps = [re.fullmatch(r"Loss at +(\d+) iteration: \S+", line)[1] for line in left[2:-1]]
+    assert left[-2].startswith("INTERRUPTED after ")
+    steps = [re.fullmatch(r"Loss at +(\d+) iteration: \S+", line)[1] for line in left[2:-2]]
     assert steps == [str(500 * (k + 1)) for k in range(len(steps))]  # every line is there, and complete
     (log,) = tmp_path.rglob("polyexp.log")
     assert log.read_text().splitlines()[2:] == left[2:-1]

@@ -12,7 +12,7 @@ from polyexp.base import InputError
 from polyexp.cli.jobs import numbered
 from polyexp.cli.signals import signals
 from polyexp.cli.texts import unquoted
-from polyexp.experiment import Experiment, InSweep, Job
+from polyexp.experiment import Experiment, InSweep, Job, can_go_on
 from polyexp.fitting import Result
 from polyexp.sweep import FAILED, JobOverrides, JobRow, PlannedJob, ReadyJob, Template, row_of
 from polyexp.tracking import JOURNAL, reason_of
@@ -86,21 +86,21 @@ class JobMaker:
         experiment: Experiment = template.experiment(job, self.composing(number, words))
         return experiment
 
-    def ready(self, number: int, words: Sequence[str], experiment: Experiment) -> ReadyJob:
+    def ready(self, number: int, words: Sequence[str], experiment: Experiment, *, done: bool = False) -> ReadyJob:
         """A job that can be run.
 
         Args:
             number: The number of the job.
             words: Its overrides.
             experiment: Its experiment, which has been checked.
+            done: Whether it has its result already.
         """
         template, job = self._loader.job(self._master, words)
-        return ReadyJob(
-            number, experiment, partial(_begun, template, job, number, self.composing(number, words), self._sweep)
-        )
+        begin = partial(_begun, template, job, number, self.composing(number, words), self._sweep)
+        return ReadyJob(number, experiment, begin, done)
 
     def left(self, number: int, words: Sequence[str]) -> Ended | None:
-        """What a worker has left of a job, as its folder says; None where it has not begun.
+        """What a worker has left of a job, as its folder says; None where it has not begun, or can go on.
 
         Args:
             number: The number of the job.
@@ -113,6 +113,8 @@ class JobMaker:
         row = row_of(PlannedJob(number, "0" * 16, tuple(map(unquoted, words))), folder)
         if row.has_result:
             return Ended(row, row.loss)
+        if can_go_on(folder, self.experiment(number, words).fingerprint()):
+            return None
         reason = row.reason if row.outcome == FAILED else ENDED
         return Ended(JobRow(number, row.overrides, FAILED, run_id=row.run_id, reason=reason))
 
@@ -124,4 +126,5 @@ def _begun(template: Template, job: JobOverrides, number: int, composed: Any, of
     files = template.files(job, number, folder)
     files.write(folder)
     overrides = tuple(map(unquoted, job.words))
-    return Job(folder, overrides, of, files.config, log_only=True, interruption=signals)
+    goes_on = (folder / JOURNAL).exists()  # of a job that begins anew it has been removed
+    return Job(folder, overrides, of, files.config, log_only=True, interruption=signals, goes_on=goes_on)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from polyexp.action import Fit
 from polyexp.cli.job_maker import Ended, JobMaker
 from polyexp.cli.jobs import JobTask, RunError
+from polyexp.cli.signals import signals
 from polyexp.experiment import Experiment
 from polyexp.report.stream import Stream
 from polyexp.sweep import job_line, run_jobs
@@ -37,10 +38,9 @@ class BatchedLauncher(BasicLauncher):
         task = self.task_function
         if isinstance(task, JobTask) and not needs_hydra(self.config):
             numbered = dict(enumerate(job_overrides, initial_job_idx))
-            left = {number: words for number, words in numbered.items() if number not in task.done}
-            found = {number: task.experiment(number, words) for number, words in left.items()}
+            found = {number: task.experiment(number, words) for number, words in numbered.items()}
             experiments = {number: one for number, one in found.items() if one and isinstance(one.action, Fit)}
-            if len(experiments) == len(left):
+            if experiments.keys() >= numbered.keys() - task.done.keys():
                 return self._launched(task, numbered, experiments)
         return super().launch(job_overrides, initial_job_idx)
 
@@ -54,8 +54,9 @@ class BatchedLauncher(BasicLauncher):
         maker = JobMaker(self.hydra_context.config_loader, self.config, task.sweep)
         lines = _Lines(task, quiet=all(one.quiet for one in experiments.values()))
         found = {number: Ended(task.done[number], task.done[number].loss) for number in jobs if number in task.done}
-        left = {number: words for number, words in jobs.items() if number not in found}
-        for ended in self._ended(maker, task, left, experiments) if left else ():
+        # Those whose result is that of another sweep were never computed in this one.
+        own = {number: words for number, words in jobs.items() if not (number in found and found[number].row.reused)}
+        for ended in self._ended(maker, task, own, experiments) if found.keys() < jobs.keys() else ():
             lines.ended(ended)
             found[ended.row.number] = ended
         return [_Returned(words, found[number], maker.composing(number, words)) for number, words in jobs.items()]
@@ -63,9 +64,15 @@ class BatchedLauncher(BasicLauncher):
     def _ended(
         self, maker: JobMaker, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
     ) -> Iterator[Ended]:
-        """Run jobs, and give what became of each one that has ended."""
-        ready = [maker.ready(number, words, experiments[number]) for number, words in jobs.items()]
-        for number, ended in run_jobs(ready):
+        """Run the jobs that are not done, and give what became of each one that has ended."""
+        assert self.config is not None
+        ready = [
+            maker.ready(number, words, experiments[number], done=number in task.done)
+            for number, words in jobs.items()
+            if number in experiments  # one that is done and whose data file has changed is not here
+        ]
+        folder = Path(str(self.config.hydra.sweep.dir)).absolute()
+        for number, ended in run_jobs(ready, folder, signals):
             yield Ended.of(number, jobs[number], ended)
 
 

@@ -24,7 +24,7 @@ from polyexp.cli.texts import unquoted
 from polyexp.cli.words import prepared
 from polyexp.experiment import Experiment, InSweep, Job
 from polyexp.report.stream import Stream
-from polyexp.tracking import reason_of
+from polyexp.tracking import JOURNAL, reason_of
 
 __all__ = ["main", "task"]
 
@@ -80,12 +80,14 @@ def main() -> int:
 
 def _job(cfg: DictConfig, sweep: InSweep | None) -> Job:
     hydra_cfg = HydraConfig.get()
+    folder = Path(hydra_cfg.runtime.output_dir)
     return Job(
-        folder=Path(hydra_cfg.runtime.output_dir),
+        folder=folder,
         overrides=tuple(map(unquoted, as_typed(hydra_cfg.overrides.task))),
         sweep=sweep,
         config_yaml=OmegaConf.to_yaml(cfg),
         interruption=signals,
+        goes_on=(folder / JOURNAL).exists() if sweep else cfg.resume is not None,
     )
 
 

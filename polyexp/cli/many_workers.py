@@ -77,14 +77,14 @@ class SlicedLauncher(BatchedLauncher):
     def _ended(
         self, maker: JobMaker, task: JobTask, jobs: dict[int, Sequence[str]], experiments: dict[int, Experiment]
     ) -> Iterator[Ended]:
-        """Have workers run jobs, and give what became of each one, slice by slice."""
+        """Have workers run the jobs that are not done, and give what became of each one, slice by slice."""
         assert self.config is not None
         assert self.hydra_context is not None
         loader: Any = self.hydra_context.config_loader
-        numbers = list(jobs)
+        numbers = [number for number in jobs if number not in task.done]
         # A job without an experiment has a data file that has changed; its worker reads it again.
         keys = [batch_key(experiments[number]) if number in experiments else None for number in numbers]
-        count = max(self._workers.at_once, -(-len(jobs) // MAX_RUNS))
+        count = max(self._workers.at_once, -(-len(numbers) // MAX_RUNS))
         parts = [
             Slice.of(
                 {numbers[place]: jobs[numbers[place]] for place in places},

@@ -28,6 +28,7 @@ from polyexp.report import futile_jobs
 from polyexp.report.progress_bar import JobCounter
 from polyexp.report.stream import Stream
 from polyexp.sweep import (
+    CHECKPOINTS,
     MANIFEST,
     SWEEP_FILE,
     SWEEP_PICTURE,
@@ -46,7 +47,8 @@ from polyexp.tracking import JOURNAL, NOTE, RESULT, require_no_run
 __all__ = ["Sweep"]
 
 # Files of the sweep in its folder, in which the folders of its jobs are.
-OWN_FILES = {MANIFEST, SWEEP_FILE, SWEEP_PICTURE, JOURNAL, NOTE, RESULT, "multirun.yaml", "polyexp.log", ".submitit"}
+OWN_FILES = {MANIFEST, SWEEP_FILE, SWEEP_PICTURE, JOURNAL, NOTE, RESULT, CHECKPOINTS, "multirun.yaml", "polyexp.log"}
+OWN_FILES |= {".submitit"}
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}
 

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from hydra import version
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from polyexp.cli.composition import prepare, search_path
 from polyexp.cli.config_loader import CheckedLoader, as_typed
 from polyexp.cli.job_maker import Ended, JobMaker
-from polyexp.experiment import InSweep
+from polyexp.experiment import InSweep, Uninterrupted
 from polyexp.sweep import ReadyJob, run_jobs
 from polyexp.tracking import Destination
 
@@ -35,6 +36,7 @@ class Slice:
     Args:
         jobs: The overrides of the jobs by their numbers.
         sweep: The sweep to which they belong.
+        sweep_folder: Its folder.
         folder: The current folder of the command.
         program: The name of the program, which is recorded.
         store: The address of the store without credentials, where the environment names it; None where settings do.
@@ -46,6 +48,7 @@ class Slice:
 
     jobs: Mapping[int, Sequence[str]]
     sweep: InSweep
+    sweep_folder: str
     folder: str
     program: str
     store: str | None
@@ -69,6 +72,7 @@ class Slice:
         return cls(
             jobs={number: list(map(str, words)) for number, words in jobs.items()},
             sweep=sweep,
+            sweep_folder=os.path.abspath(str(master.hydra.sweep.dir)),
             folder=os.getcwd(),
             program=sys.argv[0],
             store=Destination.of(None).shown if os.environ.get(STORE_VARIABLE) else None,
@@ -96,7 +100,7 @@ class Slice:
 def work(part: Slice) -> list[Ended]:
     """Run the jobs of a slice, and return what became of each of them.
 
-    A job that has begun already is not run again: a batch system may start a worker twice.
+    A job that has begun already is not run again, unless it has a checkpoint: a batch system may start a worker twice.
 
     Args:
         part: The slice.
@@ -105,7 +109,7 @@ def work(part: Slice) -> list[Ended]:
     try:
         _prepare(part)
         with threadpool_limits(1):
-            for one in _ended(part.jobs, part.maker):
+            for one in _ended(part):
                 ended[one.row.number] = one
     except Exception as error:
         left = {number: words for number, words in part.jobs.items() if number not in ended}
@@ -125,16 +129,18 @@ def _prepare(part: Slice) -> None:
     setup_globals()
 
 
-def _ended(jobs: Mapping[int, Sequence[str]], maker: JobMaker) -> Iterable[Ended]:
-    ready: list[ReadyJob] = []
-    for number, words in jobs.items():
+def _ended(part: Slice) -> Iterable[Ended]:
+    maker, ready = part.maker, list[ReadyJob]()
+    for number, words in part.jobs.items():
+        ended = None
         try:
-            if ended := maker.left(number, words):
-                yield ended
-            else:
+            ended = maker.left(number, words)
+            if ended is None or ended.row.has_result:  # then its batch needs it
                 experiment = maker.experiment(number, words).check()
-                ready.append(maker.ready(number, words, experiment))
+                ready.append(maker.ready(number, words, experiment, done=ended is not None))
         except Exception as error:
-            yield Ended.of(number, words, error)
-    for number, done in run_jobs(ready):
-        yield Ended.of(number, jobs[number], done)
+            ended = ended or Ended.of(number, words, error)
+        if ended:
+            yield ended
+    for number, done in run_jobs(ready, Path(part.sweep_folder), Uninterrupted()):
+        yield Ended.of(number, part.jobs[number], done)

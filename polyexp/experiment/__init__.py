@@ -2,7 +2,8 @@
 
 from polyexp.experiment.batch import batch_key
 from polyexp.experiment.experiment import Experiment, build, build_part, varying
-from polyexp.experiment.job import InSweep, Job, short_number, short_word, typed_values
+from polyexp.experiment.job import InSweep, Interruption, Job, Uninterrupted, short_number, short_word, typed_values
+from polyexp.experiment.resumed import can_go_on
 from polyexp.experiment.run import compute, publish, publish_computed
 from polyexp.experiment.schema import GROUPS, PARTS, Config, all_keys, unknown_key_error
 from polyexp.experiment.suggestions import choice_hint, key_hint
@@ -13,11 +14,14 @@ __all__ = [
     "Config",
     "Experiment",
     "InSweep",
+    "Interruption",
     "Job",
+    "Uninterrupted",
     "all_keys",
     "batch_key",
     "build",
     "build_part",
+    "can_go_on",
     "choice_hint",
     "compute",
     "key_hint",

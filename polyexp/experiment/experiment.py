@@ -83,6 +83,7 @@ class Experiment:
         seed: The seed of the initial values and of random samples, from 0 to 2^32 - 1.
         quiet: Whether only errors and warnings are printed.
         resume: The folder of the run that goes on; None for a new run.
+        found: The optimizer with the numbers that a run which goes on has found for "auto" and "asymptotic"; None for others.
     """
 
     problem: Source
@@ -99,6 +100,7 @@ class Experiment:
     seed: int
     quiet: bool
     resume: str | None = None
+    found: Optimizer | None = None
 
     def check(self, on_progress: OnProgress | None = None) -> "Experiment":
         """Check the experiment, and return it.
@@ -140,12 +142,13 @@ class Experiment:
         """The forecast of the run."""
         samples = self.samples()
         model = self.model.on_domain(samples.domain)
-        return forecast(model, self.loop, self.optimizer, samples, model.initial_params(self.seed), self.backend)
+        optimizer = self.found or self.optimizer
+        return forecast(model, self.loop, optimizer, samples, model.initial_params(self.seed), self.backend)
 
     @property
     def tuned_optimizer(self) -> Optimizer:
         """The optimizer with numbers in place of "auto" and "asymptotic"."""
-        return self.forecast.optimizer if self.optimizer.automatic else self.optimizer
+        return self.found or (self.forecast.optimizer if self.optimizer.automatic else self.optimizer)
 
     @property
     def computed_by(self) -> str:

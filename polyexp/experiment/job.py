@@ -78,6 +78,7 @@ class Job:
         config_yaml: The composed configuration as YAML.
         log_only: Whether what the run prints goes to its polyexp.log alone.
         interruption: What may ask the run to end early.
+        goes_on: Whether it is the run that is in the folder already.
         runs: The number of runs that are computed together with it, itself included.
         replay_of: The id of the recorded run that it replays, or its folder where it has none; empty where it is no replay.
     """
@@ -88,6 +89,7 @@ class Job:
     config_yaml: str
     log_only: bool = False
     interruption: Interruption = field(default_factory=Uninterrupted)
+    goes_on: bool = False
     runs: int = 1
     replay_of: str = ""
 

@@ -1,8 +1,7 @@
 """A run that goes on in its own folder: the checkpoint and the journal that it has left there."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,12 +20,11 @@ from polyexp.tracking import (
     is_gone,
     kept_lines,
     last_step,
-    lock,
+    locked_folder,
 )
 
-__all__ = ["Resumed"]
+__all__ = ["Resumed", "can_go_on"]
 
-SOUGHT = ("auto", "asymptotic")  # settings whose numbers a run that goes on keeps
 KEPT = ("snapshot", "warning")  # kinds of lines of a journal
 RESUMED_TAG, OVERRIDES_TAG = "polyexp.resumed", "polyexp.overrides"
 
@@ -50,33 +48,47 @@ class Resumed:
     last: int
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
-        """What the run in a folder has left.
+    @contextmanager
+    def taken(cls, folder: Path) -> Iterator[Self]:
+        """A context that gives what the run in a folder has left, and in which no other process resumes it.
 
         Args:
             folder: The folder.
 
         Raises:
-            InputError: The run goes on, or what it has left is damaged.
+            InputError: The run goes on, another process resumes it, or what it has left is damaged.
         """
-        try:
-            header, _ = header_of(folder)
-            if end_of(folder) is not None or is_gone(folder, header):
-                saved, warning = _checkpoint(folder)
-                return cls(folder, header, saved, warning, last_step(folder))
-        except (OSError, JournalError) as error:
-            raise InputError(f"The run in {folder} cannot be resumed: {error}") from error
-        raise InputError(f"The run in {folder} is going on: wait until its process has ended, or stop it.")
+        going_on = f"The run in {folder} is going on: wait until its process has ended, or stop it."
+        with locked_folder(folder, InputError(going_on)):
+            try:
+                header, _ = header_of(folder)
+                if end_of(folder) is None and not is_gone(folder, header):
+                    raise InputError(going_on)
+                resumed = cls(folder, header, *_checkpoint(folder), last_step(folder))
+            except (OSError, JournalError) as error:
+                raise InputError(f"The run in {folder} cannot be resumed: {error}") from error
+            yield resumed
+
+    @property
+    def step(self) -> int:
+        """The number of steps after which the run goes on."""
+        return self.saved.step if self.saved else 0
 
     def tuned(self, experiment: Experiment) -> Experiment:
-        """The experiment with the numbers of the optimizer that the run had, in place of automatic ones.
+        """The experiment with the numbers that the run has found for its optimizer, in place of automatic ones.
 
         Args:
             experiment: The experiment of the run that goes on.
         """
         if self.saved is None or not experiment.optimizer.automatic:
             return experiment
-        return replace(experiment, optimizer=self.saved.tuned(experiment.optimizer))
+        return replace(experiment, found=self.saved.tuned(experiment.optimizer))
+
+    @staticmethod
+    def kept(experiment: Experiment) -> list[str]:
+        """The automatic settings of an experiment with the numbers that the run has found, as `key=value`."""
+        optimizer, found = experiment.optimizer, experiment.found
+        return [f"{optimizer.key(name)}={getattr(found, name):.6g}" for name in optimizer.sought] if found else []
 
     @property
     def start(self) -> Callable[[Checkpoint], Checkpoint] | None:
@@ -95,38 +107,42 @@ class Resumed:
             header: The header of a new run of the same experiment.
         """
         was = self.header
-        now = {key: value for key, value in header.params.items() if was.params.get(key) not in SOUGHT}
-        changed = [f"{key}={value}" for key, value in now.items() if was.params.get(key) != value]
-        begin = f"after {counted(self.saved.step, 'step')}" if self.saved else "from the first step on"
+        changed = [f"{key}={value}" for key, value in header.params.items() if was.params.get(key) != value]
+        begin = f"after {counted(self.step, 'step')}" if self.saved else "from the first step on"
         tags = {**header.tags, RESUMED_TAG: " ".join([begin, *(["with", *changed] if changed else [])])}
         if OVERRIDES_TAG in was.tags:
             tags[OVERRIDES_TAG] = was.tags[OVERRIDES_TAG]
         again = replace(header.again(was), params=was.params, tags=tags)
         return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT))
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """A context in which no other process resumes the run.
 
-        Raises:
-            InputError: Another one does.
-        """
-        descriptor = None
-        try:
-            with suppress(PermissionError):  # Windows opens no folders
-                descriptor = os.open(self.folder, os.O_RDONLY)
-                if not lock(descriptor):
-                    raise InputError(
-                        f"The run in {self.folder} is being resumed by another process: wait until it has ended."
-                    )
-            yield
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+def can_go_on(folder: Path, fingerprint: str) -> bool:
+    """Whether the run in a folder has left a checkpoint of these settings from which it can go on.
+
+    Args:
+        folder: The folder, which need not exist.
+        fingerprint: The fingerprint of its experiment.
+    """
+    try:
+        with Resumed.taken(folder) as resumed:
+            return resumed.saved is not None and resumed.saved.fingerprint == fingerprint
+    except (InputError, OSError):
+        return False
 
 
 def _checkpoint(folder: Path) -> tuple[SavedCheckpoint | None, str]:
+    """The checkpoint of a run and what is to be said of it; None where there is none that can be used."""
     try:
-        return read_checkpoint(folder)
+        return read_checkpoint(folder, partial(_require_snapshots, folder))
     except FileNotFoundError:
         return None, ""
+    except InputError as error:
+        return None, f"{str(error).removesuffix('.')}, so the run begins again with its first step."
+
+
+def _require_snapshots(folder: Path, saved: SavedCheckpoint) -> None:
+    """Require a journal with the snapshots of a checkpoint."""
+    try:
+        history_of(folder, saved.length)
+    except (JournalError, OSError) as error:
+        raise InputError("needs more snapshots than the journal of the run has") from error

@@ -29,17 +29,19 @@ def run(experiment: Experiment, job: Job) -> Result:
     Raises:
         FolderError: The folder of the run cannot be written any more.
     """
-    quiet = experiment.quiet or job.log_only
-    with bar(f"Reading {experiment.problem.label}", quiet=quiet) as progress:
+    with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet or job.log_only) as progress:
         experiment.samples(progress)
-    resumed = Resumed.of(job.folder) if experiment.resume else None
-    if resumed:
-        experiment = resumed.tuned(experiment)
+    with Resumed.taken(job.folder) if job.goes_on else contextlib.nullcontext() as resumed:
+        result = _run(resumed.tuned(experiment) if resumed else experiment, job, resumed)
+    job.interruption.end()
+    return result
+
+
+def _run(experiment: Experiment, job: Job, resumed: Resumed | None) -> Result:
     with (
-        resumed.locked() if resumed else contextlib.nullcontext(),
         _recording(experiment, job, resumed=resumed) as (terminal, journal),
         _checkpoints(experiment, job, terminal, journal) as checkpoints,
-        bar("Largest error", quiet=quiet) as progress,
+        bar("Largest error", quiet=experiment.quiet or job.log_only) as progress,
     ):
         recorded = resumed.last if resumed else 0
 
@@ -63,7 +65,6 @@ def run(experiment: Experiment, job: Job) -> Result:
         if result.checkpoint:
             checkpoints.write(result.checkpoint)
         publish(experiment, result, job, terminal, journal)
-    job.interruption.end()
     return result
 
 
@@ -124,7 +125,7 @@ def _recording(
             _journal(header, job, resumed, lasting=seconds is None) as journal,
         ):
             if resumed:
-                terminal.resumed(resumed.saved.step if resumed.saved else 0, resumed.warning)
+                terminal.resumed(resumed.step, resumed.kept(experiment), resumed.warning)
             terminal.begin(
                 experiment.forecast,
                 experiment.computed_by,

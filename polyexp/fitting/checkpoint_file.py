@@ -12,7 +12,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,15 +69,19 @@ def write_checkpoint(folder: Path, saved: SavedCheckpoint) -> None:
         raise OSError(error.errno, error.strerror, str(newest)) from error
 
 
-def read_checkpoint(folder: Path) -> tuple[SavedCheckpoint, str]:
-    """The newest complete checkpoint in a folder, and a sentence that warns where it is the one before; otherwise empty.
+def read_checkpoint(
+    folder: Path, check: Callable[[SavedCheckpoint], None] = lambda saved: None
+) -> tuple[SavedCheckpoint, str]:
+    """The newest usable checkpoint in a folder, and a sentence that warns where it is the one before; otherwise empty.
 
     Args:
         folder: The folder, which anybody may have written.
+        check: Called with a complete checkpoint; where it raises an `InputError`, whose message goes on after "it", the
+            checkpoint cannot be used.
 
     Raises:
         FileNotFoundError: There is none.
-        InputError: What is there is damaged.
+        InputError: What is there cannot be used.
 
     Example:
         >>> from pathlib import Path
@@ -95,18 +99,17 @@ def read_checkpoint(folder: Path) -> tuple[SavedCheckpoint, str]:
     for name in (CHECKPOINT, PREVIOUS):
         try:
             saved = _read(folder / name)
+            check(saved)
         except FileNotFoundError:
             reasons.append("")
-        except DamagedError as error:
+        except InputError as error:
             reasons.append(f"{name} in {printable(str(folder))} cannot be used, since it {error}")
         else:
             missing = f"{name} is in {printable(str(folder))} without {CHECKPOINT}"
             return saved, f"{reasons[0] or missing}; the run goes on from {name}, the one before." if reasons else ""
     if not any(reasons):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / CHECKPOINT))
-    raise InputError(
-        f"{'; '.join(filter(None, reasons))}; there is no other checkpoint: start the run again in another folder."
-    )
+    raise InputError(f"{'; '.join(filter(None, reasons))}; there is no other checkpoint.")
 
 
 def _members(saved: SavedCheckpoint) -> dict[str, np.ndarray]:

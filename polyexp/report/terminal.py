@@ -158,15 +158,17 @@ class Terminal:
         if result.outcome is Outcome.DIVERGED:
             self.warn(f"the run diverged; its parameters are those after {taken}.")
 
-    def resumed(self, step: int, warning: str) -> None:
+    def resumed(self, step: int, kept: Sequence[str], warning: str) -> None:
         """Print from where a run goes on.
 
         Args:
             step: The number of updates that its checkpoint has.
+            kept: The numbers that it has found for automatic settings and keeps, as `key=value`.
             warning: What is to be said of the checkpoint; empty for nothing.
         """
         where = f"after {counted(step, 'step')}" if step else "without a checkpoint, from the first step on"
-        self.print(f"Resumed {where}.")
+        found = f", with {' and '.join(kept)}, which the run has found before" if kept else ""
+        self.print(f"Resumed {where}{found}.")
         if warning:
             self.warn(warning)
 

@@ -1,5 +1,6 @@
 """Sweeps: the configurations, experiments and files of many jobs, made from one composition, and what became of them."""
 
+from polyexp.sweep.batch_checkpoint import CHECKPOINTS
 from polyexp.sweep.batches import MAX_RUNS
 from polyexp.sweep.figure import SWEEP_PICTURE, draw_sweep, sweep_figure
 from polyexp.sweep.job_files import JobFiles
@@ -26,6 +27,7 @@ from polyexp.sweep.template import JobOverrides, Template, hydra_config, plain_a
 from polyexp.sweep.terminal import job_line, listing, summary, to_run
 
 __all__ = [
+    "CHECKPOINTS",
     "FAILED",
     "FINISHED",
     "INSTEAD",

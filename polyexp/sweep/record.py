@@ -1,9 +1,8 @@
 """The record of a sweep in its folder: the manifest, the journal of its run, and at its end the table and the picture."""
 
-import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from polyexp.tracking import (
     Journal,
     RunInfo,
     Tracker,
-    lock,
+    locked_folder,
     sweep_name,
 )
 
@@ -51,11 +50,10 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         self.reused: dict[int, JobRow] = {}  # the rows of jobs whose result is that of an earlier run, by their numbers
         self._words, self._keys = words, tuple(sorted(keys))
         self._journal: Journal | None = None
-        self._lock: int | None = None
+        self._held, self._is_taken = ExitStack(), False  # the lock of the folder
 
     def __exit__(self, *_: object) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
+        self._held.close()
 
     def require_same(self, jobs: Sequence[SweepJob]) -> None:
         """Require that the jobs are those of the manifest, and that no process is working on this sweep.
@@ -122,11 +120,9 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
 
     def _take(self) -> None:
         """Let no other process work on this sweep, as long as this one or one that it has forked does."""
-        if self._lock is None:
-            with suppress(PermissionError):  # Windows opens no folders
-                self._lock = os.open(self.folder, os.O_RDONLY)
-                if not lock(self._lock):
-                    raise going_on_error(self.folder)
+        if not self._is_taken:
+            self._held.enter_context(locked_folder(self.folder, going_on_error(self.folder)))
+            self._is_taken = True
 
     @property
     def _typed(self) -> str:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, printable
+from polyexp.experiment import can_go_on
 from polyexp.sweep.jobs import INSTEAD, read_manifest
 from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_going_on, is_recorded_in, store_of
 from polyexp.tracking import JOURNAL, NOTE, RESULT, Destination
@@ -49,7 +50,8 @@ def require_resumable(folder: Path, jobs: Sequence[SweepJob]) -> None:
 def clear(folder: Path, jobs: Iterable[SweepJob]) -> None:
     """Remove the records of jobs that have no result, once their runs are delivered as they are, so that they run again.
 
-    All other files of their folders are left: the repeated run writes those again that are its own.
+    Those of jobs with a checkpoint, from which they go on as the same runs, are left; and so are all other files of their
+    folders: the repeated run writes those again that are its own.
 
     Args:
         folder: The folder of the sweep.
@@ -59,7 +61,7 @@ def clear(folder: Path, jobs: Iterable[SweepJob]) -> None:
         NotDeliveredError: A run cannot be delivered; nothing is removed.
         FolderError: A folder cannot be written.
     """
-    left = [one for one in jobs if one.folder.exists()]
+    left = [one for one in jobs if one.folder.exists() and not can_go_on(one.folder, one.planned.fingerprint)]
     if not left:
         return
     tracking = left[0].experiment.tracking

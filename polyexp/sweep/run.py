@@ -1,4 +1,8 @@
-"""Running the jobs of a sweep: those that differ only in numbers are computed together, and each is published by itself."""
+"""Running the jobs of a sweep: those that differ only in numbers are computed together, and each is published by itself.
+
+Which jobs are computed together does not depend on which of them have a result already: a resumed sweep computes each batch as
+a whole, as its sums are rounded in another way in a smaller one, and publishes the jobs that are left.
+"""
 
 import os
 import traceback
@@ -7,14 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 from polyexp.backend import blas_threads
 from polyexp.base import InputError
-from polyexp.experiment import Experiment, Job, compute, publish_computed
+from polyexp.experiment import Experiment, Interruption, Job, publish_computed
 from polyexp.experiment.run import run
 from polyexp.fitting import Result
+from polyexp.report.stream import Stream
+from polyexp.sweep.batch_checkpoint import BatchCheckpoint
 from polyexp.sweep.batches import MAX_BYTES, batches
 
 __all__ = ["ReadyJob", "run_jobs"]
@@ -30,75 +37,116 @@ class ReadyJob:
         number: Its number.
         experiment: Its experiment, which has been checked.
         begin: What makes its folder and the files of Hydra in it, and returns the circumstances of its run.
+        done: Whether it has its result already, and is here since it belongs to a batch with others.
     """
 
     number: int
     experiment: Experiment
     begin: Callable[[], Job]
+    done: bool = False
 
 
-def run_jobs(jobs: Sequence[ReadyJob]) -> Iterator[tuple[int, Result | Exception]]:
+def run_jobs(
+    jobs: Sequence[ReadyJob], folder: Path, interruption: Interruption
+) -> Iterator[tuple[int, Result | Exception]]:
     """Run jobs whose action is a fit, and give the number of each that has ended with its result, or with its error.
 
     A job that fails changes nothing of the others: its error is in its own polyexp.log, and its journal ends as FAILED.
 
     Args:
-        jobs: The jobs.
+        jobs: The jobs; those that are done are not run again.
+        folder: The folder of the sweep, in which a batch has its checkpoint until its jobs have their results.
+        interruption: What may ask the jobs to end early; then those that have not begun are left, without errors.
     """
-    parts = [
-        [jobs[place] for place in places] for places in batches([one.experiment for one in jobs], MAX_BYTES // THREADS)
-    ]
-    for part, results in _computed_ahead(parts):
-        yield from _run_together(part, results)
+    experiments = [one.experiment for one in jobs]
+    parts = [[jobs[place] for place in places] for places in batches(experiments, MAX_BYTES // THREADS)]
+    computing = _Computing(folder, interruption)
+    for part, results in _computed_ahead([one for one in parts if not all(job.done for job in one)], computing):
+        yield from _run_together(part, results, computing)
 
 
-def _computed_ahead(parts: Sequence[Sequence[ReadyJob]]) -> Iterator[tuple[Sequence[ReadyJob], Result | None]]:
+class _Computing:
+    """What computes the batches of a sweep.
+
+    Args:
+        folder: The folder of the sweep.
+        interruption: What may ask it to end early.
+    """
+
+    def __init__(self, folder: Path, interruption: Interruption) -> None:
+        self._folder, self._interruption = folder, interruption
+        self._ended = Event()
+
+    def end(self) -> None:
+        """Have batches that are being computed end, since nobody waits for them any more."""
+        self._ended.set()
+
+    def checkpoint(self, jobs: Sequence[ReadyJob]) -> BatchCheckpoint:
+        """The checkpoint of a batch."""
+        return BatchCheckpoint(self._folder, {one.number: one.experiment for one in jobs})
+
+    def result(self, jobs: Sequence[ReadyJob]) -> Result | None:
+        """The result of a batch; None for a job alone, and where it cannot be computed. Any thread may ask for it."""
+        with suppress(Exception):  # a job alone raises it again
+            return self.checkpoint(jobs).computed(self._is_to_stop, _warn) if len(jobs) > 1 else None
+        return None
+
+    def awaited(self, result: Callable[[], Result | None]) -> Result | None:
+        """What a function returns, unless an interruption comes before that."""
+        with self._interruption.gently():
+            found = result()
+        self._interruption.end()
+        return found
+
+    def _is_to_stop(self) -> bool:
+        return self._ended.is_set() or self._interruption.asked()
+
+
+def _warn(sentence: str) -> None:
+    Stream(stderr=True).text(f"warning: {sentence}")
+
+
+def _computed_ahead(
+    parts: Sequence[Sequence[ReadyJob]], computing: _Computing
+) -> Iterator[tuple[Sequence[ReadyJob], Result | None]]:
     """Each batch with its results, which are computed in other threads while those before it are published.
 
     Where the batches use several threads of the processor themselves, each is computed when it is its turn.
     """
     devices = [part[0].experiment.backend.on_device(part[0].experiment.device).device for part in parts]
     if len(parts) < 2 or any(getattr(device, "threads", 1) != 1 for device in devices):
-        yield from ((part, _computed(part)) for part in parts)
+        yield from ((part, computing.awaited(partial(computing.result, part))) for part in parts)
         return
-    ended, ahead = Event(), deque[tuple[Sequence[ReadyJob], Future[Result | None]]]()
+    ahead = deque[tuple[Sequence[ReadyJob], Future[Result | None]]]()
     with blas_threads(devices[0]), ThreadPoolExecutor(THREADS) as pool:
         try:
             for part in parts:
-                ahead.append((part, pool.submit(_computed, part, ended.is_set)))
+                ahead.append((part, pool.submit(computing.result, part)))
                 if len(ahead) > THREADS:
                     first, results = ahead.popleft()
-                    yield first, results.result()
+                    yield first, computing.awaited(results.result)
             for part, results in ahead:
-                yield part, results.result()
+                yield part, computing.awaited(results.result)
         finally:
-            ended.set()
+            computing.end()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _run_together(jobs: Sequence[ReadyJob], results: Result | None) -> Iterator[tuple[int, Result | Exception]]:
+def _run_together(
+    jobs: Sequence[ReadyJob], results: Result | None, computing: _Computing
+) -> Iterator[tuple[int, Result | Exception]]:
     """Publish the results of a batch; where it failed or the memory was too small, run it in halves, down to a job alone."""
     if results is not None:
         for place, one in enumerate(jobs):
-            yield one.number, _published(one, results, place)
+            if not one.done:
+                yield one.number, _published(one, results, place)
+        computing.checkpoint(jobs).remove()
     elif len(jobs) > 1:
         middle = len(jobs) // 2
         for half in (jobs[:middle], jobs[middle:]):
-            yield from _run_together(half, _computed(half))
-    else:
+            yield from _run_together(half, computing.awaited(partial(computing.result, half)), computing)
+    elif not jobs[0].done:
         yield jobs[0].number, _attempted(jobs[0], lambda job: run(jobs[0].experiment, job))
-
-
-def _computed(jobs: Sequence[ReadyJob], stop: Callable[[], bool] | None = None) -> Result | None:
-    """The result of a batch; None for a job alone, and where it cannot be computed.
-
-    Args:
-        jobs: The jobs of the batch.
-        stop: Called between blocks of steps; if it returns True, nobody needs the result any more.
-    """
-    with suppress(Exception):  # a job alone raises it again
-        return compute((one.experiment for one in jobs), stop=stop) if len(jobs) > 1 else None
-    return None
 
 
 def _published(one: ReadyJob, results: Result, place: int) -> Result | Exception:

@@ -14,7 +14,7 @@ from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_g
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
-from polyexp.tracking.ownership import RESULT, lock, require_no_run
+from polyexp.tracking.ownership import RESULT, locked_folder, require_no_run
 from polyexp.tracking.recorded import RecordedRun, RecordedRuns
 from polyexp.tracking.reference import RecordedFit, recorded_fit
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
@@ -75,7 +75,7 @@ __all__ = [
     "is_gone",
     "kept_lines",
     "last_step",
-    "lock",
+    "locked_folder",
     "note_of",
     "read_result",
     "reason_of",

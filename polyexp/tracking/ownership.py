@@ -1,10 +1,13 @@
 """The folder of a run, which belongs to this run alone."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polyexp.base import InputError, shown
 
-__all__ = ["JOURNAL", "RESULT", "lock", "require_no_run", "taken"]
+__all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "taken"]
 
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"  # all that a run without a journal has
@@ -35,6 +38,30 @@ def taken(key: str, folder: Path) -> InputError:
         f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: "
         f"{'leave it out, so that each run has its own' if '.' in key else 'name another one'}."
     )
+
+
+@contextmanager
+def locked_folder(folder: Path, otherwise: InputError) -> Iterator[None]:
+    """A context in which no other process but those that this one forks works on what is in a folder.
+
+    Args:
+        folder: The folder, which exists.
+        otherwise: What is raised where another one does.
+
+    Raises:
+        InputError: Another process works on it.
+        OSError: The folder cannot be read.
+    """
+    descriptor = None
+    try:
+        with suppress(PermissionError):  # Windows opens no folders
+            descriptor = os.open(folder, os.O_RDONLY)
+            if not lock(descriptor):
+                raise otherwise
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def lock(descriptor: int) -> bool:

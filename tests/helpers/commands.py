@@ -97,8 +97,6 @@ def start(
         stderr=subprocess.DEVNULL if discard else subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A background job of a shell ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with process:
         try:
