@@ -14,7 +14,7 @@ from polyexp.sweep.jobs import write_manifest
 from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_recorded_in, row_of, run_id_of, store_of
 from polyexp.sweep.resumed import recorded_name, require_resumable
 from polyexp.sweep.table import JobRow, SweepTable, write_table
-from polyexp.sweep.terminal import summary
+from polyexp.sweep.terminal import interrupted, summary
 from polyexp.tracking import (
     FOLDER_TAG,
     JOURNAL,
@@ -101,8 +101,12 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             return
         tracking = self._tracking
         with folder_errors(self.folder, "sweep"), Terminal(self.folder, quiet=quiet) as terminal:
-            table = self._table(reasons)
-            terminal.print_parts(summary(table, f"sweep.resume={self._typed}"))
+            table, resume = self._table(reasons), f"sweep.resume={self._typed}"
+            if isinstance(error, KeyboardInterrupt):  # the recorder delivers what is left, and nobody waits for it
+                terminal.print(interrupted(table, resume))
+                self._end(terminal, table, error)
+                return
+            terminal.print_parts(summary(table, resume))
             store = store_of(tracking)
             jobs = [one.folder for one in self.jobs if is_recorded_in(store, one.folder)]
             try:
@@ -160,7 +164,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         try:
             files = [write_table(self.folder, table)]
             try:
-                if self.jobs[0].experiment.report.draws(in_sweep=False):
+                if self.jobs[0].experiment.report.draws(in_sweep=False) and not isinstance(error, KeyboardInterrupt):
                     files.append(draw_sweep(self.folder, table, self._lowest))
             except Exception as failure:  # the results do not depend on the picture
                 terminal.warn(f"the picture of this sweep could not be made ({failure!r}).")

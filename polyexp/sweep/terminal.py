@@ -8,7 +8,7 @@ from polyexp.fitting import Outcome
 from polyexp.report.tables import Column
 from polyexp.sweep.table import FAILED, KILLED, NOT_RUN, JobRow, SweepTable
 
-__all__ = ["MAX_LINE_BYTES", "job_line", "listing", "summary", "to_run"]
+__all__ = ["MAX_LINE_BYTES", "interrupted", "job_line", "listing", "summary", "to_run"]
 
 MAX_LISTED = 50  # jobs that would run
 MAX_BEST, MAX_FAILURES = 10, 20  # rows of the tables; sweep.csv has all jobs
@@ -112,6 +112,21 @@ def summary(table: SweepTable, resumed_by: str) -> Iterator[str | Sequence[Colum
         yield f"... and {len(failures) - MAX_FAILURES} more, listed in sweep.csv."
     if not all(row.has_result for row in table.rows):
         yield f"`python -m polyexp {resumed_by}` runs the jobs without a result."
+
+
+def interrupted(table: SweepTable, resumed_by: str) -> str:
+    """The line to print at the end of a sweep that was interrupted.
+
+    Args:
+        table: The table of the sweep.
+        resumed_by: The override that resumes the sweep.
+
+    Example:
+        >>> rows = [JobRow(number, (f"seed={number}",), "NOT_RUN") for number in range(3)]
+        >>> print(interrupted(SweepTable(tuple(rows)), "sweep.resume=outputs/s"))
+        3 jobs: 0 finished, 3 not run. To go on, type `python -m polyexp sweep.resume=outputs/s`.
+    """
+    return f"{_counts(table)} To go on, type `python -m polyexp {resumed_by}`."
 
 
 def _counts(table: SweepTable) -> str:
