@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 from contextlib import closing
@@ -106,9 +107,16 @@ def test_the_same_run_of_mlflow_goes_on(cli, tmp_path, interrupted, store):
 def test_more_steps_are_allowed(cli, folder, interrupted, store):
     interrupted("optimizer.learning_rate=auto")
     rate = json.loads((folder / "result.json").read_text())["learning_rate"]["used"]
-    assert cli("resume=outputs/one", "loop.steps=1500").code == 0
+    resumed = cli("resume=outputs/one", "loop.steps=1500")
+    assert resumed.code == 0
     result = json.loads((folder / "result.json").read_text())
     assert (result["steps"], result["learning_rate"]["used"]) == (1500, rate)
+    assert result["config"]["optimizer.learning_rate"] == "auto"
+    assert re.search(
+        rf"^Resumed after \d+ steps, with optimizer\.learning_rate={rate:.6g}, which the run has found before\.$",
+        resumed.out,
+        re.MULTILINE,
+    )
     assert only_run(store).data.tags["polyexp.resumed"].endswith("with loop.steps=1500")
     assert only_run(store).data.params["loop.steps"] == "1000"
 

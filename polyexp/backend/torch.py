@@ -1,5 +1,6 @@
 """The torch backend, on the processor or a CUDA GPU. torch is imported when the backend is first used."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -11,6 +12,10 @@ from polyexp.device import CPU, Device
 from polyexp.problem import Array
 
 __all__ = ["Torch"]
+
+CUBLAS_WORKSPACE = (
+    ":4096:8"  # eight buffers of 4096 KiB, with which the matrix products of cuBLAS do not depend on streams
+)
 
 
 @dataclass
@@ -36,12 +41,19 @@ class Torch(Backend, name="torch"):
     offers: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda", "autograd"})
 
     def on_device(self, device: Device) -> Self:
-        """A copy of this backend on a device. On the processor this sets torch's number of threads in the whole process."""
+        """A copy of this backend on a device.
+
+        This holds for the whole process: on the processor torch's number of threads is set, and for a GPU torch is asked for
+        algorithms that give the same bits every time (it warns where an operation has none).
+        """
         import torch
 
         placed = super().on_device(device)
         if isinstance(placed.device, CPU):
             torch.set_num_threads(placed.device.threads or placed.threads)
+        else:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
+            torch.use_deterministic_algorithms(True, warn_only=True)
         return placed
 
     def devices(self) -> Sequence[str]:

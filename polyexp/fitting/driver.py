@@ -149,7 +149,7 @@ def fit(
             params=params,
             loss=loss[()],
             excess=quadratic.excess(params)[()] if quadratic else None,
-            max_error=max_error(model, params, chunks)[()],
+            max_error=np.full_like(loss, np.nan)[()] if stopped else max_error(model, params, chunks)[()],
             outcome=progress.outcome[()],
             steps=np.where(going, reached.taken, progress.steps)[()],
             history=reached.history,

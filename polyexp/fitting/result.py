@@ -33,7 +33,8 @@ class Result(Value):
         params: The final parameters, the last finite ones if the run diverged. Shape (*runs, K).
         loss: The loss at the final parameters, in the unit of y squared. Shape (*runs,).
         excess: How far this loss is above the best loss; None for a model that is not linear. Shape (*runs,).
-        max_error: The largest |f(x_i) - y_i| over all samples, in the unit of y. Shape (*runs,).
+        max_error: The largest |f(x_i) - y_i| over all samples, in the unit of y; nan of a fit that was stopped, as it takes
+            another pass over the samples. Shape (*runs,).
         outcome: The `Outcome` of each run. Shape (*runs,).
         steps: The number of updates of the final parameters. Shape (*runs,).
         history: All snapshots.

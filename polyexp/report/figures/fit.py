@@ -55,7 +55,8 @@ def fit_figure(result: Result, shown: DisplayedData) -> Figure:
 
 def _ending_words(result: Result) -> str:
     ended = " (DIVERGED: the last finite parameters)" if result.outcome is Outcome.DIVERGED else ""
-    return f"loss {result.loss:.4g} after {counted(result.steps, 'step')}, largest error {result.max_error:.4g}{ended}"
+    largest = "" if result.outcome is Outcome.INTERRUPTED else f", largest error {result.max_error:.4g}"
+    return f"loss {result.loss:.4g} after {counted(result.steps, 'step')}{largest}{ended}"
 
 
 def _values(function: Callable[[np.ndarray], np.ndarray] | None, x: np.ndarray) -> np.ndarray | None:
