@@ -21,8 +21,16 @@ def test_a_gpu_is_asked_for_the_same_bits_every_time(monkeypatch):
         torch.use_deterministic_algorithms(before)
 
 
-@pytest.mark.parametrize("backend", [p.NumPy, p.Torch, p.JAX], ids=lambda one: one.__name__)
-@pytest.mark.parametrize("threads", [1, 2])
+PLACES = [
+    (p.NumPy, 1),
+    (p.NumPy, 2),
+    (p.Torch, 1),
+    (p.Torch, 2),
+    (p.JAX, 1),
+]  # a process has one number of threads of JAX
+
+
+@pytest.mark.parametrize(("backend", "threads"), PLACES, ids=[f"{one.__name__}-{threads}" for one, threads in PLACES])
 def test_a_repeated_fit_has_the_same_bits(backend, threads):
     problem, loop = p.Problem("sin", num_samples=3000, reduction="none"), p.Manual(steps=50, log_every=10)
     device = p.CPU(threads=threads)

@@ -358,7 +358,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("params", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("agrees", [True, False], ids=["also in result.json", "params alone"])
-def test_a_hostile_record_is_one_sentence(bare_cli, recorded, tmp_path, params, agrees):
+@pytest.mark.parametrize("words", [REPLAY, ("resume=one",)], ids=["replay", "resume"])
+def test_a_hostile_record_is_one_sentence(bare_cli, recorded, tmp_path, params, agrees, words):
     recorded()
     edited(tmp_path / "one", lambda header: header["params"].update(params))
     if agrees:
@@ -367,7 +368,7 @@ def test_a_hostile_record_is_one_sentence(bare_cli, recorded, tmp_path, params, 
         changed_result(tmp_path / "one", lambda result: [result["config"].pop(key, None) for key in params])
         if "model" in params:
             changed_result(tmp_path / "one", lambda result: result["config"].update(model=params["model"]))
-    sentence = refused(bare_cli, tmp_path, *REPLAY)
+    sentence = refused(bare_cli, tmp_path, *words)
     assert "cannot be used: " in sentence or sentence.startswith(tuple(f"`{key}` must be " for key in params))
 
 

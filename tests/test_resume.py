@@ -1,5 +1,6 @@
 """A run that was interrupted goes on in its own folder and in the same run of MLflow, as if it had never been stopped."""
 
+import fcntl
 import json
 import os
 import re
@@ -10,8 +11,9 @@ from contextlib import closing
 import pytest
 
 from polyexp.experiment import run as run_module
-from polyexp.fitting import CHECKPOINT
+from polyexp.fitting import CHECKPOINT, PREVIOUS
 from polyexp.tracking import JOURNAL
+from polyexp.tracking.process import Process
 from tests.helpers.stores import history, only_run
 
 RUN = (
@@ -46,7 +48,7 @@ def folder(tmp_path):
 def interrupted(cli, monkeypatch):
     """Call it with words: a run into outputs/one has been interrupted by SIGINT at a snapshot with at least so many steps."""
 
-    def call(*words, at=150):
+    def call(*words, at=150, resumed=False):
         compute = run_module.compute
 
         def interrupting(*args, observe, **options):
@@ -60,7 +62,7 @@ def interrupted(cli, monkeypatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(run_module, "compute", interrupting)
-            ended = cli(*RUN, FOLDER, *words)
+            ended = cli("resume=outputs/one") if resumed else cli(*RUN, FOLDER, *words)
         assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
         return ended
 
@@ -145,3 +147,129 @@ def test_a_sweep_of_resumed_runs_is_refused(cli, interrupted):
         2,
         "polyexp: `resume` is of one run: leave -m out; a sweep goes on by `sweep.resume`.\n",
     )
+
+
+# What a run has left
+
+
+def test_a_run_that_another_process_resumes_is_refused(cli, folder, interrupted):
+    interrupted("tracking=none")
+    before = (folder / JOURNAL).read_bytes()
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        ended = cli("resume=outputs/one")
+    finally:
+        os.close(descriptor)
+    assert ended.code == 2
+    assert ended.err == f"polyexp: The run in {folder} is going on: wait until its process has ended, or stop it.\n"
+    assert (folder / JOURNAL).read_bytes() == before
+
+
+def test_a_run_that_goes_on_is_refused(cli, folder, interrupted):
+    interrupted("tracking=none")
+    content = json.loads((folder / JOURNAL).read_text().splitlines()[0])
+    process = Process.current()
+    content["process"] = {"pid": process.pid, "started": process.started, "host": process.host}
+    (folder / JOURNAL).write_text(json.dumps(content) + "\n")
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "is going on: wait until its process has ended, or stop it." in ended.err
+
+
+@pytest.fixture
+def same(cli, tmp_path, folder):
+    """Call it: outputs/one has what a run has that was not interrupted."""
+
+    def require():
+        assert cli(*RUN, "tracking=none", "hydra.run.dir=outputs/two").code == 0
+        assert (folder / "history.csv").read_bytes() == (tmp_path / "outputs" / "two" / "history.csv").read_bytes()
+        assert lines(folder) == lines(tmp_path / "outputs" / "two")
+
+    return require
+
+
+def shortened(folder, snapshots):
+    """Leave so many snapshots in a journal, as if the others had never reached the disk, and no end."""
+    kept, found = [], 0
+    for line in (folder / JOURNAL).read_text().splitlines(keepends=True):
+        found += json.loads(line)["kind"] == "snapshot"
+        if found > snapshots:
+            break
+        kept.append(line)
+    content = json.loads(kept[0])
+    content["process"]["started"] = "another time"
+    (folder / JOURNAL).write_text("".join([json.dumps(content) + "\n", *kept[1:]]))
+
+
+def test_a_checkpoint_of_which_the_journal_lacks_snapshots_is_passed_over(cli, folder, interrupted, same):
+    interrupted("tracking=none", at=150)
+    interrupted_again = (folder / CHECKPOINT).read_bytes()
+    interrupted("tracking=none", at=500, resumed=True)
+    assert (folder / PREVIOUS).read_bytes() == interrupted_again
+    shortened(folder, 8)
+    resumed = cli("resume=outputs/one")
+    assert resumed.code == 0
+    assert resumed.err == (
+        f"warning: {CHECKPOINT} in {folder} cannot be used, since it needs more snapshots than the journal of the run has; "
+        f"the run goes on from {PREVIOUS}, the one before.\n"
+    )
+    assert "Resumed after 200 steps." in resumed.out
+    same()
+
+
+def test_without_a_checkpoint_that_can_be_used_the_run_begins_again(cli, folder, interrupted, same):
+    interrupted("tracking=none")
+    (folder / CHECKPOINT).write_bytes(b"PK")
+    resumed = cli("resume=outputs/one")
+    assert resumed.code == 0
+    assert resumed.err == (
+        f"warning: {CHECKPOINT} in {folder} cannot be used, since it is damaged; there is no other checkpoint, so the run "
+        "begins again with its first step.\n"
+    )
+    assert "Resumed without a checkpoint, from the first step on." in resumed.out
+    same()
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(cli, folder, interrupted, same):
+    interrupted("tracking=none")
+    (folder / CHECKPOINT).unlink()
+    shortened(folder, 3)
+    assert cli("resume=outputs/one").code == 0
+    same()
+
+
+@pytest.mark.parametrize("text", ["", "{", "null\n", '{"kind": "header"}\n'])
+def test_a_journal_that_is_damaged_is_refused(cli, folder, interrupted, text):
+    interrupted("tracking=none")
+    (folder / JOURNAL).write_text(text)
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+
+
+def test_a_damaged_snapshot_in_the_journal_is_refused(cli, folder, interrupted):
+    interrupted("tracking=none")
+    text = (folder / JOURNAL).read_text()
+    (folder / JOURNAL).write_text(text.replace('"step": 10,', '"step": "ten",'))
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert f"A line of {folder / JOURNAL} is damaged" in ended.err
+
+
+def test_a_run_that_has_ended_goes_on_with_more_steps(cli, tmp_path, folder):
+    assert cli(*RUN, FOLDER, "tracking=none").code == 0
+    resumed = cli("resume=outputs/one", "loop.steps=1500")
+    assert resumed.code == 0, resumed.err
+    assert cli(*RUN, "loop.steps=1500", "tracking=none", "hydra.run.dir=outputs/two").code == 0
+    assert (folder / "history.csv").read_bytes() == (tmp_path / "outputs" / "two" / "history.csv").read_bytes()
+
+
+def test_fewer_steps_than_it_has_are_refused(cli, folder, interrupted):
+    interrupted("tracking=none", at=500)
+    before = (folder / JOURNAL).read_bytes()
+    ended = cli("resume=outputs/one", "loop.steps=100")
+    assert (ended.code, ended.err) == (
+        2,
+        f"polyexp: `loop.steps` must be at least 500, the steps that the run in {folder} has taken, got 100.\n",
+    )
+    assert (folder / JOURNAL).read_bytes() == before

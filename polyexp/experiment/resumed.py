@@ -74,12 +74,20 @@ class Resumed:
         """The number of steps after which the run goes on."""
         return self.saved.step if self.saved else 0
 
-    def tuned(self, experiment: Experiment) -> Experiment:
+    def continued(self, experiment: Experiment) -> Experiment:
         """The experiment with the numbers that the run has found for its optimizer, in place of automatic ones.
 
         Args:
             experiment: The experiment of the run that goes on.
+
+        Raises:
+            InputError: It has fewer steps than the run has taken.
         """
+        if experiment.loop.steps < self.step:
+            raise InputError(
+                f"`{experiment.loop.key('steps')}` must be at least {self.step}, the steps that the run in {self.folder} has "
+                f"taken, got {experiment.loop.steps}."
+            )
         if self.saved is None or not experiment.optimizer.automatic:
             return experiment
         return replace(experiment, found=self.saved.tuned(experiment.optimizer))

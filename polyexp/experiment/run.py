@@ -32,7 +32,7 @@ def run(experiment: Experiment, job: Job) -> Result:
     with bar(f"Reading {experiment.problem.label}", quiet=experiment.quiet or job.log_only) as progress:
         experiment.samples(progress)
     with Resumed.taken(job.folder) if job.goes_on else contextlib.nullcontext() as resumed:
-        result = _run(resumed.tuned(experiment) if resumed else experiment, job, resumed)
+        result = _run(resumed.continued(experiment) if resumed else experiment, job, resumed)
     job.interruption.end()
     return result
 
