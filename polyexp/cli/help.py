@@ -45,6 +45,8 @@ Examples:
   python -m polyexp -m model.degree=3,5 loop.steps=100,200 sweep.zip=[model.degree,loop.steps]     two jobs, in step
   python -m polyexp -m 'seed=range(0,200)' hydra/launcher=polyexp_joblib     on several processes (docs/scaling.md)
   python -m polyexp sweep.resume=2026-11-24/17-06-40-146772  the jobs of a sweep that have no result yet
+  python -m polyexp resume=1a2b3c4d                          a run that was interrupted goes on (or resume=<its folder>)
+  python -m polyexp action=replay action.run=1a2b3c4d        a recorded run once more: are the bits the same?
   python -m polyexp tracking=none                            without MLflow
   python -m polyexp action=compare                           the last ten runs side by side
   python -m polyexp action=export action.run=1a2b3c4d        the polynomial of a run as C (or action.format=python, ...)
