@@ -45,7 +45,7 @@ def folder(tmp_path):
 def interrupted(cli, monkeypatch):
     """Call it with words: a run into outputs/one has been interrupted by SIGINT at a snapshot with at least so many steps."""
 
-    def call(*words, at=150):
+    def call(*words, at=150, left_out="-"):
         compute = run_module.compute
 
         def interrupting(*args, observe, **options):
@@ -59,8 +59,8 @@ def interrupted(cli, monkeypatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(run_module, "compute", interrupting)
-            ended = cli(*RUN, FOLDER, *words)
-        assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
+            ended = cli(*(word for word in RUN if not word.startswith(left_out)), FOLDER, *words)
+        assert (ended.code, ended.err.splitlines()[-1]) == (130, "polyexp: interrupted.")
         return ended
 
     return call
@@ -137,3 +137,56 @@ def test_a_sweep_of_resumed_runs_is_refused(cli, interrupted):
         2,
         "polyexp: `resume` is of one run: leave -m out; a sweep goes on by `sweep.resume`.\n",
     )
+
+
+def contents(folder):
+    """The bytes and the times of all files of a folder."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_fewer_steps_than_taken_are_refused_and_nothing_is_changed(cli, folder, interrupted, store):
+    interrupted()
+    before = contents(folder)
+    ended = cli("resume=outputs/one", "loop.steps=100")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.splitlines()[-1] == (
+        f"polyexp: `loop.steps` must be at least 200, the steps that the run in {folder} has taken, got 100."
+    )
+    assert contents(folder) == before
+    assert only_run(store).info.status == "KILLED"
+
+
+def test_data_that_have_changed_are_refused_and_nothing_is_changed(cli, folder, tmp_path, interrupted):
+    rows = [f"0.{k},{k * k % 7}" for k in range(10, 50)]
+    (tmp_path / "data.csv").write_text("\n".join(["x,y", *rows]))
+    words = ("problem=file", "problem.path=data.csv", "optimizer.learning_rate=1e-9")
+    interrupted("tracking=none", *words, left_out="problem.num_samples")
+    before, content = contents(folder), (tmp_path / "data.csv").read_bytes()
+    time = (tmp_path / "data.csv").stat().st_mtime_ns
+    (tmp_path / "data.csv").write_bytes(content.replace(b"0.12,4", b"0.12,44"))
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"The data data have changed since the run in {folder} began: " in ended.err
+    assert f" were ({len(content)}, {time}), and are ({len(content) + 1}, " in ended.err
+    assert contents(folder) == before
+    (tmp_path / "data.csv").write_bytes(content)
+    os.utime(tmp_path / "data.csv", ns=(time, time))
+    assert cli("resume=outputs/one").code == 0
+
+
+@pytest.mark.parametrize("damaged", ["journal", "checkpoints"])
+def test_what_is_damaged_is_refused_and_nothing_is_changed(cli, folder, interrupted, damaged):
+    interrupted("tracking=none")
+    if damaged == "journal":
+        text = (folder / JOURNAL).read_text()
+        (folder / JOURNAL).write_text(text.replace('"kind": "snapshot"', '"kind": "warning"', 3))
+    else:
+        (folder / CHECKPOINT).write_bytes(b"")
+    before = contents(folder)
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.count("\n") == 1
+    assert (
+        " snapshots, and the checkpoint of the run needs " if damaged == "journal" else "checkpoint.npz in "
+    ) in ended.err
+    assert contents(folder) == before

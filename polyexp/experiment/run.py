@@ -32,11 +32,17 @@ def run(experiment: Experiment, job: Job) -> Result:
     quiet = experiment.quiet or job.log_only
     with bar(f"Reading {experiment.problem.label}", quiet=quiet) as progress:
         experiment.samples(progress)
-    resumed = Resumed.of(job.folder) if experiment.resume else None
-    if resumed:
-        experiment = resumed.tuned(experiment)
+    if not experiment.resume:
+        return _run(experiment, job)
+    with Resumed.locked(job.folder) as resumed:
+        resumed.require_same(experiment)
+        return _run(resumed.tuned(experiment), job, resumed)
+
+
+def _run(experiment: Experiment, job: Job, resumed: Resumed | None = None) -> Result:
+    """Compute an experiment whose samples are there, from its first step on or from where it has been interrupted."""
+    quiet = experiment.quiet or job.log_only
     with (
-        resumed.locked() if resumed else contextlib.nullcontext(),
         _recording(experiment, job, resumed=resumed) as (terminal, journal),
         _checkpoints(experiment, job, terminal, journal) as checkpoints,
         bar("Largest error", quiet=quiet) as progress,

@@ -3,7 +3,7 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, REPLAY_TAG, Status
+from polyexp.tracking.entry import DATA_TAG, FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, REPLAY_TAG, Status
 from polyexp.tracking.environment import differences, environment_tags, recorded_environment, runs_together
 from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
@@ -32,6 +32,7 @@ from polyexp.tracking.syncing import (
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
+    "DATA_TAG",
     "FINGERPRINT_TAG",
     "FOLDER_TAG",
     "JOURNAL",

@@ -89,17 +89,16 @@ def start(
     It leads a session of its own, so that termination reaches its children too. env: added to those of the tests.
     discard: nobody reads what it writes.
     """
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=os.environ | dict(env or {}),
-        stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
-        stderr=subprocess.DEVNULL if discard else subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # A background job of a shell ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    with _interruptible():
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=cwd,
+            env=os.environ | dict(env or {}),
+            stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
+            stderr=subprocess.DEVNULL if discard else subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
     with process:
         try:
             yield process
@@ -107,6 +106,19 @@ def start(
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
                 process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """A context in which processes are started that do not ignore Ctrl-C, as those that a background job of a shell starts do.
+
+    A handler of this process becomes the default in them. (`preexec_fn` would call what libraries do at a fork, such as JAX.)
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
