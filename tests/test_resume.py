@@ -2,15 +2,16 @@
 
 import json
 import os
-import signal
 import sqlite3
+import threading
+import time
 from contextlib import closing
 
 import pytest
 
-from polyexp.experiment import run as run_module
 from polyexp.fitting import CHECKPOINT
-from polyexp.tracking import JOURNAL
+from polyexp.tracking import JOURNAL, NOTE, lock
+from tests.helpers.interruptions import interrupted_in_process, snapshots
 from tests.helpers.stores import history, only_run
 
 RUN = (
@@ -20,7 +21,6 @@ RUN = (
     "loop.steps=1000",
     "loop.log_every=100",
 )
-FOLDER = "hydra.run.dir=outputs/one"
 WAYS = {
     "numpy": (),
     "momentum": ("optimizer=momentum", "optimizer.momentum=0.5"),
@@ -42,34 +42,16 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def interrupted(cli, monkeypatch):
+def interrupted(cli, tmp_path):
     """Call it with words: a run into outputs/one has been interrupted by SIGINT at a snapshot with at least so many steps."""
 
     def call(*words, at=150, left_out="-"):
-        compute = run_module.compute
-
-        def interrupting(*args, observe, **options):
-            def seen(snapshot):
-                observe(snapshot)
-                if snapshot.step >= at:
-                    os.kill(os.getpid(), signal.SIGINT)
-                    options["stop"] = lambda: True
-
-            return compute(*args, observe=seen, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(run_module, "compute", interrupting)
-            ended = cli(*(word for word in RUN if not word.startswith(left_out)), FOLDER, *words)
+        given = (word for word in RUN if not word.startswith(left_out))
+        ended = interrupted_in_process(tmp_path, *given, *words, at=at)
         assert (ended.code, ended.err.splitlines()[-1]) == (130, "polyexp: interrupted.")
         return ended
 
     return call
-
-
-def lines(folder):
-    """The snapshots of a journal without their times."""
-    found = [json.loads(line) for line in (folder / JOURNAL).read_text().splitlines()]
-    return [{key: value for key, value in one.items() if key != "time"} for one in found if one["kind"] == "snapshot"]
 
 
 @pytest.mark.parametrize("words", WAYS.values(), ids=WAYS)
@@ -84,7 +66,7 @@ def test_a_resumed_run_is_that_of_one_that_was_not_interrupted(cli, tmp_path, fo
     results = [json.loads((one / "result.json").read_text()) for one in (folder, other)]
     for key in ("outcome", "steps", "loss", "excess_loss", "parameters", "max_error"):
         assert results[0][key] == results[1][key]
-    assert lines(folder) == lines(other)
+    assert snapshots(folder) == snapshots(other)
 
 
 def test_the_same_run_of_mlflow_goes_on(cli, tmp_path, interrupted, store):
@@ -190,3 +172,34 @@ def test_what_is_damaged_is_refused_and_nothing_is_changed(cli, folder, interrup
         " snapshots, and the checkpoint of the run needs " if damaged == "journal" else "checkpoint.npz in "
     ) in ended.err
     assert contents(folder) == before
+
+
+def test_a_run_that_has_ended_is_resumed_without_a_point_twice(cli, tmp_path, store):
+    """Its final metrics, too, though they come after each end."""
+    assert cli(*RUN, "hydra.run.dir=outputs/one").code == 0
+    for _ in range(2):
+        assert cli("resume=outputs/one").code == 0
+        with closing(sqlite3.connect(tmp_path / "outputs" / "mlflow.db")) as database:
+            twice = "SELECT key FROM metrics GROUP BY key, step HAVING count(*) > 1"
+            assert database.execute(twice).fetchall() == []
+    assert only_run(store).info.status == "FINISHED"
+    assert cli("resume=outputs/one", "loop.steps=1500").code == 0
+    assert only_run(store).data.metrics["optimizer/steps"] == 1500
+
+
+def test_the_delivery_of_a_run_that_was_killed_is_waited_for(cli, folder, interrupted):
+    """Its note would be taken for one on the new journal."""
+    interrupted("tracking=none")
+    file = (folder / JOURNAL).open("rb")
+    assert lock(file.fileno())
+
+    def deliver():
+        time.sleep(0.5)
+        (folder / NOTE).write_text("a note on the journal of before")
+        file.close()
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    assert cli("resume=outputs/one").code == 0
+    thread.join()
+    assert not (folder / NOTE).exists()

@@ -17,6 +17,7 @@ from polyexp.tracking import (
     Journal,
     JournalError,
     end_of,
+    final_metrics_of,
     header_of,
     history_of,
     is_gone,
@@ -150,7 +151,8 @@ class Resumed:
         if OVERRIDES_TAG in was.tags:
             tags[OVERRIDES_TAG] = was.tags[OVERRIDES_TAG]
         again = replace(header.again(was), params=was.params, tags=tags)
-        return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT))
+        final = final_metrics_of(self.folder)
+        return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT), final=final)
 
 
 def _checkpoint(folder: Path) -> tuple[SavedCheckpoint | None, str]:

@@ -10,7 +10,7 @@ from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
 from polyexp.tracking.journal_history import history_of, last_step
-from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone, kept_lines
+from polyexp.tracking.journal_lines import JournalError, end_of, final_metrics_of, header_of, is_gone, kept_lines
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
@@ -70,6 +70,7 @@ __all__ = [
     "end_of",
     "environment_tags",
     "final_metrics",
+    "final_metrics_of",
     "found_in",
     "header_of",
     "history_of",
