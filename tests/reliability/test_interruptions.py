@@ -47,16 +47,42 @@ def reference(tmp_path_factory):
     return of
 
 
+def all_cases():
+    """Every loop on every backend with every signal, each during the fit and at two of the other moments in turn."""
+    others = [moment for moment in MOMENTS if moment != "fit"]
+    for way, (backend, loop) in enumerate(WAYS):
+        for place, number in enumerate(CODES):
+            for moment in ("fit", others[(way + place) % 4], others[(way + place + 1) % 4]):
+                yield backend, loop, number, moment
+
+
+@pytest.fixture
+def interruptible():
+    """Call it as `Interruptible`; a recorder that waits for its killed run to come back is ended with the test."""
+    made = []
+
+    def make(*args):
+        made.append(Interruptible(*args))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end_recorders()
+
+
 @pytest.mark.sample(8)
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("number", CODES, ids=lambda one: one.name)
-@pytest.mark.parametrize(("backend", "loop"), [pytest.param(*way, id="-".join(way)) for way in WAYS])
-def test_interrupted_and_resumed(backend, loop, number, moment, seed, reference, tmp_path, new_store, facts):
+@pytest.mark.parametrize(
+    ("backend", "loop", "number", "moment"),
+    [pytest.param(*one, id="-".join([one[0], one[1], one[2].name, one[3]])) for one in all_cases()],
+)
+def test_interrupted_and_resumed(
+    backend, loop, number, moment, seed, reference, interruptible, tmp_path, new_store, facts
+):
     facts(table="interruptions", fault=number.name, when=MOMENTS[moment], backend=backend, loop=loop)
     drawn = random.Random(f"{seed} {backend} {loop} {number} {moment}")
     expected, often = reference(backend, loop), drawn.random() < 0.5
     new_store(tmp_path / STORE)
-    one = Interruptible(tmp_path, (*words_of(backend, loop), *([OFTEN] if often else [])), expected.seconds)
+    one = interruptible(tmp_path, (*words_of(backend, loop), *([OFTEN] if often else [])), expected.seconds)
     ended = one.interrupt(number, moment, drawn)
     if ended.late:
         assert ended.code in (0, CODES[number], -number)
@@ -78,7 +104,6 @@ def test_interrupted_and_resumed(backend, loop, number, moment, seed, reference,
 def require_nothing(facts, one, number):
     """Require that a run that had not begun has left nothing."""
     facts(before=1)
-    one.wait_for_recorder()
     assert recorded(one.root / STORE) == []
     if number != signal.SIGKILL:  # which leaves no time to remove the folder
         assert not one.folder.exists()
@@ -115,7 +140,6 @@ def require_resumed(facts, one, expected, run_id):
     resumed = run(f"resume={FOLDER}", cwd=one.root)
     assert resumed.code == 0, resumed.err
     facts(resumed=1, from_checkpoint=int(taken > 0))
-    one.wait_for_recorder()
     synced = run("action=sync", "action.folder=outputs", cwd=one.root)
     assert (synced.code, synced.err) == (0, "")
     store, kept = one.root / STORE, Kept(one.folder)
@@ -135,7 +159,7 @@ def require_resumed(facts, one, expected, run_id):
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("number", range(6))
-def test_interrupted_time_and_again(number, seed, reference, tmp_path, new_store, facts):
+def test_interrupted_time_and_again(number, seed, reference, interruptible, tmp_path, new_store, facts):
     """A run that is interrupted while it goes on goes on again, by any of the signals, at any moment."""
     backend, loop = ("numpy", "manual") if number % 2 else ("torch", "autograd")
     facts(
@@ -150,11 +174,10 @@ def test_interrupted_time_and_again(number, seed, reference, tmp_path, new_store
     words = (*words_of(backend, loop), OFTEN)
     for moment in ("fit", "imports", "fit", "start", "fit"):
         signal_number = drawn.choice([*CODES])
-        one = Interruptible(tmp_path, words, {name: 0.5 * span for name, span in expected.seconds.items()})
+        one = interruptible(tmp_path, words, {name: 0.5 * span for name, span in expected.seconds.items()})
         ended = one.interrupt(signal_number, moment, drawn)
         assert ended.late or ended.code == CODES[signal_number], ended.err
         assert "Traceback" not in ended.out + ended.err
-        one.wait_for_recorder()
         words = (f"resume={FOLDER}", OFTEN)
     facts(interrupted=1)
     ((run_id, _),) = recorded(tmp_path / STORE)
