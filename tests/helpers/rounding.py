@@ -18,9 +18,10 @@ class Bound:
 
     Each computed step is w - eta g(w) but for an error. Let gamma_n = n u / (1 - n u) (Higham 2002, section 3.1). With K
     parameters and N samples that are not reduced, the computed residual r_i = sum_k f_ik w_k - y_i is wrong by at most
-    gamma_(K+1) (sum_k |f_ik w_k| + |y_i|), and g_k = sum_i 2 a_i r_i f_ik, in any order of summation and with or without fused operations,
-    by at most gamma_(N+K+5) size_k with the sizes of its terms size_k = sum_i |f_ik| 2 a_i (sum_j |f_ij w_j| + |y_i|). Product
-    and subtraction of the update add at most 2 u (|w| + eta |g|). So the error of one step is at most
+    gamma_(K+1) (sum_k |f_ik w_k| + |y_i|), and g_k = sum_i 2 a_i r_i f_ik, in any order of summation and with or without
+    fused operations, by at most gamma_(N+K+5) size_k with the sizes of its terms size_k = sum_i |f_ik| 2 a_i (sum_j |f_ij
+    w_j| + |y_i|). Product and subtraction of the update add at most 2 u (|w| + eta |g|). So the error of one step is at
+    most
 
         p = eta gamma_(N+K+5) |size| + 2 u (|w| + eta |size|).
 
