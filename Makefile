@@ -60,7 +60,7 @@ test-kernels: .venv/dev ## run a sample of the numeric tests under other process
 	$(BIN)/python -m tests.kernels $(if $(FULL),--full) $(if $(SEED),--seed $(SEED))
 
 # Real processes, which wait most of the time; as an administrator with small disks that are full or read-only, too.
-test-reliability: .venv/dev ## let stores fail while runs are recorded; a sample of it: SAMPLE=1
+test-reliability: .venv/dev ## let stores fail and interrupt runs; a sample of it: SAMPLE=1
 	$(BIN)/python -m tests.reliability.suite $(if $(SAMPLE),--sample) $(if $(REPORT),--report) $(if $(SEED),--seed $(SEED))
 
 # Built, installed into an environment of its own and run from another folder.

@@ -22,7 +22,10 @@ def main() -> int:
     with starting(sys.argv[1:]):
         from polyexp.cli.main import main as run
 
-        return run()
+        try:
+            return run()
+        finally:
+            signals.ended()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from tests.helpers.commands import run_in_process
 
 def pytest_configure(config):
     torch.set_num_threads(1)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; the children inherit it
+    # In the background of a shell Ctrl-C is ignored, which children inherit; a handler becomes the default in them.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
         del os.environ[name]

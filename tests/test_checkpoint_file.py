@@ -1,6 +1,5 @@
 """Checkpoints in files: exact to the bit, never lost by what fails while they are written, never believed when damaged."""
 
-import errno
 import io
 import json
 import os
@@ -21,21 +20,19 @@ from polyexp.fitting import CHECKPOINT, PREVIOUS, SavedCheckpoint, blocks, read_
 from polyexp.fitting.checkpoint_file import MAX_FILE_BYTES, MAX_MEMBERS, _checksum, _members
 from tests.helpers.checkpoints import (
     BEFORE,
-    CALLS,
     FINGERPRINT,
     SETTINGS,
     bits,
-    failing,
+    fail_at_each,
     fit_arguments,
-    found,
+    flip_a_bit,
     kept,
-    number_of_calls,
+    kills,
     plain,
     prepare,
     saved,
     three,
 )
-from tests.helpers.commands import run_python
 from tests.helpers.disks import damage
 from tests.helpers.fits import without_early
 from tests.helpers.runs import assert_same_bits
@@ -226,47 +223,18 @@ def test_a_damaged_one_does_not_take_the_place_of_the_one_before(tmp_path):
 # Whatever fails
 
 
-def no_space():
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize(
     ("call", "every"), [("fsync", 1), ("replace", 1), ("write", 9), pytest.param("write", 1, marks=pytest.mark.slow)]
 )
 def test_every_call_fails(tmp_path, before, call, every):
     """The old or the new one, no unfinished file, and the next write succeeds."""
-    checkpoints = three()
-    number = number_of_calls(tmp_path / "count", call, before, checkpoints)
-    assert number >= {"write": 40, "fsync": 2, "replace": 1}[call]
-    for at in range(1, number + 1, every):
-        folder = tmp_path / str(at)
-        prepare(folder, before, checkpoints)
-        with failing(call, at, no_space), pytest.raises(OSError, match="No space left on device") as caught:
-            write_checkpoint(folder, checkpoints[2])
-        assert caught.value.filename == str(folder / CHECKPOINT)
-        is_written = call == "fsync" and at == number  # of the folder, after the renames
-        assert found(folder, checkpoints) == ("new" if is_written else "none" if before == "nothing" else "old")
-        assert not list(folder.glob(".*"))
-        write_checkpoint(folder, checkpoints[2])
-        assert read_checkpoint(folder) == (checkpoints[2], "")
+    assert fail_at_each(tmp_path, call, before, every)["new"] == (call == "fsync")
 
 
 @pytest.mark.slow
-def test_killed_at_every_call(tmp_path):
-    done = run_python(
-        "import sys\nfrom pathlib import Path\nfrom tests.helpers.checkpoints import kill_at_each\n"
-        "kill_at_each(Path(sys.argv[1]))",
-        tmp_path,
-        cwd=ROOT,
-    )
-    assert (done.code, done.err) == (0, "")
-    lines = json.loads(done.out)
-    assert {(before, call) for before, call, *_ in lines} == {(before, call) for before in BEFORE for call in CALLS}
-    assert len(lines) > 4 * 40
-    for before, call, at, first, later in lines:
-        assert first in (("none" if before == "nothing" else "old"), "new"), (before, call, at)
-        assert later == "new", (before, call, at)
+def test_killed_at_every_call():
+    assert kills()
 
 
 # Damage
@@ -274,18 +242,7 @@ def test_killed_at_every_call(tmp_path):
 
 @pytest.mark.parametrize("number", range(50))
 def test_a_flipped_bit_is_noticed_or_changes_nothing(tmp_path, number):
-    folder, checkpoints = tmp_path / "a", three()
-    prepare(folder, "two", checkpoints)
-    content = bytearray((folder / CHECKPOINT).read_bytes())
-    random = np.random.RandomState(number)
-    content[random.randint(len(content))] ^= 1 << random.randint(8)
-    (folder / CHECKPOINT).write_bytes(content)
-    again, warning = read_checkpoint(folder)
-    if warning:
-        assert again == checkpoints[0]
-    else:
-        assert again == checkpoints[1]
-        assert bits(again) == bits(checkpoints[1])
+    assert flip_a_bit(tmp_path / "a", number) in ("old", "new")
 
 
 @pytest.mark.slow

@@ -4,16 +4,18 @@ import fcntl
 import json
 import os
 import re
-import signal
 import sqlite3
+import threading
+import time
 from contextlib import closing
 
 import pytest
 
-from polyexp.experiment import run as run_module
 from polyexp.fitting import CHECKPOINT, PREVIOUS
-from polyexp.tracking import JOURNAL
+from polyexp.tracking import JOURNAL, NOTE
+from polyexp.tracking.ownership import lock
 from polyexp.tracking.process import Process
+from tests.helpers.interruptions import RUN_DIR, interrupted_in_process, snapshots
 from tests.helpers.stores import history, only_run
 
 RUN = (
@@ -23,7 +25,6 @@ RUN = (
     "loop.steps=1000",
     "loop.log_every=100",
 )
-FOLDER = "hydra.run.dir=outputs/one"
 WAYS = {
     "numpy": (),
     "momentum": ("optimizer=momentum", "optimizer.momentum=0.5"),
@@ -45,34 +46,16 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def interrupted(cli, monkeypatch):
+def interrupted(tmp_path):
     """Call it with words: a run into outputs/one has been interrupted by SIGINT at a snapshot with at least so many steps."""
 
-    def call(*words, at=150, resumed=False):
-        compute = run_module.compute
-
-        def interrupting(*args, observe, **options):
-            def seen(snapshot):
-                observe(snapshot)
-                if snapshot.step >= at:
-                    os.kill(os.getpid(), signal.SIGINT)
-                    options["stop"] = lambda: True
-
-            return compute(*args, observe=seen, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(run_module, "compute", interrupting)
-            ended = cli("resume=outputs/one") if resumed else cli(*RUN, FOLDER, *words)
-        assert (ended.code, ended.err) == (130, "polyexp: interrupted.\n")
+    def call(*words, at=150, left_out="-", resumed=False):
+        given = (word for word in (*RUN, RUN_DIR) if not word.startswith(left_out))
+        ended = interrupted_in_process(tmp_path, *(["resume=outputs/one"] if resumed else [*given, *words]), at=at)
+        assert (ended.code, ended.err.splitlines()[-1]) == (130, "polyexp: interrupted.")
         return ended
 
     return call
-
-
-def lines(folder):
-    """The snapshots of a journal without their times."""
-    found = [json.loads(line) for line in (folder / JOURNAL).read_text().splitlines()]
-    return [{key: value for key, value in one.items() if key != "time"} for one in found if one["kind"] == "snapshot"]
 
 
 @pytest.mark.parametrize("words", WAYS.values(), ids=WAYS)
@@ -87,7 +70,7 @@ def test_a_resumed_run_is_that_of_one_that_was_not_interrupted(cli, tmp_path, fo
     results = [json.loads((one / "result.json").read_text()) for one in (folder, other)]
     for key in ("outcome", "steps", "loss", "excess_loss", "parameters", "max_error"):
         assert results[0][key] == results[1][key]
-    assert lines(folder) == lines(other)
+    assert snapshots(folder) == snapshots(other)
 
 
 def test_the_same_run_of_mlflow_goes_on(cli, tmp_path, interrupted, store):
@@ -184,7 +167,7 @@ def same(cli, tmp_path, folder):
     def require():
         assert cli(*RUN, "tracking=none", "hydra.run.dir=outputs/two").code == 0
         assert (folder / "history.csv").read_bytes() == (tmp_path / "outputs" / "two" / "history.csv").read_bytes()
-        assert lines(folder) == lines(tmp_path / "outputs" / "two")
+        assert snapshots(folder) == snapshots(tmp_path / "outputs" / "two")
 
     return require
 
@@ -257,7 +240,7 @@ def test_a_damaged_snapshot_in_the_journal_is_refused(cli, folder, interrupted):
 
 
 def test_a_run_that_has_ended_goes_on_with_more_steps(cli, tmp_path, folder):
-    assert cli(*RUN, FOLDER, "tracking=none").code == 0
+    assert cli(*RUN, RUN_DIR, "tracking=none").code == 0
     resumed = cli("resume=outputs/one", "loop.steps=1500")
     assert resumed.code == 0, resumed.err
     assert cli(*RUN, "loop.steps=1500", "tracking=none", "hydra.run.dir=outputs/two").code == 0
@@ -273,3 +256,57 @@ def test_fewer_steps_than_it_has_are_refused(cli, folder, interrupted):
         f"polyexp: `loop.steps` must be at least 500, the steps that the run in {folder} has taken, got 100.\n",
     )
     assert (folder / JOURNAL).read_bytes() == before
+
+
+def contents(folder):
+    """The bytes and the times of all files of a folder."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_data_that_have_changed_are_refused_and_nothing_is_changed(cli, folder, tmp_path, interrupted):
+    rows = [f"0.{k},{k * k % 7}" for k in range(10, 50)]
+    (tmp_path / "data.csv").write_text("\n".join(["x,y", *rows]))
+    words = ("problem=file", "problem.path=data.csv", "optimizer.learning_rate=1e-9")
+    interrupted("tracking=none", *words, left_out="problem.num_samples")
+    before, content = contents(folder), (tmp_path / "data.csv").read_bytes()
+    time = (tmp_path / "data.csv").stat().st_mtime_ns
+    (tmp_path / "data.csv").write_bytes(content.replace(b"0.12,4", b"0.12,44"))
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"The data data have changed since the run in {folder} began: " in ended.err
+    assert f" were ({len(content)}, {time}), and are ({len(content) + 1}, " in ended.err
+    assert contents(folder) == before
+    (tmp_path / "data.csv").write_bytes(content)
+    os.utime(tmp_path / "data.csv", ns=(time, time))
+    assert cli("resume=outputs/one").code == 0
+
+
+def test_a_run_that_has_ended_is_resumed_without_a_point_twice(cli, tmp_path, store):
+    """Its final metrics, too, though they come after each end."""
+    assert cli(*RUN, "hydra.run.dir=outputs/one").code == 0
+    for _ in range(2):
+        assert cli("resume=outputs/one").code == 0
+        with closing(sqlite3.connect(tmp_path / "outputs" / "mlflow.db")) as database:
+            twice = "SELECT key FROM metrics GROUP BY key, step HAVING count(*) > 1"
+            assert database.execute(twice).fetchall() == []
+    assert only_run(store).info.status == "FINISHED"
+    assert cli("resume=outputs/one", "loop.steps=1500").code == 0
+    assert only_run(store).data.metrics["optimizer/steps"] == 1500
+
+
+def test_the_delivery_of_a_run_that_was_killed_is_waited_for(cli, folder, interrupted):
+    """Its note would be taken for one on the new journal."""
+    interrupted("tracking=none")
+    file = (folder / JOURNAL).open("rb")
+    assert lock(file.fileno())
+
+    def deliver():
+        time.sleep(0.5)
+        (folder / NOTE).write_text("a note on the journal of before")
+        file.close()
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    assert cli("resume=outputs/one").code == 0
+    thread.join()
+    assert not (folder / NOTE).exists()

@@ -99,6 +99,13 @@ def test_before_a_run_begins_nothing_is_left(cli, tmp_path, monkeypatch):
     assert not (tmp_path / "outputs" / "runs").exists()
 
 
+def test_before_a_journal_begins_nothing_is_left(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(Signals, "gently", lambda self: os.kill(os.getpid(), signal.SIGINT))
+    ended = cli(*SHORT)
+    assert (ended.code, ended.err) == ENDS[signal.SIGINT]
+    assert not (tmp_path / "outputs" / "runs").exists()
+
+
 def test_in_a_sweep_jobs_that_have_not_begun_are_left(cli, store, tmp_path, monkeypatch):
     monkeypatch.setattr("polyexp.experiment.run.write", partial(killing, write, signal.SIGINT))
     ended = cli("-m", *SHORT, "seed=0,1,2", "hydra.sweep.dir=outputs/s")
@@ -109,9 +116,24 @@ def test_in_a_sweep_jobs_that_have_not_begun_are_left(cli, store, tmp_path, monk
     assert [row.outcome for row in read_table(tmp_path / "outputs" / "s").rows] == ["MAX_STEPS"] * 3
 
 
-def killing(function, number, *args):
+@pytest.mark.parametrize("number", ENDS, ids=lambda one: one.name)
+def test_after_the_command_has_ended(tmp_path, number):
+    code = f"""
+import atexit, os, sys
+import polyexp.__main__ as entrypoint
+
+atexit.register(os.kill, os.getpid(), {int(number)})
+sys.argv = ["polyexp", *{SHORT}, "tracking=none", "report.pictures=none"]
+sys.exit(entrypoint.main())
+"""
+    ended = run_python(code, cwd=tmp_path)
+    assert (ended.code, ended.err) == ENDS[number]
+    assert "Files in" in ended.out
+
+
+def killing(function, number, *args, **named):
     """Call a function, and send this process a signal."""
-    done = function(*args)
+    done = function(*args, **named)
     os.kill(os.getpid(), number)
     return done
 
@@ -161,6 +183,22 @@ with signals.gently():
 """
     ended = run_python(code, cwd=tmp_path)
     assert ended == (130, "still here\n", "polyexp: interrupted.\n")
+
+
+def test_a_second_signal_where_the_first_one_is_raised(tmp_path):
+    code = """
+import os, signal
+from polyexp.cli.signals import signals
+signals.take()
+signals.imported()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+finally:
+    print("still here", flush=True)
+    os.kill(os.getpid(), signal.SIGHUP)
+"""
+    ended = run_python(code, cwd=tmp_path)
+    assert ended == (129, "still here\n", "polyexp: ended, since its terminal was closed.\n")
 
 
 def test_in_another_thread_nothing_is_taken():

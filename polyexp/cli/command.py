@@ -194,7 +194,8 @@ def _discarded_if_refused(folder: Path) -> Iterator[None]:
     """Remove the folder of a run or sweep that ends before it begins, and the folders that were made for it.
 
     That is where a signal ends it, an action refuses what only it can check, or a sweeper that is not Hydra's chooses a job
-    that is refused. A folder that existed, or in which anything but Hydra's descriptions of runs has been written, is left.
+    that is refused. A folder that existed, or in which anything but Hydra's descriptions of runs and an empty polyexp.log has
+    been written, is left.
     """
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
@@ -210,6 +211,11 @@ def _discarded_if_refused(folder: Path) -> Iterator[None]:
 
 
 def _holds_descriptions_alone(folder: Path) -> bool:
-    """Whether a folder holds nothing but what Hydra writes of a run or a sweep, and of the jobs of the latter."""
+    """Whether a folder holds nothing but what Hydra writes of a run or a sweep and of its jobs, and empty logs."""
     files = (one for one in folder.rglob("*") if not one.is_dir())
-    return all(one.name == "multirun.yaml" or one.parent.name == ".hydra" for one in files)
+    return all(
+        one.name == "multirun.yaml"
+        or one.parent.name == ".hydra"
+        or (one.name == "polyexp.log" and not one.stat().st_size)  # a signal came before the journal
+        for one in files
+    )

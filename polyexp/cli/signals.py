@@ -1,9 +1,9 @@
 """What a signal does that asks this process to end: SIGINT (Ctrl-C), SIGTERM, or SIGHUP, as when its terminal is closed.
 
-While libraries are imported, where an exception could be lost in the code of others, the process ends at once. Later
-`Interrupted` is raised wherever the process is, so that it puts away what it holds. A run that is recorded is asked to stop
-instead (`gently`); a further signal then ends the process at once. A signal that is ignored when the process starts, as by
-nohup, stays so. This module imports the standard library alone.
+While libraries are imported, and once the command has ended, where an exception could be lost in the code of others, the
+process ends at once. Otherwise `Interrupted` is raised wherever the process is, so that it puts away what it holds; a run that
+is recorded is asked to stop instead (`gently`). A further signal ends the process at once. A signal that is ignored when the
+process starts, as by nohup, stays so. This module imports the standard library alone.
 """
 
 import os
@@ -41,11 +41,11 @@ class Signals:
 
     def __init__(self) -> None:
         self._received: int | None = None
-        self._importing, self._gently = True, False
+        self._at_once, self._gently = True, False
 
     def take(self) -> None:
         """Take the signals from here on, but for those that are ignored; Python tells them to the main thread alone."""
-        self._received, self._importing, self._gently = None, True, False
+        self._received, self._at_once, self._gently = None, True, False
         if threading.current_thread() is not threading.main_thread():
             return
         for name in SIGNALS:
@@ -55,11 +55,15 @@ class Signals:
 
     def imported(self) -> None:
         """Raise `Interrupted` from here on, since the libraries are imported."""
-        self._importing = False
+        self._at_once = False
+
+    def ended(self) -> None:
+        """End the process at once from here on, since the command has ended."""
+        self._at_once = True
 
     @contextmanager
     def gently(self) -> Iterator[None]:
-        """A context in which a signal is noted, and the next one ends the process at once."""
+        """A context in which a signal is noted, where it would be raised otherwise."""
         self._gently = True
         try:
             yield
@@ -81,7 +85,7 @@ class Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         stop = Interrupted(number)
-        if self._importing or (self._gently and self.asked()):
+        if self._at_once or self.asked():
             _exit_at_once(stop)
         self._received = number
         if not self._gently:

@@ -11,7 +11,7 @@ from polyexp.backend import threads_of
 from polyexp.base import spell, version
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS
-from polyexp.tracking import FINGERPRINT_TAG, FOLDER_TAG, REPLAY_TAG, RunInfo, environment_tags
+from polyexp.tracking import DATA_TAG, FINGERPRINT_TAG, FOLDER_TAG, REPLAY_TAG, RunInfo, environment_tags
 
 __all__ = ["InSweep", "Interruption", "Job", "Uninterrupted", "run_info", "short_number", "short_word", "typed_values"]
 
@@ -107,6 +107,8 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
         **environment_tags(experiment.computed_by, threads_of(experiment.placed_backend.device), job.runs),
         FOLDER_TAG: str(job.folder),
     }
+    if experiment.problem.stamp is not None:
+        tags[DATA_TAG] = str(experiment.problem.stamp)
     if job.overrides:
         tags["polyexp.overrides"] = " ".join(job.overrides)
     if job.sweep:

@@ -7,14 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from polyexp.base import InputError, counted
+from polyexp.base import InputError, counted, cut
 from polyexp.experiment.experiment import Experiment
-from polyexp.fitting import Checkpoint, SavedCheckpoint, read_checkpoint
+from polyexp.fitting import Checkpoint, History, SavedCheckpoint, read_checkpoint
 from polyexp.tracking import (
+    DATA_TAG,
     Header,
     Journal,
     JournalError,
     end_of,
+    final_metrics_of,
     header_of,
     history_of,
     is_gone,
@@ -37,6 +39,7 @@ class Resumed:
         folder: The folder.
         header: The header of its journal.
         saved: Its checkpoint; None where there is none, so that it begins with the first step.
+        history: The snapshots that the checkpoint counts, from the journal; None where there is no checkpoint.
         warning: What is to be said of the checkpoint; empty for nothing.
         last: The step of the last snapshot in its journal; 0 where there is none.
     """
@@ -44,6 +47,7 @@ class Resumed:
     folder: Path
     header: Header
     saved: SavedCheckpoint | None
+    history: History | None
     warning: str
     last: int
 
@@ -64,7 +68,9 @@ class Resumed:
                 header, _ = header_of(folder)
                 if end_of(folder) is None and not is_gone(folder, header):
                     raise InputError(going_on)
-                resumed = cls(folder, header, *_checkpoint(folder), last_step(folder))
+                saved, warning = _checkpoint(folder)
+                history = history_of(folder, saved.length)[0] if saved else None
+                resumed = cls(folder, header, saved, history, warning, last_step(folder))
             except (OSError, JournalError) as error:
                 raise InputError(f"The run in {folder} cannot be resumed: {error}") from error
             yield resumed
@@ -81,12 +87,19 @@ class Resumed:
             experiment: The experiment of the run that goes on.
 
         Raises:
-            InputError: It has fewer steps than the run has taken.
+            InputError: It has fewer steps than the run has taken, or its data have changed.
         """
         if experiment.loop.steps < self.step:
             raise InputError(
                 f"`{experiment.loop.key('steps')}` must be at least {self.step}, the steps that the run in {self.folder} has "
                 f"taken, got {experiment.loop.steps}."
+            )
+        was, now = self.header.tags.get(DATA_TAG), str(experiment.problem.stamp)
+        if was not in (None, now):
+            raise InputError(
+                f"The data {cut(experiment.problem.label)} have changed since the run in {self.folder} began: their size in "
+                f"bytes and time in nanoseconds were {cut(str(was))}, and are {cut(now)}. Put them back as they were, or "
+                "start a run of its own."
             )
         if self.saved is None or not experiment.optimizer.automatic:
             return experiment
@@ -101,10 +114,7 @@ class Resumed:
     @property
     def start(self) -> Callable[[Checkpoint], Checkpoint] | None:
         """What makes the checkpoint from which `fit` goes on; None for the first step."""
-        return partial(self._joined, self.saved) if self.saved else None
-
-    def _joined(self, saved: SavedCheckpoint, begin: Checkpoint) -> Checkpoint:
-        return saved.joined(begin, history_of(self.folder, saved.length)[0])
+        return partial(self.saved.joined, history=self.history) if self.saved else None
 
     def journal(self, header: Header) -> Journal:
         """The journal of the run that goes on, with the id, the params and the snapshots of the earlier one.
@@ -121,7 +131,8 @@ class Resumed:
         if OVERRIDES_TAG in was.tags:
             tags[OVERRIDES_TAG] = was.tags[OVERRIDES_TAG]
         again = replace(header.again(was), params=was.params, tags=tags)
-        return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT))
+        final = final_metrics_of(self.folder)
+        return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT), final=final)
 
 
 def can_go_on(folder: Path, fingerprint: str) -> bool:

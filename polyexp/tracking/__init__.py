@@ -3,14 +3,14 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, REPLAY_TAG, Status
+from polyexp.tracking.entry import DATA_TAG, FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, REPLAY_TAG, Status
 from polyexp.tracking.environment import differences, environment_tags, recorded_environment, runs_together
 from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
 from polyexp.tracking.journal_history import history_of, last_step
-from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone, kept_lines
+from polyexp.tracking.journal_lines import JournalError, end_of, final_metrics_of, header_of, is_gone, kept_lines
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
@@ -32,6 +32,7 @@ from polyexp.tracking.syncing import (
 from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = [
+    "DATA_TAG",
     "FINGERPRINT_TAG",
     "FOLDER_TAG",
     "JOURNAL",
@@ -69,6 +70,7 @@ __all__ = [
     "end_of",
     "environment_tags",
     "final_metrics",
+    "final_metrics_of",
     "found_in",
     "header_of",
     "history_of",

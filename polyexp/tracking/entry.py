@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 __all__ = [
     "COMPARISONS",
     "COMPUTED_BY_TAG",
+    "DATA_TAG",
     "ENVIRONMENT_TAG",
     "FOLDER_TAG",
     "JOURNAL_TAG",
@@ -40,6 +41,7 @@ JOURNAL_TAG = "polyexp.journal"  # of a run: the id of its journal
 KIND_TAG = "polyexp.kind"  # of a run that is no fit
 KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 PARENT_TAG = "mlflow.parentRunId"  # of a run: the run below which MLflow shows it
+DATA_TAG = "polyexp.data_stamp"  # of a run of a data file: its size in bytes and its time
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
 COMPUTED_BY_TAG = "polyexp.computed_by"  # of a run: the library, dtype and device that compute it
 ENVIRONMENT_TAG = "polyexp.environment"  # of a run: versions, threads, kernels, processor and system, as JSON

@@ -21,12 +21,14 @@ from typing import Any, Self
 from polyexp.base import InputError, bounded, printable, replaced
 from polyexp.tracking.entry import COMPARISONS, Dataset, Status
 from polyexp.tracking.note import NOTE
-from polyexp.tracking.ownership import JOURNAL, taken
+from polyexp.tracking.ownership import JOURNAL, taken, without_delivery
 from polyexp.tracking.process import Process
 
-__all__ = ["FORMAT", "JOURNAL", "Header", "Journal", "now", "reason_of"]
+__all__ = ["EARLIER", "FORMAT", "JOURNAL", "Header", "Journal", "now", "reason_of"]
 
 FORMAT = 1  # of the lines; it is raised when they change
+EARLIER = "earlier_result"  # the kind of the line with the final metrics of an earlier end of a run that goes on
+MEASURED = "optimizer/steps_per_second"  # the final metric that no two runs have in common
 HEARTBEAT_SECONDS = 15  # between two signs of life, by which another machine knows that the run goes on
 
 
@@ -117,6 +119,7 @@ class Journal(AbstractContextManager["Journal"]):
         header: What is known of the run.
         anew: Whether it takes the place of an earlier journal of the same run, with the same id, whose process has gone.
         kept: The lines of that journal that follow the header in this one, too.
+        final: The final metrics of an earlier end, and their time; where it ends with the same ones, these are recorded again.
         lasting: Whether the run goes on for a while: the header is on the disk when this returns, and there are signs of life.
             Without, the first line that is on the disk is that of the end, which comes in a moment.
 
@@ -126,13 +129,20 @@ class Journal(AbstractContextManager["Journal"]):
     """
 
     def __init__(
-        self, folder: Path, header: Header, *, anew: bool = False, kept: Iterable[bytes] = (), lasting: bool = True
+        self,
+        folder: Path,
+        header: Header,
+        *,
+        anew: bool = False,
+        kept: Iterable[bytes] = (),
+        final: tuple[Mapping[str, Any], int] | None = None,
+        lasting: bool = True,
     ) -> None:
-        self.folder, self.header, self._lasting = folder, header, lasting
+        self.folder, self.header, self._lasting, self._final = folder, header, lasting, final
         self._begin = self._end = 0  # of the last line
         if anew:
-            with replaced(folder / JOURNAL) as unfinished:
-                self._open(unfinished, 0, kept)
+            with without_delivery(folder), replaced(folder / JOURNAL) as unfinished:
+                self._open(unfinished, 0, kept, final)
         else:
             try:
                 self._open(folder / JOURNAL, os.O_CREAT | os.O_EXCL)  # another process may try to make it, too
@@ -145,7 +155,9 @@ class Journal(AbstractContextManager["Journal"]):
     def __enter__(self) -> Self:
         return self
 
-    def _open(self, path: Path, flags: int, kept: Iterable[bytes] = ()) -> None:
+    def _open(
+        self, path: Path, flags: int, kept: Iterable[bytes] = (), final: tuple[Mapping[str, Any], int] | None = None
+    ) -> None:
         """Open the file at a path, and write the header and the lines that are kept."""
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666)
         try:
@@ -153,6 +165,8 @@ class Journal(AbstractContextManager["Journal"]):
             self._write("header", format=FORMAT, **asdict(self.header))
             for line in kept:
                 self._append(line)
+            if final:
+                self._write(EARLIER, metrics=final[0], time=final[1])
             if self._lasting:
                 os.fsync(self._file)
         except BaseException:
@@ -163,7 +177,7 @@ class Journal(AbstractContextManager["Journal"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write how the run ended: FINISHED, FAILED where an exception was raised, KILLED where it was interrupted."""
+        """Write how the run ended: FINISHED, FAILED after an exception, KILLED where it was interrupted."""
         self.end(error)
 
     def end(self, error: BaseException | None = None) -> None:
@@ -172,9 +186,9 @@ class Journal(AbstractContextManager["Journal"]):
         Args:
             error: What has ended it early; None where it is finished.
         """
-        status = Status.FINISHED if error is None else Status.FAILED if isinstance(error, Exception) else Status.KILLED
         if self._ended.is_set():
             return
+        status = Status.FINISHED if error is None else Status.FAILED if isinstance(error, Exception) else Status.KILLED
         self._ended.set()
         try:
             self._write("end", status=status, reason=reason_of(error) if error else "")
@@ -186,11 +200,7 @@ class Journal(AbstractContextManager["Journal"]):
             os.close(self._file)
 
     def sync(self) -> None:
-        """Bring all lines so far to the disk. Another thread may do it.
-
-        Raises:
-            OSError: The disk does not take them, or the journal has ended.
-        """
+        """Bring all lines so far to the disk, in any thread; raise `OSError` where it does not take them."""
         os.fsync(self._file)
 
     def require_there(self) -> None:
@@ -241,7 +251,11 @@ class Journal(AbstractContextManager["Journal"]):
             tags: Further tags.
             dataset: The samples.
         """
-        self._write("result", metrics=metrics, params=params, tags=tags, dataset=asdict(dataset) if dataset else None)
+        final, at = self._final or ({}, now())
+        if {**metrics, MEASURED: 0} != {**final, MEASURED: 0}:
+            final, at = metrics, now()
+        content = {"params": params, "tags": tags, "dataset": asdict(dataset) if dataset else None}
+        self._write("result", time=at, metrics=final, **content)
 
     def files(self, names: Sequence[str]) -> None:
         """Append the names of complete files of the folder, which are then artifacts of the run."""

@@ -11,10 +11,20 @@ from typing import Any
 
 from polyexp.base import InputError, open_regular, printable
 from polyexp.tracking.entry import Status, is_key, is_whole
-from polyexp.tracking.journal import FORMAT, JOURNAL, Header
+from polyexp.tracking.journal import EARLIER, FORMAT, JOURNAL, Header
 from polyexp.tracking.process import Process
 
-__all__ = ["JournalError", "Line", "end_of", "header_of", "is_gone", "kept_lines", "line_error", "lines_of"]
+__all__ = [
+    "JournalError",
+    "Line",
+    "end_of",
+    "final_metrics_of",
+    "header_of",
+    "is_gone",
+    "kept_lines",
+    "line_error",
+    "lines_of",
+]
 
 HEARTBEAT_LIMIT_SECONDS = 60  # without a sign of life, after which a run on another machine is taken for gone
 ID_DIGITS = 32  # of the id of a journal
@@ -117,6 +127,26 @@ def kept_lines(folder: Path, kinds: Collection[str]) -> Iterator[bytes]:
             text, begin = file.read(line.end - begin), line.end
             if line.kind in kinds:
                 yield text
+
+
+def final_metrics_of(folder: Path) -> tuple[Mapping[str, Any], int] | None:
+    """The final metrics that the journal of a run has, of this or of an earlier end of it, and their time; None for none.
+
+    Args:
+        folder: The folder of the run.
+
+    Raises:
+        JournalError: A line is damaged.
+        OSError: The file cannot be read.
+    """
+    found = None
+    for line in lines_of(folder, 0):
+        if line.kind in ("result", EARLIER):
+            metrics, at = line.content.get("metrics"), line.content.get("time")
+            if not (isinstance(metrics, dict) and is_whole(at)):
+                raise line_error(folder, "damaged")
+            found = (metrics, int(at or 0)) if metrics else found
+    return found
 
 
 def end_of(folder: Path) -> tuple[Status, str] | None:

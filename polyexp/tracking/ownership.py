@@ -1,16 +1,18 @@
 """The folder of a run, which belongs to this run alone."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from polyexp.base import InputError, shown
+from polyexp.base import InputError, open_regular, shown
 
-__all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "taken"]
+__all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "taken", "without_delivery"]
 
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"  # all that a run without a journal has
+MAX_WAIT_SECONDS, POLL_SECONDS = 10.0, 0.05  # for a delivery that goes on
 
 
 def require_no_run(key: str, folder: Path) -> None:
@@ -82,3 +84,20 @@ def lock(descriptor: int) -> bool:
     except (ImportError, OSError):  # Windows, and network file systems that know no locks
         return True
     return True
+
+
+@contextmanager
+def without_delivery(folder: Path) -> Iterator[None]:
+    """A context in which no process delivers the journal in a folder, such as the recorder of a run that has just been killed.
+
+    Its note would otherwise be taken for one on the journal that takes the place of this one. Nobody waits for a delivery that
+    takes too long.
+
+    Args:
+        folder: The folder of the run.
+    """
+    until = time.monotonic() + MAX_WAIT_SECONDS
+    with open_regular(folder / JOURNAL) as file:
+        while not lock(file.fileno()) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        yield

@@ -1,6 +1,7 @@
 """Checkpoints of small fits, and the writing of them while the call of a given number fails: a write, fsync or rename."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -8,14 +9,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 import polyexp as p
-from polyexp.fitting import CheckpointWriter, SavedCheckpoint, read_checkpoint, write_checkpoint
+from polyexp.fitting import CHECKPOINT, CheckpointWriter, SavedCheckpoint, read_checkpoint, write_checkpoint
 from polyexp.tracking import Journal
+from tests.helpers.commands import run_python
 from tests.helpers.disks import damage
 from tests.helpers.fits import SAMPLES
 from tests.helpers.journals import header
@@ -137,6 +140,66 @@ def number_of_calls(folder: Path, call: str, before: str, checkpoints: Sequence[
     with failing(call, 0, lambda: None) as counted:
         write_checkpoint(folder, checkpoints[2])
     return counted.calls
+
+
+def fail_at_each(root: Path, call: str, before: str, every: int = 1) -> dict[str, int]:
+    """Let the call of each number fail, require the old or the new checkpoint and no other file, and count what is read."""
+    checkpoints, counts = three(), {"old": 0, "new": 0, "none": 0}
+    number = number_of_calls(root / "count", call, before, checkpoints)
+    assert number >= {"write": 40, "fsync": 2, "replace": 1}[call]
+    for at in range(1, number + 1, every):
+        folder = root / str(at)
+        prepare(folder, before, checkpoints)
+        try:
+            with failing(call, at, _no_space):
+                write_checkpoint(folder, checkpoints[2])
+        except OSError as error:
+            assert (error.errno, error.filename) == (errno.ENOSPC, str(folder / CHECKPOINT))  # noqa: PT017
+        else:
+            raise AssertionError("it has not failed")
+        is_written = call == "fsync" and at == number  # of the folder, after the renames
+        one = found(folder, checkpoints)
+        assert one == ("new" if is_written else "none" if before == "nothing" else "old")
+        assert not list(folder.glob(".*"))
+        counts[one] += 1
+        write_checkpoint(folder, checkpoints[2])
+        assert read_checkpoint(folder) == (checkpoints[2], "")
+    return counts
+
+
+def _no_space() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def kills() -> list[tuple[str, str, int, str, str]]:
+    """What `kill_at_each` finds, in a process of its own, which has no threads that a fork would lose."""
+    with TemporaryDirectory() as folder:
+        code = (
+            "import sys\nfrom pathlib import Path\nfrom tests.helpers.checkpoints import kill_at_each\n"
+            "kill_at_each(Path(sys.argv[1]))"
+        )
+        done = run_python(code, folder, cwd=Path(__file__).parents[2])
+    assert (done.code, done.err) == (0, "")
+    lines = [tuple(line) for line in json.loads(done.out)]
+    assert {(before, call) for before, call, *_ in lines} == {(before, call) for before in BEFORE for call in CALLS}
+    assert len(lines) > 4 * 40
+    for before, call, at, first, later in lines:
+        assert first in (("none" if before == "nothing" else "old"), "new"), (before, call, at)
+        assert later == "new", (before, call, at)
+    return lines
+
+
+def flip_a_bit(folder: Path, seed: int) -> str:
+    """Flip a random bit of the newest of two checkpoints, and give what is read: the old one, which is said, or the new one."""
+    checkpoints = three()
+    prepare(folder, "two", checkpoints)
+    content = bytearray((folder / CHECKPOINT).read_bytes())
+    random = np.random.RandomState(seed)
+    content[random.randint(len(content))] ^= 1 << random.randint(8)
+    (folder / CHECKPOINT).write_bytes(content)
+    again, warning = read_checkpoint(folder)
+    assert bits(again) == bits(checkpoints[0 if warning else 1])
+    return "old" if warning else "new"
 
 
 def kill_at_each(root: Path) -> None:

@@ -82,22 +82,29 @@ def loaded_by(code: str, *words: Word, cwd: Path | None = None) -> list[str]:
 
 @contextlib.contextmanager
 def start(
-    command: Sequence[Word], cwd: Path, env: Mapping[str, str] | None = None, discard: bool = False
+    command: Sequence[Word],
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    discard: bool = False,
+    into: Path | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """A command while it runs, e.g. `[*POLYEXP, "seed=1"]`; it is terminated where it outlives the block.
 
     It leads a session of its own, so that termination reaches its children too. env: added to those of the tests.
-    discard: nobody reads what it writes.
+    discard: nobody reads what it writes. into: a folder, in which the files stdout and stderr take what it writes.
     """
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=os.environ | dict(env or {}),
-        stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
-        stderr=subprocess.DEVNULL if discard else subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    with contextlib.ExitStack() as files:
+        nowhere = subprocess.DEVNULL if discard else subprocess.PIPE
+        out, err = (files.enter_context((into / name).open("wb")) if into else nowhere for name in ("stdout", "stderr"))
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=cwd,
+            env=os.environ | dict(env or {}),
+            stdout=out,
+            stderr=err,
+            text=True,
+            start_new_session=True,
+        )
     with process:
         try:
             yield process

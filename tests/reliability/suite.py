@@ -17,28 +17,17 @@ import pytest
 
 from tests.kernels import last_commit
 from tests.reliability.page import TEXT
+from tests.reliability.tables import TABLES, of_table
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 WORKERS = 4  # which wait most of the time
-HEAD = (
-    "What fails",
-    "When",
-    "Cases",
-    "Runs",
-    "As promised",
-    "Exit code",
-    "Lines on stderr",
-    "Runs lost",
-    "Runs doubled",
-    "Rows wrong",
-)
 
 
 def main() -> int:
     """Run the suite, and return the exit code of pytest."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.suite", description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", action="store_true", help="a sample of at most five minutes on two cores")
+    parser.add_argument("--sample", action="store_true", help="a sample of at most eight minutes on two cores")
     parser.add_argument("--seed", default=str(last_commit()), help="of the sample and of all random moments")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md")
     arguments = parser.parse_args()
@@ -89,36 +78,19 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_terminal_summary(config: pytest.Config) -> None:
     if _cases:
-        print(f"\n{table()}\n")
+        tables = {name: _table(name) for name in TABLES}
+        print(*filter(None, tables.values()), sep="\n\n", end="\n\n")
         if config.getoption("report"):
-            PAGE.write_text(
-                TEXT.format(table=table(), facts="\n".join(_facts(config.getoption("sample")))), encoding="utf-8"
-            )
+            facts = "\n".join(_facts(config.getoption("sample")))
+            others = "\n\n".join(one for name, one in tables.items() if one and name != "stores")
+            PAGE.write_text(TEXT.format(table=tables["stores"], tables=others, facts=facts), encoding="utf-8")
 
 
-def table() -> str:
-    """The table in Markdown, with a row for each fault and when it began."""
-    rows = defaultdict(list)
-    for case in _cases:
-        if not case["skipped"]:
-            rows[case["fault"], case["when"]].append(case)
-    lines = [f"| {' | '.join(HEAD)} |", f"|---|---|{'--:|' * (len(HEAD) - 2)}"]
-    everything = [case for cases in rows.values() for case in cases]
-    for (fault, when), cases in [*sorted(rows.items()), (("all", ""), everything)]:
-        lines.append(f"| {' | '.join([fault, when, *_numbers(cases)])} |")
-    return "\n".join(lines)
-
-
-def _numbers(cases: list[dict[str, Any]]) -> Iterator[str]:
-    yield str(len(cases))
-    yield str(sum(case.get("runs", 1) for case in cases))
-    yield str(sum(case["passed"] for case in cases))
-    codes = sorted({case["exit"] for case in cases if "exit" in case})
-    yield ", ".join(map(str, codes))
-    lines = [case["lines"] for case in cases if "lines" in case]
-    yield f"{max(lines)}" if lines else ""
-    for name in ("lost", "doubled", "wrong"):
-        yield str(sum(case.get(name, 0) for case in cases))
+def _table(name: str) -> str:
+    """A table with its title; empty where it has no cases."""
+    one, cases = TABLES[name], list(of_table(name, _cases))
+    title = f"### {one.title}\n\n" if one.title else ""
+    return title + one.markdown(cases) if cases else ""
 
 
 def _facts(is_sample: bool) -> Iterator[str]:
