@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from polyexp.base import InputError
 from polyexp.cli.signals import Interrupted, Signals
 from polyexp.experiment.job import run_info
 from polyexp.report import write
@@ -99,6 +100,23 @@ def test_before_a_run_begins_nothing_is_left(cli, tmp_path, monkeypatch):
     assert not (tmp_path / "outputs" / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    "where", ["polyexp.cli.main.prepare", "polyexp.experiment.Experiment.check", "polyexp.action.fit.run"]
+)
+@pytest.mark.parametrize("lost", [AttributeError("of the code of others"), None], ids=["error", "sentence"])
+def test_what_a_signal_raises_is_not_lost_in_the_code_of_others(cli, tmp_path, monkeypatch, where, lost):
+    def losing(*_):
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        except Interrupted:
+            raise (lost or InputError("another sentence")) from None
+
+    monkeypatch.setattr(where, losing)
+    ended = cli(*SHORT)
+    assert (ended.code, ended.out, ended.err) == (ENDS[signal.SIGHUP][0], "", ENDS[signal.SIGHUP][1])
+    assert not (tmp_path / "outputs" / "runs").exists()
+
+
 def test_before_a_journal_begins_nothing_is_left(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(Signals, "gently", lambda self: os.kill(os.getpid(), signal.SIGINT))
     ended = cli(*SHORT)
@@ -172,6 +190,7 @@ def test_a_run_that_is_recorded_is_asked_to_stop(signals):
 def test_a_second_signal_ends_the_process_at_once(tmp_path):
     code = """
 import os, signal
+from polyexp.base import InputError
 from polyexp.cli.signals import signals
 signals.take()
 signals.imported()
@@ -188,6 +207,7 @@ with signals.gently():
 def test_a_second_signal_where_the_first_one_is_raised(tmp_path):
     code = """
 import os, signal
+from polyexp.base import InputError
 from polyexp.cli.signals import signals
 signals.take()
 signals.imported()
@@ -204,6 +224,7 @@ finally:
 def test_in_another_thread_nothing_is_taken():
     code = """
 import threading
+from polyexp.base import InputError
 from polyexp.cli.signals import signals
 thread = threading.Thread(target=signals.take)
 thread.start()

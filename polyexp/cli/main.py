@@ -43,9 +43,10 @@ def task(cfg: DictConfig, experiment: Experiment | None = None, sweep: InSweep |
     """
     job = _job(cfg, sweep)
     try:
-        if experiment is None:
-            experiment = checked(cfg)
-        return experiment.action(experiment, job)
+        with signals.never_lost():
+            if experiment is None:
+                experiment = checked(cfg)
+            return experiment.action(experiment, job)
     except (DisagreementError, FolderError, InputError, NotDeliveredError) as error:
         code = _print_error(str(error), 2 if isinstance(error, InputError) else 1)
         if not job.sweep:
@@ -61,8 +62,9 @@ def main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     try:
         signals.imported()
-        prepare()
-        carry_out(prepared(sys.argv[1:]), task)
+        with signals.never_lost():
+            prepare()
+            carry_out(prepared(sys.argv[1:]), task)
     except USER_ERRORS as error:
         return _print_error(str(as_input_error(error)))
     except RunError as error:

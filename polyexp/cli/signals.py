@@ -41,11 +41,12 @@ class Signals:
 
     def __init__(self) -> None:
         self._received: int | None = None
+        self._raised: Interrupted | None = None
         self._at_once, self._gently = True, False
 
     def take(self) -> None:
         """Take the signals from here on, but for those that are ignored; Python tells them to the main thread alone."""
-        self._received, self._at_once, self._gently = None, True, False
+        self._received, self._raised, self._at_once, self._gently = None, None, True, False
         if threading.current_thread() is not threading.main_thread():
             return
         for name in SIGNALS:
@@ -70,6 +71,18 @@ class Signals:
         finally:
             self._gently = False
 
+    @contextmanager
+    def never_lost(self) -> Iterator[None]:
+        """A context that raises what a signal raised in it, also where the code of others has raised something else since.
+
+        The end of a `with` of theirs may fail, for example, because its beginning was interrupted.
+        """
+        try:
+            yield
+        finally:
+            if self._raised:
+                raise self._raised
+
     def asked(self) -> bool:
         """Whether a signal has been noted."""
         return self._received is not None
@@ -89,6 +102,7 @@ class Signals:
             _exit_at_once(stop)
         self._received = number
         if not self._gently:
+            self._raised = stop
             raise stop
 
 
