@@ -8,7 +8,15 @@
 
 from polyexp.fitting.blocks import Keep
 from polyexp.fitting.checkpoint import Checkpoint
-from polyexp.fitting.checkpoint_file import CHECKPOINT, PREVIOUS, read_checkpoint, write_checkpoint
+from polyexp.fitting.checkpoint_file import (
+    CHECKPOINT,
+    PREVIOUS,
+    DamagedError,
+    read_checkpoint,
+    store_arrays,
+    stored_arrays,
+    write_checkpoint,
+)
 from polyexp.fitting.checkpoint_settings import CheckpointSettings
 from polyexp.fitting.checkpoint_writer import CheckpointWriter
 from polyexp.fitting.driver import NUMERICAL_CORE, computed_by, fit, require_offers
@@ -30,6 +38,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointSettings",
     "CheckpointWriter",
+    "DamagedError",
     "History",
     "Keep",
     "Outcome",
@@ -48,6 +57,8 @@ __all__ = [
     "require_offers",
     "start",
     "step",
+    "store_arrays",
+    "stored_arrays",
     "summary_of",
     "write_checkpoint",
 ]
