@@ -123,7 +123,8 @@ class Arrays:
         fits = len(array.shape) == len(shape) and all(
             size in (None, there) for size, there in zip(shape, array.shape, strict=False)
         )
-        require(array.dtype.kind == kind and fits, name, wanted, f"{array.dtype} of shape {array.shape}")
+        if array.dtype.kind != kind or not fits:
+            raise InputError(f"`{name}` must be {wanted}, got one of {array.dtype} of shape {array.shape}")
         return array.copy()
 
     def runs(self, size: int) -> tuple[int, ...]:

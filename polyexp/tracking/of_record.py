@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from polyexp.base import Component, InputError, cut, require
+from polyexp.fitting import DamagedError
 from polyexp.tracking.result_file import NoFormulaError
 
 __all__ = ["about", "component_of", "text_of"]
@@ -72,7 +73,7 @@ def about(file: str, where: str) -> Iterator[None]:
         raise InputError(f"There is no {file} in {where}.") from error
     except InputError as error:
         reason = str(error).removesuffix(".")
-        reason = reason if reason[:1] in ("`", "[") or reason.startswith(("it ", "its ")) else f"it {reason}"
+        reason = f"it {reason}" if isinstance(error, DamagedError) else reason[:1].lower() + reason[1:]
         raise InputError(f"The {file} in {where} cannot be used: {reason}.") from error
     except OSError as error:
         raise InputError(f"The {file} in {where} cannot be read ({error.strerror or error}).") from error

@@ -71,8 +71,9 @@ def archive_of(result: Result) -> bytes:
     """
     samples, history = result.samples, result.history
     arrays: dict[str, Any] = {name: getattr(result, name) for name in ("initial", "params", *SAVED_NUMBERS)}
-    arrays |= {f"samples.{name}": getattr(samples, name) for name in ("x", "y", "weights", "domain", "floor")}
-    arrays |= {f"samples.{name}": getattr(samples, name) for name in ("floor_scatter", "total", "name", "note")}
+    numbers = ("x", "y", "weights", "domain", "floor", "floor_scatter")
+    arrays |= {f"samples.{name}": np.asarray(getattr(samples, name), float) for name in numbers}
+    arrays |= {f"samples.{name}": getattr(samples, name) for name in ("total", "name", "note")}
     arrays |= {f"history.{one.name}": getattr(history, one.name) for one in fields(history)}
     names = [one.name for one in np.ravel(np.array(result.outcome, object))]
     arrays["outcome"] = np.array(names, str).reshape(result.runs) if names else np.empty(result.runs, "<U1")
