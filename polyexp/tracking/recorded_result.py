@@ -109,7 +109,7 @@ def _samples(record: ResultFile, model: Model, params: np.ndarray, seed: int, wh
         warnings.warn(
             f"The result of {where} has no samples, because {reason[:1].lower()}{reason[1:]}.",
             UserWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
         none, target = np.empty(0), record.config.get("problem.target")
         assert record.domain
