@@ -21,7 +21,9 @@ def test_every_block_runs(cli, tmp_path):
             continue
         script = tmp_path / "block.py"
         # MLflow's own warnings are no errors of the page.
-        script.write_text(f"import matplotlib, warnings\nmatplotlib.use('agg')\nwarnings.simplefilter('ignore')\n{block}")
+        script.write_text(
+            f"import matplotlib, warnings\nmatplotlib.use('agg')\nwarnings.simplefilter('ignore')\n{block}"
+        )
         done = run_python(script, cwd=tmp_path)
         assert done.code == 0, f"{block}\n{done.err}"
         assert bool(done.out) == ("print(" in block)

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import polyexp as p
-from tests.helpers.commands import run_python
+from tests.helpers.commands import run_in_process, run_python
+from tests.helpers.servers import serving
 
 QUICK = ("backend=numpy", "loop.steps=50", "report.pictures=none", "quiet=true")
 ALL = "attributes.status != 'X'"  # a filter that every run passes, so that MLflow is asked
@@ -18,8 +19,6 @@ SWEEP = "polyexp.sweep"
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory, new_store):
     """The address of a store with a run, a sweep of three jobs, a run that diverged, and a comparison."""
-    from tests.helpers.commands import run_in_process
-
     folder = tmp_path_factory.mktemp("recorded")
     uri = new_store(folder / "outputs" / "mlflow.db")
     for words in (
@@ -209,3 +208,11 @@ def test_where_nothing_is_recorded_nothing_is_made(working_folder):
         str(raised.value) == f"`uri` must name a store with recorded runs, got {shown}, where nothing is recorded yet."
     )
     assert list(working_folder.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_server_gives_the_same_runs_and_results(recorded, tmp_path):
+    with serving(tmp_path, recorded) as address:
+        runs = p.runs(address)
+        assert runs.listed == p.runs(recorded).listed
+        assert runs.best().result() == p.runs(recorded).best().result()

@@ -14,7 +14,7 @@ from polyexp.report.sentences import DIGITS, headline, number
 __all__ = ["as_html"]
 
 MAX_ROWS = 20  # of a table in a notebook
-CELL = ' style="text-align: right"'
+CELL = ' style="text-align: right; padding: 0.1em 0.6em"'
 
 
 def as_html(result: Result) -> str:
