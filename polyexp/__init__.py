@@ -10,8 +10,8 @@ imports no other package, and the first use of one of these names neither torch 
     backend     `NumPy`, `Torch` and `JAX`: a `Backend` each, and
     device      `CPU`, `CUDA` and `Auto`: a `Device` each.
 
-`fit` makes a `Result` of them, which `record` has recorded by `MLflow` or `NoTracking`; `place`, `start` and `step` take single
-steps by hand.
+`fit` makes a `Result` of them, which `record` has recorded by `MLflow` or `NoTracking`. `load_result` makes it again from a
+folder, and `runs` lists recorded runs (`RunList`, `ListedRun`). `place`, `start` and `step` take single steps by hand.
 
 Example:
     >>> import polyexp as p
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # at run time `__getattr__` imports these names
     from polyexp.model import ChebyshevSeries, HermiteSeries, Legendre, LegendreSeries, LegendreSum, Model, PowerSeries
     from polyexp.optimizer import Adam, GradientDescent, Momentum, Nesterov, Optimizer, RMSprop
     from polyexp.problem import Chunk, Data, DataFile, Problem, Samples, Source, gauss, merge, reduce_chunks
-    from polyexp.tracking import MLflow, NoTracking, record
+    from polyexp.tracking import ListedRun, MLflow, NoTracking, RunList, load_result, record, runs
 
     __version__: str
 
@@ -62,6 +62,7 @@ __all__ = [
     "Legendre",
     "LegendreSeries",
     "LegendreSum",
+    "ListedRun",
     "Loop",
     "MLflow",
     "Manual",
@@ -77,6 +78,7 @@ __all__ = [
     "Quadratic",
     "RMSprop",
     "Result",
+    "RunList",
     "Samples",
     "Snapshot",
     "Source",
@@ -85,17 +87,27 @@ __all__ = [
     "__version__",
     "fit",
     "gauss",
+    "load_result",
     "merge",
     "place",
     "record",
     "reduce_chunks",
+    "runs",
     "start",
     "step",
 ]
 
 # The modules and folders that have these names.
 PARTS = ("base", "problem", "model", "device", "backend", "loop", "optimizer", "exact", "fitting")
-RECORDING = {"MLflow", "NoTracking", "record"}  # names of `tracking`, which a fit does not need
+RECORDING = {
+    "ListedRun",
+    "MLflow",
+    "NoTracking",
+    "RunList",
+    "load_result",
+    "record",
+    "runs",
+}  # names of `tracking`, which a fit does not need
 RENAMED = {"Look": "Snapshot"}  # public names by their former ones, which are still accepted
 
 

@@ -120,6 +120,25 @@ def test_a_module_imports_only_from_the_rows_above(path):
             assert there == here or ROWS.index(there) < ROWS.index(here), f"{path} imports {name}"
 
 
+def test_what_a_result_leaves_to_later_rows_is_there():
+    """The one table that names later rows: each function takes the result first, and nothing else imports modules by name."""
+    from polyexp.fitting.later import LATER
+
+    for method, (module, function) in LATER.items():
+        assert hasattr(polyexp.Result, method)
+        assert ROWS.index(own(module)) > ROWS.index("fitting")
+        found = getattr(importlib.import_module(module), function)
+        assert next(iter(inspect.signature(found).parameters)) == "result"
+    callers = {str(path) for path, tree in SOURCES.items() if "importlib.import_module" in imported_names(tree)}
+    assert callers == {"__init__.py", "base/optional.py", "fitting/later.py"}  # the second, of other libraries
+
+
+def imported_names(tree):
+    """The dotted names that a file imports from modules, also inside functions."""
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+
+
 @every_source
 def test_heavy_libraries_are_imported_late(path):
     tops = {name.split(".")[0] for name in imported(at_import(SOURCES[path]))}

@@ -460,7 +460,9 @@ def test_an_argument_of_the_wrong_kind_is_refused(name, value, wanted):
 def test_a_result_in_place_of_its_checkpoint_is_refused():
     arguments = four_outcomes(p.Manual, p.NumPy(), optimizer=p.GradientDescent(0.1))
     stopped = p.fit(**arguments, stop=Stop(3))
-    with pytest.raises(p.InputError, match=r"`start` must be the checkpoint of .* `result.checkpoint` .* got Result\("):
+    with pytest.raises(
+        p.InputError, match=r"`start` must be the checkpoint of .* `result.checkpoint` .* got <Result: "
+    ):
         p.fit(**arguments, start=stopped)
 
 

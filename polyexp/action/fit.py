@@ -25,8 +25,8 @@ class Fit(Action, name="fit"):
             InputError: Where it cannot.
         """
         if experiment.resume:
-            with Resumed.locked(Path(experiment.resume)) as resumed:
-                resumed.require_same(experiment)
+            with Resumed.taken(Path(experiment.resume)) as resumed:
+                resumed.continued(experiment)
 
     def __call__(self, experiment: Experiment, job: Job) -> float:
         """Fit the model, and return the final loss."""

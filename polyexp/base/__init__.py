@@ -4,6 +4,7 @@ from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
 from polyexp.base.files import folder_errors, open_regular, replaced, save_bytes, save_text, sync_folder
 from polyexp.base.former_names import FormerNames
+from polyexp.base.optional import import_optional
 from polyexp.base.text import bounded, counted, cut, from_here, printable, shown, spell
 from polyexp.base.validation import (
     as_numbers,
@@ -42,6 +43,7 @@ __all__ = [
     "folder_errors",
     "fraction",
     "from_here",
+    "import_optional",
     "meant",
     "nearest",
     "number_list",

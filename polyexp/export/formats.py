@@ -28,7 +28,7 @@ class Exported:
         function: The name of the function in source code.
         formula: The formula.
         source: A phrase on the model, its degree and its target.
-        run_id: The id of the run.
+        run_id: The id of the run; empty where it is not recorded.
         accuracy: The accuracy of the formula.
     """
 
@@ -45,7 +45,8 @@ class Exported:
 
     def lines(self) -> list[str]:
         """The comment in the source code: the origin, the formula, the domain and the accuracy, each in one line."""
-        origin = f"{self.function}(x): {self.source}, run {self.run_id}."
+        run = f", run {self.run_id}" if self.run_id else ""
+        origin = f"{self.function}(x): {self.source}{run}."
         return [printable(line) for line in (origin, self.formula_line(), *self.accuracy.lines())]
 
     def formula_line(self) -> str:

@@ -4,7 +4,11 @@ import builtins
 import keyword
 import re
 
-__all__ = ["is_name"]
+__all__ = ["FUNCTION_NAME", "is_name"]
+
+FUNCTION_NAME = (
+    "a name that C and Python allow and do not use themselves, such as my_function"  # what is wanted, in words
+)
 
 MAX_CHARACTERS = 63  # of an identifier that C99 distinguishes
 

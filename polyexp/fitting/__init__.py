@@ -8,16 +8,26 @@
 
 from polyexp.fitting.blocks import Keep
 from polyexp.fitting.checkpoint import Checkpoint
-from polyexp.fitting.checkpoint_file import CHECKPOINT, PREVIOUS, read_checkpoint, write_checkpoint
+from polyexp.fitting.checkpoint_file import (
+    CHECKPOINT,
+    PREVIOUS,
+    DamagedError,
+    read_checkpoint,
+    store_arrays,
+    stored_arrays,
+    write_checkpoint,
+)
 from polyexp.fitting.checkpoint_settings import CheckpointSettings
 from polyexp.fitting.checkpoint_writer import CheckpointWriter
 from polyexp.fitting.driver import NUMERICAL_CORE, computed_by, fit, require_offers
+from polyexp.fitting.forecast_of_result import forecast_of
 from polyexp.fitting.history import History
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.progress import GROWTH_LIMIT, Progress
 from polyexp.fitting.result import Result, best_power_series
 from polyexp.fitting.saved_checkpoint import SavedCheckpoint
 from polyexp.fitting.state import Snapshot, State, start
+from polyexp.fitting.summary import ending_of, summary_of
 from polyexp.fitting.updates import place, step
 
 __all__ = [
@@ -28,6 +38,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointSettings",
     "CheckpointWriter",
+    "DamagedError",
     "History",
     "Keep",
     "Outcome",
@@ -38,11 +49,16 @@ __all__ = [
     "State",
     "best_power_series",
     "computed_by",
+    "ending_of",
     "fit",
+    "forecast_of",
     "place",
     "read_checkpoint",
     "require_offers",
     "start",
     "step",
+    "store_arrays",
+    "stored_arrays",
+    "summary_of",
     "write_checkpoint",
 ]

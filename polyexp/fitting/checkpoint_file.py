@@ -21,7 +21,15 @@ import numpy as np
 from polyexp.base import InputError, open_regular, printable, replaced, sync_folder
 from polyexp.fitting.saved_checkpoint import SavedCheckpoint
 
-__all__ = ["CHECKPOINT", "PREVIOUS", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "CHECKPOINT",
+    "PREVIOUS",
+    "DamagedError",
+    "read_checkpoint",
+    "store_arrays",
+    "stored_arrays",
+    "write_checkpoint",
+]
 
 CHECKPOINT, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
 FORMAT = 1  # of the files; it is raised when they change
@@ -35,7 +43,7 @@ HEAD = re.compile(rb"{'descr': '(<f8|<i8|<U\d{1,8})', 'fortran_order': False, 's
 
 
 class DamagedError(InputError):
-    """A file that is no checkpoint. Its message goes on after "it"."""
+    """A file that is not what its name says. Its message goes on after "it"."""
 
 
 def write_checkpoint(folder: Path, saved: SavedCheckpoint) -> None:
@@ -59,7 +67,7 @@ def write_checkpoint(folder: Path, saved: SavedCheckpoint) -> None:
     try:
         with replaced(newest) as unfinished:
             with open(unfinished, "wb") as file:
-                _store(file, members)
+                store_arrays(file, members)
                 file.flush()
                 os.fsync(file.fileno())
             if _is_complete(newest):
@@ -130,8 +138,13 @@ def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _store(file: BinaryIO, members: Mapping[str, np.ndarray]) -> None:
-    """Write the archive, in parts that are small."""
+def store_arrays(file: BinaryIO, members: Mapping[str, np.ndarray]) -> None:
+    """Write an archive of arrays without pickles and without compression, in parts that are small.
+
+    Args:
+        file: The file, which is open for writing.
+        members: The arrays by their names, of float64, int64 or text.
+    """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in members.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
@@ -155,7 +168,7 @@ def _read(path: Path) -> SavedCheckpoint:
     """
     try:
         with open_regular(path) as file:
-            return _checked(_arrays(file))
+            return _checked(stored_arrays(file))
     except (FileNotFoundError, DamagedError):
         raise
     except InputError as error:
@@ -166,9 +179,17 @@ def _read(path: Path) -> SavedCheckpoint:
         raise DamagedError("is damaged") from error
 
 
-def _arrays(file: BinaryIO) -> dict[str, np.ndarray]:
-    """The arrays in an archive, of which each byte is read at most once."""
-    size = os.fstat(file.fileno()).st_size
+def stored_arrays(file: BinaryIO) -> dict[str, np.ndarray]:
+    """The arrays in an archive, of which each byte is read at most once; they are of float64, int64 or text, and read-only.
+
+    Args:
+        file: The file, which anybody may have written.
+
+    Raises:
+        DamagedError: It is no archive of such arrays alone.
+        Exception: It is damaged.
+    """
+    size = file.seek(0, os.SEEK_END)
     _require(size <= MAX_FILE_BYTES, "is too large")
     _require_short_directory(file, size)
     with zipfile.ZipFile(file) as archive:

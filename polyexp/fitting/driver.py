@@ -10,6 +10,7 @@ from polyexp.backend import Backend, Torch, blas_threads
 from polyexp.base import InputError, require, seeds
 from polyexp.device import CPU, Device
 from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
+from polyexp.fitting.arrays import problem_and_model
 from polyexp.fitting.blocks import Keep, run_blocks
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.max_error import max_error
@@ -23,7 +24,7 @@ from polyexp.fitting.updates import place
 from polyexp.loop import Loop, Manual
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import GradientDescent, Optimizer
-from polyexp.problem import Chunk, OnProgress, Samples, Source, samples_for
+from polyexp.problem import Chunk, OnProgress, Samples, samples_for
 
 __all__ = ["NUMERICAL_CORE", "computed_by", "fit", "require_offers"]
 
@@ -39,8 +40,9 @@ FUNCTIONS = {  # what `fit` calls, in words
 
 
 def fit(
-    problem: Source | Samples,
-    model: Model,
+    problem: Any,
+    y: Any = None,
+    model: Model | None = None,
     *,
     loop: Loop | None = None,
     optimizer: Optimizer | None = None,
@@ -55,14 +57,18 @@ def fit(
     stop: Callable[[], bool] | None = None,
     keep: Keep | None = None,
 ) -> Result:
-    """Fit a model to a problem by gradient descent on the loss L(w) = sum_i a_i (f(x_i; w) - y_i)^2 + floor.
+    """Fit a model by gradient descent on the loss L(w) = sum_i a_i (f(x_i; w) - y_i)^2 + floor.
+
+    It is called with arrays, `fit(x, y, model)`, or with a source of samples, `fit(problem, model)`.
 
     One call computes several runs as a batch if `seed` is a sequence, if the optimizer has arrays of numbers, or if `params`
     has more than one dimension; their shapes broadcast together to (*runs,). Divergence is an outcome, not an error.
 
     Args:
-        problem: A problem or a data file, whose samples are reduced as its `reduction` says; or samples, which are used as
-            they are (`gauss` reduces them).
+        problem: The x of N samples: an array, a pandas Series or a list. Or a problem or a data file, whose samples are reduced
+            as its `reduction` says; or samples, which are used as they are (`gauss` reduces them). Shape (N,).
+        y: The y of the samples, where `problem` is their x; their weights are then 1 / N each (`Samples.of` takes others).
+            Otherwise the model may stand here. Shape (N,).
         model: The model; `fit` maps it to the domain of the samples.
         loop: The loop, by default `Manual()`: 4000 steps with gradients by hand.
         optimizer: The optimizer, by default `GradientDescent()` with the learning rate 1e-6.
@@ -90,9 +96,10 @@ def fit(
         The result of all runs, in float64 NumPy.
 
     Raises:
-        InputError: The checkpoint is of another fit; `start`, or a function that is to be called, is of the wrong kind; the
-            parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do not broadcast;
-            samples are given twice; or they cannot be read.
+        InputError: x and y are not finite numbers in equally long arrays of one axis; the checkpoint is of another fit;
+            `start`, or a function that is to be called, is of the wrong kind; the parts do not fit together, such as a
+            backend without what the loop needs, or shapes of runs that do not broadcast; samples are given twice; or they
+            cannot be read.
 
     Example:
         >>> import polyexp as p
@@ -101,7 +108,10 @@ def fit(
         >>> result = p.fit(samples, p.PowerSeries(degree=1), loop=loop, optimizer=optimizer, backend=p.NumPy())
         >>> f"{result.loss:.6g}", result.outcome.name, bool(result.steps < 100)
         ('0.222222', 'CONVERGED', True)
+        >>> p.fit([-1, 0, 1], [1, 0, 1], p.PowerSeries(degree=1), loop=loop, optimizer=optimizer).params.round(3).tolist()
+        [0.667, 0.0]
     """
+    problem, model = problem_and_model(problem, y, model)
     _require_kinds(start, observe=observe, on_progress=on_progress, stop=stop, keep=keep)
     loop, optimizer = loop or Manual(), optimizer or GradientDescent()
     backend = backend or Torch()

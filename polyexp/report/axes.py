@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import printable, save_bytes
+from polyexp.base import import_optional, printable, save_bytes
 
 __all__ = [
     "COLOURS",
@@ -86,6 +86,7 @@ def figure(
     height: float = 4.0,
     below: float = 0.0,
     one_x: bool = True,
+    interactive: bool = False,
 ) -> tuple[Figure, list[Any]]:
     """A matplotlib figure with a bold title, a note below it, and one or more axes below each other.
 
@@ -96,10 +97,14 @@ def figure(
         height: The height of the picture in inches.
         below: The height in inches that is left free below the axes, for a legend.
         one_x: Whether all axes have one x axis in common, at the bottom.
+        interactive: Whether it is a figure of pyplot, which notebooks and `pyplot.show()` show, at their own resolution.
     """
-    from matplotlib.figure import Figure as MatplotlibFigure
+    if interactive:
+        made = import_optional("matplotlib.pyplot", "A picture").figure(figsize=(WIDTH_INCHES, height))
+    else:
+        from matplotlib.figure import Figure as MatplotlibFigure
 
-    made = MatplotlibFigure(figsize=(WIDTH_INCHES, height), dpi=DOTS_PER_INCH)
+        made = MatplotlibFigure(figsize=(WIDTH_INCHES, height), dpi=DOTS_PER_INCH)
     made.set_facecolor("white")
     # The margins are fixed: a layout engine, which measures every text, would double the time that a picture takes.
     margins = {

@@ -23,26 +23,33 @@ ROWS_AT_ONCE = 10_000  # of history.csv, since numbers need more memory as Pytho
 
 
 def write(
-    folder: Path, result: Result, forecast: Forecast, settings: Mapping[str, Any], config_yaml: str
+    folder: Path,
+    result: Result,
+    forecast: Forecast | None,
+    settings: Mapping[str, Any],
+    config_yaml: str,
+    **more: Any,
 ) -> list[Path]:
     """Write result.json, history.csv and config.yaml, and return their paths.
 
     Args:
         folder: The folder of the run, which is made if need be.
         result: The result of a single fit.
-        forecast: The forecast of the same fit.
+        forecast: The forecast of the same fit; None where there is none.
         settings: The settings of the run by their keys, as `Experiment.settings` gives them.
         config_yaml: The text of config.yaml.
+        **more: Further entries of result.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / name for name in ("result.json", "history.csv", "config.yaml")]
-    save_text(files[0], json.dumps(as_json(result, forecast, settings), indent=2, allow_nan=False) + "\n")
+    content = as_json(result, forecast, settings) | more
+    save_text(files[0], json.dumps(content, indent=2, allow_nan=False) + "\n")
     _write_history(files[1], result.history, result.model.param_names)
     save_text(files[2], config_yaml)
     return files
 
 
-def as_json(result: Result, forecast: Forecast, settings: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(result: Result, forecast: Forecast | None, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The content of result.json for a single fit.
 
     None (null) stands for a number that is not finite, and for the power series of a model that is not a polynomial.
@@ -53,10 +60,10 @@ def as_json(result: Result, forecast: Forecast, settings: Mapping[str, Any]) -> 
         "steps": int(result.steps),
         "loss": _number(result.loss),
         "excess_loss": _number(np.nan if result.excess is None else result.excess),
-        ("best_loss" if forecast.exact else "lower_bound"): _number(
-            np.nan if forecast.lowest is None else forecast.lowest
+        ("best_loss" if forecast and forecast.exact else "lower_bound"): _number_or_none(
+            forecast.lowest if forecast else None
         ),
-        "predicted_loss": _number(np.nan if forecast.final_loss is None else forecast.final_loss),
+        "predicted_loss": _number_or_none(forecast.final_loss if forecast else None),
         "max_error": _number(result.max_error),
         "parameters": {name: _number(value) for name, value in result.parameters.items()},
         "power_series": None if series is None else [_number(value) for value in series],
@@ -69,14 +76,14 @@ def as_json(result: Result, forecast: Forecast, settings: Mapping[str, Any]) -> 
         },
         "learning_rate": {
             "used": _number(result.optimizer.learning_rate),
-            "max_stable": forecast.limit,
-            "best": forecast.best_rate,
+            "max_stable": forecast and forecast.limit,
+            "best": forecast and forecast.best_rate,
         },
         "momentum": getattr(result.optimizer, "momentum", None),
-        "steps_of_slowest_mode": forecast.slowest,
+        "steps_of_slowest_mode": forecast and forecast.slowest,
         "hessian_eigenvalues": {
-            "initial": [_number(value) for value in forecast.eigenvalues],
-            "final": [_number(value) for value in final_eigenvalues(result)],
+            "initial": [_number(value) for value in forecast.eigenvalues] if forecast else None,
+            "final": [_number(value) for value in final_eigenvalues(result)] if forecast else None,
         },
         "seconds": result.seconds,
         "computed_by": result.computed_by,
@@ -94,6 +101,10 @@ def final_eigenvalues(result: Result) -> np.ndarray:  # shape: (K,)
 
 def _number(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _number_or_none(value: float | None) -> float | None:
+    return None if value is None else _number(value)
 
 
 def _write_history(path: Path, history: History, names: tuple[str, ...]) -> None:

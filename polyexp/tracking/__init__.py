@@ -11,6 +11,7 @@ from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
 from polyexp.tracking.journal_history import history_of, last_step
 from polyexp.tracking.journal_lines import JournalError, end_of, final_metrics_of, header_of, is_gone, kept_lines
+from polyexp.tracking.loaded_result import load_result
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
@@ -19,6 +20,7 @@ from polyexp.tracking.recorded import RecordedRun, RecordedRuns
 from polyexp.tracking.reference import RecordedFit, recorded_fit
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
+from polyexp.tracking.run_list import ListedRun, RunList, runs
 from polyexp.tracking.selection import Selection, sweep_name
 from polyexp.tracking.syncing import (
     DeliveryState,
@@ -50,6 +52,7 @@ __all__ = [
     "Header",
     "Journal",
     "JournalError",
+    "ListedRun",
     "LossCurve",
     "MLflow",
     "NoFormulaError",
@@ -59,6 +62,7 @@ __all__ = [
     "RecordedRuns",
     "ResultFile",
     "RunInfo",
+    "RunList",
     "Selection",
     "Status",
     "Tracker",
@@ -77,6 +81,7 @@ __all__ = [
     "is_gone",
     "kept_lines",
     "last_step",
+    "load_result",
     "locked_folder",
     "note_of",
     "read_result",
@@ -88,6 +93,7 @@ __all__ = [
     "require_no_credentials",
     "require_no_run",
     "require_no_typed_credentials",
+    "runs",
     "runs_together",
     "size_and_revision",
     "sweep_name",

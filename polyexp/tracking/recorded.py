@@ -22,7 +22,7 @@ from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter, sweep_name
 from polyexp.tracking.store import Store
 
-__all__ = ["RecordedRun", "RecordedRuns"]
+__all__ = ["RecordedRun", "RecordedRuns", "line_of", "lines_of_texts"]
 
 ID_CHARACTERS, MIN_ID_CHARACTERS = 32, 6  # of a run's id in MLflow, and of a beginning of it that is accepted
 LABEL_CHARACTERS = 8  # of an id where it is shown
@@ -45,6 +45,8 @@ class RecordedRun:
         metrics: The latest value of each metric.
         tags: The tags of the run.
         artifacts: The files of the run, which are read when they are needed.
+        started: The time of its start, in milliseconds since 1970; None where it is unknown.
+        ended: The time of its end, likewise.
     """
 
     id: str
@@ -55,6 +57,8 @@ class RecordedRun:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     artifacts: Artifacts = field(repr=False, compare=False)
+    started: int | None = None
+    ended: int | None = None
 
     @property
     def label(self) -> str:
@@ -184,21 +188,23 @@ class RecordedRuns:
     def _client(self) -> Any:
         return self.store.client
 
-    def _matching(self, selection: Selection) -> Iterator[RecordedRun]:
-        found_so_far = 0
-        for run in self._search(selection):
-            if selection.last is not None and found_so_far == selection.last:
-                return
-            if _in_folder(run, selection.sweep):
-                found_so_far += 1
-                yield run
+    def search(
+        self, words: str, typed: str | None, page: int = RUNS_PER_PAGE, key: str = "action.filter"
+    ) -> Iterator[RecordedRun]:
+        """The runs that an MLflow filter selects, the latest first, whether they have a result or not.
 
-    def _search(self, selection: Selection) -> Iterator[RecordedRun]:
+        Args:
+            words: The filter; empty for all runs.
+            typed: The part of it that a user has typed, if any.
+            page: The number of runs that are requested at a time.
+            key: The setting that has that part.
+
+        Raises:
+            InputError: MLflow refuses the filter.
+        """
         from mlflow.exceptions import MlflowException
 
-        words = mlflow_filter(selection)
-        experiment = self._client.get_experiment_by_name(self.experiment_name)
-        token, page = None, min(RUNS_PER_PAGE, selection.last or RUNS_PER_PAGE)
+        experiment, token = self._client.get_experiment_by_name(self.experiment_name), None
         try:
             while experiment and token != "":
                 found = self._client.search_runs(
@@ -211,9 +217,22 @@ class RecordedRuns:
                 yield from (_recorded(run, self.store) for run in found)
                 token = found.token or ""
         except MlflowException as error:
-            if not selection.filter or error.error_code != "INVALID_PARAMETER_VALUE":
+            if not typed or error.error_code != "INVALID_PARAMETER_VALUE":
                 raise
-            raise filter_error(selection.filter, error.message) from error
+            raise filter_error(typed, error.message, key) from error
+
+    def _matching(self, selection: Selection) -> Iterator[RecordedRun]:
+        found_so_far = 0
+        for run in self._search(selection):
+            if selection.last is not None and found_so_far == selection.last:
+                return
+            if _in_folder(run, selection.sweep):
+                found_so_far += 1
+                yield run
+
+    def _search(self, selection: Selection) -> Iterator[RecordedRun]:
+        page = min(RUNS_PER_PAGE, selection.last or RUNS_PER_PAGE)
+        return self.search(mlflow_filter(selection), selection.filter, page)
 
     def _all_experiments(self) -> list[str]:
         return [one.experiment_id for one in self._client.search_experiments()]
@@ -227,25 +246,36 @@ def _recorded(run: Any, store: Store) -> RecordedRun:
     info, data = run.info, run.data
     run_id = str(info.run_id)
     if not re.fullmatch(f"[0-9a-f]{{{ID_CHARACTERS}}}", run_id):
-        raise InputError(f"The store {store.shown} lists a run whose id is not one of MLflow: {_line(run_id)!r}.")
+        raise InputError(f"The store {store.shown} lists a run whose id is not one of MLflow: {line_of(run_id)!r}.")
+    times = getattr(info, "start_time", None), getattr(info, "end_time", None)
     return RecordedRun(
         run_id,
-        _line(info.run_name),
-        _line(info.status),
-        _line(info.experiment_id),
-        _lines(data.params),
-        {_line(key): value for key, value in data.metrics.items() if isinstance(value, float)},
-        _lines(data.tags),
+        line_of(info.run_name),
+        line_of(info.status),
+        line_of(info.experiment_id),
+        lines_of_texts(data.params),
+        {line_of(key): value for key, value in data.metrics.items() if isinstance(value, float)},
+        lines_of_texts(data.tags),
         Artifacts(store, run_id, str(info.artifact_uri)),
+        *(one if isinstance(one, int) else None for one in times),
     )
 
 
-def _lines(texts: Mapping[str, Any]) -> dict[str, str]:
-    return {_line(key): _line(value) for key, value in texts.items()}
+def lines_of_texts(texts: Mapping[str, Any]) -> dict[str, str]:
+    """Names and texts, each as one line.
+
+    Args:
+        texts: The texts by their names.
+    """
+    return {line_of(key): line_of(value) for key, value in texts.items()}
 
 
-def _line(value: Any) -> str:
-    """A text as one line that can be printed."""
+def line_of(value: Any) -> str:
+    """A text of a store as one line of bounded length that can be printed.
+
+    Args:
+        value: The text.
+    """
     return printable(str(value or "")[:MAX_TEXT_CHARACTERS])
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from polyexp.base import Component, InputError, cut, number_list, require, whole
 from polyexp.model import Model
 
-__all__ = ["NoFormulaError", "ResultFile", "fitted"]
+__all__ = ["NoFormulaError", "ResultFile", "fitted", "parsed"]
 
 MAX_COEFFICIENTS = 10_000  # of a power series; the models of polyexp have at most 1001
 MAX_SAMPLES = MAX_STEPS = 2**63 - 1
@@ -69,7 +69,7 @@ class ResultFile:
         Raises:
             InputError: The text is not JSON, a key is missing or occurs twice, or a value is not allowed.
         """
-        content = _object("its content", _parsed(text))
+        content = _object("its content", parsed(text))
         config = _object("config", _required(content, "config"))
         samples = _object("samples", _required(content, "samples"))
         parameters = _object("parameters", _required(content, "parameters"))
@@ -139,7 +139,15 @@ def _model(result: ResultFile) -> Model:
     return model
 
 
-def _parsed(text: bytes) -> Any:
+def parsed(text: bytes) -> Any:
+    """The content of a JSON file.
+
+    Args:
+        text: The text of the file, in UTF-8.
+
+    Raises:
+        InputError: It is not JSON, or a key occurs twice.
+    """
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_no_constant)
     except InputError:

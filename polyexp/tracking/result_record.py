@@ -1,13 +1,11 @@
 """Recording the result of a fit that was made in Python, as the command line records its runs."""
 
-import dataclasses
 import json
 import math
 import warnings
 from pathlib import Path
-from typing import Any
 
-from polyexp.base import Component, require, spell, version
+from polyexp.base import InputError, require, save_bytes, spell, version
 from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Outcome, Result
 from polyexp.loop import Loop, Manual
@@ -17,6 +15,7 @@ from polyexp.tracking.environment import environment_tags
 from polyexp.tracking.journal import Journal
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.ownership import require_no_run
+from polyexp.tracking.saved_result import ARRAYS, archive_of, identity_entries, require_storable, settings_of
 from polyexp.tracking.tracker import RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = ["record", "write_result"]
@@ -27,7 +26,8 @@ def record(
 ) -> list[str]:
     """Write the files and the journal of a result into a folder, have it recorded, and return lines on where it is.
 
-    What could not be delivered is told by a warning, and `python -m polyexp action=sync` delivers it later.
+    `load_result` makes the result again from the folder. What could not be delivered is told by a warning, and
+    `python -m polyexp action=sync` delivers it later.
 
     Args:
         result: The result of a single fit.
@@ -50,7 +50,7 @@ def record(
         ...     p.record(result, folder, tracking=p.NoTracking())
         ...     sorted(file.name for file in Path(folder).iterdir())
         []
-        ['config.yaml', 'history.csv', 'journal.jsonl', 'result.json']
+        ['config.yaml', 'history.csv', 'journal.jsonl', 'result.json', 'result.npz']
     """
     from polyexp.report import write  # which imports rich
 
@@ -62,7 +62,8 @@ def record(
     place.mkdir(parents=True, exist_ok=True)
     one = loop or Manual(steps=max(1, int(result.history.step[-1])))
     predicted = forecast(result.model, one, result.optimizer, result.samples, result.initial)
-    settings = _settings(one if loop else None, result)
+    settings = settings_of(result, *([one] if loop else []))
+    archive = _archive(result)
     about = RunInfo(
         name=name.strip() or f"{result.model.choice} {result.samples.name}",
         params={key: spell(value) for key, value in settings.items()},
@@ -74,8 +75,11 @@ def record(
     with Journal(place, tracker.header(about)) as journal:
         for snapshot in result.history.snapshots(one.is_early):
             journal.snapshot(snapshot)
-        files = write(place, result, predicted, settings, json.dumps(settings, indent=2, default=str) + "\n")
-        write_result(journal, result, predicted, files)
+        config = json.dumps(settings, indent=2, default=str) + "\n"
+        if archive:
+            save_bytes(place / ARRAYS, archive)
+        files = write(place, result, predicted, settings, config, **(identity_entries(archive) if archive else {}))
+        write_result(journal, result, predicted, [*files, *([place / ARRAYS] if archive else [])])
     tracker.begin(place)
     delivered = tracker.delivered([place])
     if delivered.warning:
@@ -106,11 +110,11 @@ def write_result(journal: Journal, result: Result, predicted: Forecast, files: l
     journal.files([file.name for file in files])
 
 
-def _settings(loop: Loop | None, result: Result) -> dict[str, Any]:
-    """The settings that are known of a result, by their keys on the command line."""
-    settings: dict[str, Any] = {"problem": result.samples.name}
-    parts: list[Component] = [result.model, result.optimizer, *([loop] if loop else [])]
-    for one in parts:
-        settings[one.group] = one.choice
-        settings |= {one.key(field.name): getattr(one, field.name) for field in dataclasses.fields(one)}
-    return settings
+def _archive(result: Result) -> bytes | None:
+    """The content of result.npz; None where the model or the optimizer is not one that is found again by its name."""
+    try:
+        require_storable(result.model)
+        require_storable(result.optimizer)
+    except InputError:
+        return None
+    return archive_of(result)

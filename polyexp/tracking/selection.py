@@ -54,11 +54,11 @@ def sweep_name(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}" if DATE.fullmatch(folder.parent.name) else folder.name
 
 
-def filter_error(words: str, why: str) -> InputError:
-    """The error about an MLflow filter, the text `words`, that MLflow refuses for the reason `why`."""
+def filter_error(words: str, why: str, key: str = "action.filter") -> InputError:
+    """The error about an MLflow filter, the text `words` of the setting `key`, that MLflow refuses for the reason `why`."""
     reason = cut(" ".join(why.split()), MAX_REASON_CHARACTERS)
     example = "metrics.`loss/final` < 1 and params.model = 'legendre'"
-    return InputError(f"`action.filter` must be an MLflow filter such as {example}, got {words!r} ({reason}).")
+    return InputError(f"`{key}` must be an MLflow filter such as {example}, got {words!r} ({reason}).")
 
 
 def _quoted(name: str) -> str:

@@ -11,46 +11,100 @@ from polyexp.report.axes import MAX_TITLE_CHARACTERS, Figure, Palette, annotate,
 from polyexp.report.figures.curves import MAX_CURVES, MAX_MARKS, drawable, grid, subject
 from polyexp.report.figures.displayed import DisplayedData
 
-__all__ = ["fit_figure"]
+__all__ = ["draw_data", "draw_fit", "fit_figure", "limit_y_axis", "name_axes"]
 
 MAX_HEIGHTS_OF_TARGET = 20.0  # beyond the target, in heights of it, up to which the whole fitted curve is shown
 
 
-def fit_figure(result: Result, shown: DisplayedData) -> Figure:
-    """The target, the samples and the fitted curve, and below them the residual, data - fit, on a scale of its own."""
-    x = grid(result)
-    curve, target = drawable(result(x)), _values(shown.target, x)
-    samples = result.samples
-    made, (top, bottom) = figure(subject(result), _ending_words(result), rows=(2.2, 1), height=4.6)
-    if target is not None:
-        top.plot(x, target, color=Palette.GREEN, linewidth=4, alpha=0.45, label="target")
-    if shown.x.size:
-        few = shown.x.size <= MAX_MARKS
-        style = {"markersize": 8, "zorder": 3} if few else {"markersize": 3.5, "alpha": 0.6}
-        dots = {"linestyle": "none", "marker": ".", "color": Palette.GREY, **style}
-        some = "samples" if shown.x.size == samples.total else f"{shown.x.size} of {counted(samples.total, 'sample')}"
-        top.plot(shown.x, shown.y, label=some, **dots)
-        bottom.plot(shown.x, drawable(shown.y - result(shown.x)), **dots)
-    if samples.size < samples.total:
-        ring = {"linestyle": "none", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
-        nodes = thinned(samples.size, MAX_CURVES)
-        label = f"reduced to {counted(samples.size, 'node')}"
-        top.plot(samples.x[nodes], samples.y[nodes], color=Palette.ORANGE, label=label, **ring)
-    top.plot(x, curve, color=Palette.BLUE, linewidth=1.6, label="fitted")
-    bottom.axhline(0, color=Palette.BLACK, linewidth=0.8)
-    if target is not None:
-        bottom.plot(x, drawable(target - result(x)), color=Palette.BLUE, linewidth=1.2)
-    _limit_y_axis(top, [part for part in (target, shown.y, samples.y) if part is not None], curve)
-    x_name, y_name = shown.axis_names
-    top.set_ylabel(axis_name(y_name))
-    bottom.set_ylabel("data - fit" if shown.x.size or target is None else "target - fit")
-    bottom.set_xlabel(axis_name(x_name, MAX_TITLE_CHARACTERS))
-    for ax in (top, bottom):
-        # Longer numbers would meet the name of the axis.
-        ax.ticklabel_format(axis="y", scilimits=(-2, 4), useMathText=True)
+def fit_figure(result: Result, shown: DisplayedData, *, interactive: bool = False) -> Figure:
+    """The target, the samples and the fitted curve, and below them the residual, data - fit, on a scale of its own.
+
+    Args:
+        result: The result of a single fit.
+        shown: The data that are shown.
+        interactive: Whether it is a figure of pyplot.
+    """
+    made, (top, bottom) = figure(
+        subject(result), _ending_words(result), rows=(2.2, 1), height=4.6, interactive=interactive
+    )
+    draw_fit(top, result, shown)
+    _draw_residual(bottom, result, shown)
+    top.set_xlabel("")  # which is that of the axes below
     legend(top)
     made.align_ylabels()
     return made
+
+
+def draw_fit(ax: Any, result: Result, shown: DisplayedData) -> None:
+    """Draw the target, the samples and the fitted curve.
+
+    Args:
+        ax: The matplotlib axes.
+        result: The result of a single fit.
+        shown: The data that are shown.
+    """
+    x = grid(result)
+    data = draw_data(ax, result, shown)
+    curve = drawable(result(x))
+    ax.plot(x, curve, color=Palette.BLUE, linewidth=1.6, label="fitted")
+    name_axes(ax, shown)
+    limit_y_axis(ax, data, curve)
+
+
+def draw_data(ax: Any, result: Result, shown: DisplayedData) -> list[np.ndarray]:
+    """Draw the target, the samples, and the nodes that they are reduced to, and return the y of all of them.
+
+    Args:
+        ax: The matplotlib axes.
+        result: The result of one fit or of a batch.
+        shown: The data that are shown.
+    """
+    samples, x, drawn = result.samples, grid(result), [shown.y, result.samples.y]
+    target = _values(shown.target, x)
+    if target is not None:
+        ax.plot(x, target, color=Palette.GREEN, linewidth=4, alpha=0.45, label="target")
+        drawn.append(target)
+    if shown.x.size:
+        some = "samples" if shown.x.size == samples.total else f"{shown.x.size} of {counted(samples.total, 'sample')}"
+        ax.plot(shown.x, shown.y, label=some, **_dots(shown))
+    if 0 < samples.size < samples.total:
+        ring = {"linestyle": "none", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
+        nodes = thinned(samples.size, MAX_CURVES)
+        label = f"reduced to {counted(samples.size, 'node')}"
+        ax.plot(samples.x[nodes], samples.y[nodes], color=Palette.ORANGE, label=label, **ring)
+    return drawn
+
+
+def name_axes(ax: Any, shown: DisplayedData) -> None:
+    """Write the names of x and y at the axes of a fitted curve, and numbers that are not longer than these leave room for.
+
+    Args:
+        ax: The matplotlib axes.
+        shown: The data that are shown.
+    """
+    x_name, y_name = shown.axis_names
+    ax.set_xlabel(axis_name(x_name, MAX_TITLE_CHARACTERS))
+    ax.set_ylabel(axis_name(y_name))
+    ax.ticklabel_format(axis="y", scilimits=(-2, 4), useMathText=True)
+
+
+def _draw_residual(ax: Any, result: Result, shown: DisplayedData) -> None:
+    x = grid(result)
+    target = _values(shown.target, x)
+    if shown.x.size:
+        ax.plot(shown.x, drawable(shown.y - result(shown.x)), **_dots(shown))
+    ax.axhline(0, color=Palette.BLACK, linewidth=0.8)
+    if target is not None:
+        ax.plot(x, drawable(target - result(x)), color=Palette.BLUE, linewidth=1.2)
+    name_axes(ax, shown)
+    ax.set_ylabel("data - fit" if shown.x.size or target is None else "target - fit")
+
+
+def _dots(shown: DisplayedData) -> dict[str, Any]:
+    """How samples are drawn, which are smaller where there are many."""
+    few = shown.x.size <= MAX_MARKS
+    style = {"markersize": 8, "zorder": 3} if few else {"markersize": 3.5, "alpha": 0.6}
+    return {"linestyle": "none", "marker": ".", "color": Palette.GREY, **style}
 
 
 def _ending_words(result: Result) -> str:
@@ -66,8 +120,14 @@ def _values(function: Callable[[np.ndarray], np.ndarray] | None, x: np.ndarray) 
         return drawable(np.asarray(function(x.copy()), float) + np.zeros_like(x))
 
 
-def _limit_y_axis(ax: Any, wanted: list[np.ndarray], curve: np.ndarray) -> None:
-    """Limit the y axis to the data, and to the fitted curve where the data remain visible beside it."""
+def limit_y_axis(ax: Any, wanted: list[np.ndarray], curve: np.ndarray) -> None:
+    """Limit the y axis to the data, and to the fitted curve where the data remain visible beside it.
+
+    Args:
+        ax: The matplotlib axes.
+        wanted: The y of what is shown as a whole.
+        curve: The fitted curve, or those of a batch.
+    """
     fixed = np.concatenate(wanted)
     fixed = fixed[np.isfinite(fixed)]
     low, high = float(fixed.min(initial=np.inf)), float(fixed.max(initial=-np.inf))

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.exact import Forecast
+from polyexp.exact import Forecast, Quadratic
 from polyexp.fitting import Result
 from polyexp.report.axes import Figure, Palette, annotate, figure, legend, power_ticks, thinned
 from polyexp.report.figures.curves import MAX_CURVES, subject
 
-__all__ = ["modes_figure"]
+__all__ = ["draw_modes", "modes_figure"]
 
 # Parts of the initial distance of a mode, which is the magnitude of its coordinate.
 DONE_SHARE = 1e-3
@@ -18,19 +18,39 @@ MIN_SHOWN_SHARE, MAX_SHOWN_SHARE = 1e-12, 1e12  # at which the shortest and the 
 CUT_BARS = ((MIN_SHOWN_SHARE, "v", "or less", 7), (MAX_SHOWN_SHARE, "^", "or more", -14))  # with the place of the words
 
 
-def modes_figure(result: Result, forecast: Forecast) -> Figure | None:
+def modes_figure(result: Result, forecast: Forecast, *, interactive: bool = False) -> Figure | None:
     """The part of its initial distance from the optimum that each mode has left, as bars; None for a nonlinear model.
 
     A mode that the samples do not determine, or that starts at its optimum, has no bar.
+
+    Args:
+        result: The result of a single fit.
+        forecast: Its forecast.
+        interactive: Whether it is a figure of pyplot.
     """
     quadratic = result.quadratic
     if quadratic is None:
         return None
+    excess = _excess_by_mode(quadratic.eigenvalues, np.abs(quadratic.coordinates(result.params)))
+    made, (ax,) = figure(subject(result), _largest_mode_words(result, excess), interactive=interactive)
+    draw_modes(ax, result, quadratic, forecast)
+    legend(ax)
+    return made
+
+
+def draw_modes(ax: Any, result: Result, quadratic: Quadratic, forecast: Forecast) -> None:
+    """Draw the part that each mode has left.
+
+    Args:
+        ax: The matplotlib axes.
+        result: The result of a single fit.
+        quadratic: Its loss as a quadratic form.
+        forecast: Its forecast.
+    """
     first, last = (np.abs(quadratic.coordinates(params)) for params in (result.initial, result.params))
     moving = (first > 0) & (quadratic.eigenvalues > 0)
     with np.errstate(all="ignore"):
         left = _visible(np.where(moving, last / first, np.nan))
-    made, (ax,) = figure(subject(result), _largest_mode_words(result, _excess_by_mode(quadratic.eigenvalues, last)))
     shown = thinned(left.size, MAX_CURVES)
     _bars(ax, shown, left[shown])
     predicted = _predicted_left(result, forecast)
@@ -43,8 +63,6 @@ def modes_figure(result: Result, forecast: Forecast) -> Figure | None:
     ax.set_xlim(-0.6, left.size - 0.4)
     _name_modes(ax, quadratic.eigenvalues)
     ax.set_ylabel("remaining / initial distance")
-    legend(ax)
-    return made
 
 
 def _bars(ax: Any, number: np.ndarray, left: np.ndarray) -> None:
