@@ -1,0 +1,42 @@
+"""The hook of MkDocs: it adds the pages and pictures that are made of polyexp itself. None of them is committed."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from docs.hooks.interface import INTERFACE, interface_page
+from docs.hooks.notebook import NOTEBOOK, NOTEBOOK_PAGE, notebook_files
+from docs.hooks.runs import TUTORIAL, draw_pictures
+from docs.hooks.settings import reference_pages
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[2]
+RUNS = ROOT / "build" / "docs" / "powers-of-x"
+ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}  # pages that stand beside docs/
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Called with the files of `docs/`, to which the others are added."""
+    docs = Path(config.docs_dir)
+    contents: dict[str, str | bytes] = {
+        **reference_pages(),
+        INTERFACE: interface_page(),
+        **notebook_files(docs / NOTEBOOK),
+        **{name: _page_beside(ROOT / path) for name, path in ELSEWHERE.items()},
+    }
+    for name, content in contents.items():
+        files.append(File.generated(config, name, content=content))
+    for name, path in draw_pictures((docs / TUTORIAL).read_text(encoding="utf-8"), RUNS).items():
+        files.append(File.generated(config, name, content=path.read_bytes()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Called with the text of each page: links to the notebook lead to its page, but the one that downloads it."""
+    return markdown if page.file.src_uri == NOTEBOOK_PAGE else markdown.replace(f"({NOTEBOOK})", f"({NOTEBOOK_PAGE})")
+
+
+def _page_beside(path: Path) -> str:
+    """A page that stands at the top of the repository, with links that lead where they lead there."""
+    text = path.read_text(encoding="utf-8").replace("](docs/", "](").replace("](README.md)", "](index.md)")
+    return re.sub(r"\]\((CHANGELOG|CONTRIBUTING)\.md", lambda found: f"]({found[1].lower()}.md", text)
