@@ -49,7 +49,14 @@ VARIABLE = ("Fitting ",)  # beginnings of lines that name versions
 @pytest.fixture
 def session(cli, tmp_path, monkeypatch):
     """Call it with a page: its commands and blocks are executed in their order, in one folder."""
-    np.savetxt(tmp_path / "measurements.csv", np.random.RandomState(0).rand(30, 2), "%.17g", ",", header="time,height", comments="")
+    np.savetxt(
+        tmp_path / "measurements.csv",
+        np.random.RandomState(0).rand(30, 2),
+        "%.17g",
+        ",",
+        header="time,height",
+        comments="",
+    )
     monkeypatch.chdir(tmp_path)
 
     def run_page(page):
@@ -102,7 +109,9 @@ def test_the_readme_is_short():
 
 def test_ci_runs_the_commands_of_the_readme():
     ci = (ROOT / ".ci/run").read_text()
-    assert all(target in ci.splitlines() for target in ("make run", "make test", "make lint", "make test-wheel", "make docs"))
+    assert all(
+        target in ci.splitlines() for target in ("make run", "make test", "make lint", "make test-wheel", "make docs")
+    )
 
 
 def test_make_format_runs_ruff():
@@ -168,7 +177,9 @@ def _check_command(words, cli, monkeypatch):
     with monkeypatch.context() as patch:
         for cls in (Workers, SubmititSlurm):
             patch.setattr(cls, "require_there", lambda workers: None)
-        here = [word for word in words if not word.startswith("hydra.launcher.address=")]  # which is asked whether it is there
+        here = [
+            word for word in words if not word.startswith("hydra.launcher.address=")
+        ]  # which is asked whether it is there
         code, out, err = cli(*here, "sweep.dry_run=true")
     assert err == "", words
     assert code == 0, words

@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from docs.hooks.interface import INTERFACE, interface_page
+from mkdocs.structure.files import File, Files
+
+from docs.hooks.interface import interface_pages
 from docs.hooks.notebook import NOTEBOOK, NOTEBOOK_PAGE, notebook_files
 from docs.hooks.runs import TUTORIAL, draw_pictures
 from docs.hooks.settings import reference_pages
-from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "build" / "docs" / "powers-of-x"
@@ -20,7 +21,7 @@ def on_files(files: Files, config: Any) -> Files:
     docs = Path(config.docs_dir)
     contents: dict[str, str | bytes] = {
         **reference_pages(),
-        INTERFACE: interface_page(),
+        **interface_pages(),
         **notebook_files(docs / NOTEBOOK),
         **{name: _page_beside(ROOT / path) for name, path in ELSEWHERE.items()},
     }

@@ -1,4 +1,4 @@
-"""The picture of the README and of the first page: `python -m docs.hooks.front`. It is committed, as READMEs are read anywhere."""
+"""The picture of the README and of the first page: `python -m docs.hooks.front`. It is committed."""
 
 from pathlib import Path
 

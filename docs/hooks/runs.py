@@ -21,7 +21,11 @@ def fits_of(text: str) -> list[list[str]]:
     Args:
         text: The page.
     """
-    lines = [line for block in re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
+    lines = [
+        line
+        for block in re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
     commands = [line.partition(" #")[0].strip() for line in lines if line.startswith(PROGRAM)]
     return [shlex.split(command)[3:] for command in commands if "action=" not in command]
 

@@ -161,8 +161,8 @@ def _index() -> str:
     lines = [
         "# All settings",
         "",
-        "A setting is typed as `group=choice` or as `group.setting=value` ([the command line](../command-line.md)). These pages are",
-        "made from the schemas that check what is typed.",
+        "A setting is typed as `group=choice` or as `group.setting=value` ([the command line](../command-line.md)). These",
+        "pages are made from the schemas that check what is typed.",
         "",
         "| group | choices, the default first | what it decides |",
         "|---|---|---|",
