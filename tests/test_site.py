@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields, replace
+from functools import cache
 
 import pytest
 import yaml
@@ -23,15 +24,23 @@ CHOICES = [(group, choice) for group in GROUPS for choice in choices(group)]
 CELLS = json.loads((ROOT / "docs" / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
 
 
+@cache
+def pages():
+    """The pages of the reference, which are made once."""
+    return reference_pages()
+
+
+@cache
 def rows(group, choice):
     """What the reference says of the settings of a choice, by their keys: in its own section, and of every choice."""
-    parts = re.split(r"^## ", reference_pages()[f"reference/{group}.md"], flags=re.MULTILINE)
+    parts = re.split(r"^## ", pages()[f"reference/{group}.md"], flags=re.MULTILINE)
     heads = (f"{group}={choice}\n", "Settings of every choice\n")
     lines = [line for part in parts if part.startswith(heads) for line in part.splitlines() if line.startswith("| `")]
     cells = [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     return {key.strip("`"): rest for key, *rest in cells}
 
 
+@cache
 def composed_choice(group, choice):
     """The part of a configuration that a choice describes, and the component that is made of it."""
     more = ["problem.path=data.csv"] if choice == "file" else []
@@ -103,7 +112,7 @@ def test_edges_are_found_in_the_words_of_every_kind_of_range():
 
 
 def test_the_first_page_of_the_reference_has_every_group_and_experiment():
-    index = reference_pages()["reference/index.md"]
+    index = pages()["reference/index.md"]
     for group, choice in CHOICES:
         (row,) = re.findall(rf"^\| \[`{group}`\].*$", index, re.MULTILINE)
         assert f"`{choice}`" in row
@@ -125,7 +134,7 @@ def test_every_page_is_in_the_navigation():
     nav = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)["nav"]
     named = set(re.findall(r"[\w/.-]+\.md", json.dumps(nav)))
     written = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
-    made = {*reference_pages(), *interface_pages(), NOTEBOOK_PAGE, "changelog.md", "contributing.md"}
+    made = {*pages(), *interface_pages(), NOTEBOOK_PAGE, "changelog.md", "contributing.md"}
     assert named == written | made
 
 

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "build" / "docs" / "powers-of-x"
 ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}  # pages that stand beside docs/
 
+FOR_DEVELOPERS = ("architecture.md", *ELSEWHERE)
+
 
 def on_files(files: Files, config: Any) -> Files:
     """Called with the files of `docs/`, to which the others are added."""
@@ -33,7 +35,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Called with the text of each page: links to the notebook lead to its page, but the one that downloads it."""
+    """Called with the text of each page: links to the notebook lead to its page, but the one that downloads it.
+
+    What is for users comes first in a search.
+    """
+    page.meta.setdefault("search", {"boost": 0.2 if page.file.src_uri in FOR_DEVELOPERS else 1})
     return markdown if page.file.src_uri == NOTEBOOK_PAGE else markdown.replace(f"({NOTEBOOK})", f"({NOTEBOOK_PAGE})")
 
 

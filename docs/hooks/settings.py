@@ -132,7 +132,8 @@ def _table(rows: list[Setting]) -> list[str]:
         return ["It has no settings of its own.", ""]
     head = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
     cells = ((f"`{one.key}`", one.default, one.allowed, one.comment) for one in rows)
-    return [*head, *(f"| {' | '.join(map(_cell, row))} |" for row in cells), ""]
+    lines = [*head, *(f"| {' | '.join(map(_cell, row))} |" for row in cells)]
+    return ['<div class="settings" markdown>', "", *lines, "", "</div>", ""]  # which phones show as lists (site.css)
 
 
 def _group_page(group: str) -> str:
