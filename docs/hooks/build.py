@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from docs.hooks.interface import interface_pages
@@ -15,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "build" / "docs" / "powers-of-x"
 ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}  # pages that stand beside docs/
 
+LOADED_FROM_ELSEWHERE = re.compile(
+    r"""<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)"""
+)
 FOR_DEVELOPERS = ("architecture.md", *ELSEWHERE)
 
 
@@ -41,6 +45,17 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """
     page.meta.setdefault("search", {"boost": 0.2 if page.file.src_uri in FOR_DEVELOPERS else 1})
     return markdown if page.file.src_uri == NOTEBOOK_PAGE else markdown.replace(f"({NOTEBOOK})", f"({NOTEBOOK_PAGE})")
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Called with each page of the site.
+
+    Raises:
+        PluginError: It would load something from elsewhere.
+    """
+    if elsewhere := LOADED_FROM_ELSEWHERE.search(output):
+        raise PluginError(f"{page.file.src_uri} would load {elsewhere[1]}, but the site must need no network.")
+    return output
 
 
 def _page_beside(path: Path) -> str:
