@@ -18,7 +18,7 @@ OUTPUTS ?= $(CURDIR)/outputs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help run test test-slow test-malformed test-kernels test-reliability test-wheel test-scale test-browser screenshots bench accuracy dist lint format ui clean
+.PHONY: help run test test-slow test-malformed test-kernels test-reliability test-wheel test-scale test-browser screenshots docs bench accuracy dist lint format ui clean
 .DEFAULT_GOAL := run
 
 .venv/polyexp: pyproject.toml constraints.txt
@@ -36,6 +36,10 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .venv/bench: .venv/polyexp
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+.venv/docs: .venv/polyexp
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 help: ## print this list
@@ -77,6 +81,11 @@ test-scale: .venv/scale ## run sweeps on joblib, submitit and Ray, with PostgreS
 # The tools of .venv build both, so that nothing is downloaded.
 dist: .venv/dev ## build the sdist and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
+
+# Nothing that it shows is loaded from elsewhere. The pages that come from the code are made by docs/hooks.
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: .venv/docs ## build the documentation site into build/site
+	$(BIN)/python -m mkdocs build --strict
 
 # Everything on one core; the table goes to benchmarks/results/.
 bench: .venv/bench ## run the benchmarks and write them to benchmarks/results/

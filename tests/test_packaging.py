@@ -17,7 +17,13 @@ from tests.helpers.commands import execute, run_python
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-DISTRIBUTIONS = {"PIL": "pillow", "hydra": "hydra-core", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "griffe": "griffelib",
+    "hydra": "hydra-core",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 GIT = shutil.which("git")
 
 
@@ -35,7 +41,9 @@ def required(extra=None):
 
 def third_party(paths):
     """The distributions whose modules are imported anywhere in these files."""
-    own = {"polyexp", "benchmarks", "tests", "hydra_plugins"} | {path.stem for path in (ROOT / "tests").glob("*.py")}
+    own = {"polyexp", "benchmarks", "docs", "tests", "hydra_plugins"} | {
+        path.stem for path in (ROOT / "tests").glob("*.py")
+    }
     modules = set()
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -59,8 +67,9 @@ WORKERS = set((ROOT / "polyexp/cli").glob("*workers.py"))
         (WORKERS, ("joblib", "submitit", "ray")),
         (set((ROOT / "tests").rglob("*.py")), ("dev",)),
         (set((ROOT / "benchmarks").rglob("*.py")), ("bench",)),
+        (set((ROOT / "docs").rglob("*.py")), ("docs",)),
     ],
-    ids=["polyexp", "jax", "workers", "tests", "benchmarks"],
+    ids=["polyexp", "jax", "workers", "tests", "benchmarks", "docs"],
 )
 def test_what_is_imported_is_declared(paths, extras):
     declared = [*required(), *(one for extra in extras for one in required(extra))]

@@ -1,4 +1,4 @@
-"""Models that are not polynomials: the Fourier model of the README, from a package of its own, through every action."""
+"""Models that are not polynomials: the Fourier model of docs/own-model.md, from a package of its own, through every action."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from polyexp.tracking.store import open_store
 from tests.helpers.cases import assert_close
 from tests.helpers.commands import one_process, run_in_process
 from tests.helpers.figures import Run, Wave
-from tests.helpers.readme import install_plugin, plugin_source
+from tests.helpers.pages import install_plugin, plugin_source
 from tests.helpers.stores import all_runs
 
 pytestmark = pytest.mark.numeric
@@ -47,7 +47,7 @@ def rounding(matrix, highest_angle):
 
 @pytest.fixture
 def fourier(monkeypatch):
-    """The class of the README."""
+    """The class of docs/own-model.md."""
     module = ModuleType("fourier")
     monkeypatch.setitem(sys.modules, "fourier", module)  # where dataclasses looks its types up
     monkeypatch.setattr(Component, "registry", dict(Component.registry))

@@ -56,7 +56,7 @@ PAGES = [
     ".pre-commit-config.yaml",
     "CONTRIBUTING.md",
     "README.md",
-    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 ]
 
 
@@ -77,7 +77,7 @@ def test_targets_are_found_in_pages_of_every_kind():
     """The check above would notice a wrong one."""
     assert {"lint", "test", "help"} <= targets_named_in("CONTRIBUTING.md")
     assert {"lint", "run"} <= targets_named_in(".ci/run") & targets_named_in(".github/workflows/ci.yml")
-    assert {"run", "format"} <= targets_named_in("README.md")
+    assert {"run", "docs"} <= targets_named_in("README.md")
 
 
 # CONTRIBUTING.md

@@ -1,0 +1,64 @@
+"""The hook of MkDocs: it adds the pages and pictures that are made of polyexp itself. None of them is committed."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+
+from docs.hooks.interface import interface_pages
+from docs.hooks.notebook import NOTEBOOK, NOTEBOOK_PAGE, notebook_files
+from docs.hooks.runs import TUTORIAL, draw_pictures
+from docs.hooks.settings import reference_pages
+
+ROOT = Path(__file__).parents[2]
+RUNS = ROOT / "build" / "docs" / "powers-of-x"
+ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}  # pages that stand beside docs/
+
+LOADED_FROM_ELSEWHERE = re.compile(
+    r"""<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)"""
+)
+FOR_DEVELOPERS = ("architecture.md", *ELSEWHERE)
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Called with the files of `docs/`, to which the others are added."""
+    docs = Path(config.docs_dir)
+    contents: dict[str, str | bytes] = {
+        **reference_pages(),
+        **interface_pages(),
+        **notebook_files(docs / NOTEBOOK),
+        **{name: _page_beside(ROOT / path) for name, path in ELSEWHERE.items()},
+    }
+    for name, content in contents.items():
+        files.append(File.generated(config, name, content=content))
+    for name, path in draw_pictures((docs / TUTORIAL).read_text(encoding="utf-8"), RUNS).items():
+        files.append(File.generated(config, name, content=path.read_bytes()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Called with the text of each page: links to the notebook lead to its page, but the one that downloads it.
+
+    What is for users comes first in a search.
+    """
+    page.meta.setdefault("search", {"boost": 0.2 if page.file.src_uri in FOR_DEVELOPERS else 1})
+    return markdown if page.file.src_uri == NOTEBOOK_PAGE else markdown.replace(f"({NOTEBOOK})", f"({NOTEBOOK_PAGE})")
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Called with each page of the site.
+
+    Raises:
+        PluginError: It would load something from elsewhere.
+    """
+    if elsewhere := LOADED_FROM_ELSEWHERE.search(output):
+        raise PluginError(f"{page.file.src_uri} would load {elsewhere[1]}, but the site must need no network.")
+    return output
+
+
+def _page_beside(path: Path) -> str:
+    """A page that stands at the top of the repository, with links that lead where they lead there."""
+    text = path.read_text(encoding="utf-8").replace("](docs/", "](").replace("](README.md)", "](index.md)")
+    return re.sub(r"\]\((CHANGELOG|CONTRIBUTING)\.md", lambda found: f"]({found[1].lower()}.md", text)
