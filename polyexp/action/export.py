@@ -3,19 +3,9 @@
 from dataclasses import dataclass
 
 from polyexp.action.action import Action
-from polyexp.base import one_of, require, save_bytes, version
+from polyexp.base import one_of, require, save_bytes
 from polyexp.experiment import Experiment, Job
-from polyexp.export import (
-    BASES,
-    FORMATS,
-    PRECISIONS,
-    Exported,
-    Fit,
-    formula_of,
-    is_name,
-    measured_accuracy,
-    require_agreement,
-)
+from polyexp.export import BASES, FORMATS, PRECISIONS, Exported, Fit, Form, exported_fit, is_name
 from polyexp.problem import TARGETS
 from polyexp.report import Terminal
 from polyexp.tracking import RecordedRun
@@ -95,12 +85,6 @@ def export(run: RecordedRun, basis: str, precision: str, function: str) -> Expor
     """
     result = run.result()
     model, params, domain = run.fitted(result)
-    formula = formula_of(model, params, basis)
-    require_agreement(formula, model, params, domain)
-    formula = formula.to(precision)
     target = result.word("problem.path") or result.word("problem")
     fit = Fit(result.total, result.max_error, target, TARGETS.get(result.word("problem.target")), result.outcome)
-    measured = measured_accuracy(formula, model, params, fit, domain)
-    degree = f"of degree {formula.degree} fitted to {measured.target}"
-    source = f"{model.choice} {degree}, exported by polyexp {version.described()}"
-    return Exported(function, formula, source, run.id, measured)
+    return exported_fit(model, params, domain, fit, run.id, Form(basis, precision, function))

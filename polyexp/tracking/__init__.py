@@ -11,6 +11,7 @@ from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
 from polyexp.tracking.journal_history import history_of, last_step
 from polyexp.tracking.journal_lines import JournalError, end_of, header_of, is_gone, kept_lines
+from polyexp.tracking.logged_model import model_data, why_none
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
@@ -76,6 +77,7 @@ __all__ = [
     "kept_lines",
     "last_step",
     "lock",
+    "model_data",
     "note_of",
     "read_result",
     "reason_of",
@@ -90,5 +92,6 @@ __all__ = [
     "size_and_revision",
     "sweep_name",
     "synchronized",
+    "why_none",
     "write_result",
 ]

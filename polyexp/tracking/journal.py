@@ -232,6 +232,7 @@ class Journal(AbstractContextManager["Journal"]):
         params: Mapping[str, str],
         tags: Mapping[str, str],
         dataset: Dataset | None = None,
+        model: Mapping[str, Any] | None = None,
     ) -> None:
         """Append what is known only at the end.
 
@@ -240,8 +241,11 @@ class Journal(AbstractContextManager["Journal"]):
             params: What follows from the settings and the samples.
             tags: Further tags.
             dataset: The samples.
+            model: The MLflow model, or why there is none, as `model_data` gives it; None where none is recorded.
         """
-        self._write("result", metrics=metrics, params=params, tags=tags, dataset=asdict(dataset) if dataset else None)
+        more = {"model": model} if model else {}
+        samples = asdict(dataset) if dataset else None
+        self._write("result", metrics=metrics, params=params, tags=tags, dataset=samples, **more)
 
     def files(self, names: Sequence[str]) -> None:
         """Append the names of complete files of the folder, which are then artifacts of the run."""
