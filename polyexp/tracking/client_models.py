@@ -79,7 +79,8 @@ class ClientModels:
         about: tuple[Any, ...] = (experiment_id, model.name, run_id, {JOURNAL_TAG: entry.id}, params)
         for number in count(1):
             try:
-                return self.retry.once(self.client.create_logged_model, *about)
+                made = self.retry.once(self.client.create_logged_model, *about)
+                return self._only_model(run_id, experiment_id) or made
             except Exception as error:
                 if not is_passing(error):
                     raise
