@@ -377,6 +377,19 @@ def test_a_model_is_written_once_renewed_and_deleted(tmp_path, database, writer,
     assert rows(database, "SELECT model_id, lifecycle_stage FROM logged_models") == [(model_id, "deleted")]
 
 
+def test_a_run_that_was_resumed_has_a_new_model_in_the_place_of_the_earlier_one(tmp_path, database, writer, modelled):
+    """With the metrics of its end alone."""
+    modelled = replace(modelled, artifact_root=str(tmp_path / "served" / "1"))
+    last = POINTS[-1]
+    early = last._replace(value=7.0, time=last.time - 9)
+    ((run_id, _),) = written(writer, replace(modelled, model=some_model(1, metrics=[early])))
+    for _ in range(2):
+        written(writer, modelled)
+        require_one_model(tmp_path, run_id)
+    stages = "SELECT lifecycle_stage FROM logged_models ORDER BY lifecycle_stage"
+    assert rows(database, stages) == [("active",), ("deleted",)]
+
+
 def test_of_two_models_one_is_kept(tmp_path, database, writer, modelled):
     modelled = replace(modelled, artifact_root=str(tmp_path / "served" / "1"))
     ((run_id, experiment_id),) = written(writer, replace(modelled, model=None))

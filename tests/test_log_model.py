@@ -216,6 +216,9 @@ def test_a_run_that_goes_on_after_its_end_renews_its_model(cli, store, tmp_path,
     assert code_of(second) != before
     assert exported(cli, tmp_path, only_run(store).info.run_id) in code_of(second)
     assert len(rows_of(tmp_path, "logged_models")) == 1
+    metrics = {one["metric_name"]: one["metric_value"] for one in rows_of(tmp_path, "logged_model_metrics")}
+    assert len(metrics) == len(rows_of(tmp_path, "logged_model_metrics")) > 4
+    assert metrics == {key: value for key, value in only_run(store).data.metrics.items() if key in metrics}
     assert len([one for one in rows_of(tmp_path, "inputs") if one["source_type"] == "RUN_OUTPUT"]) == 1
 
 

@@ -1,7 +1,9 @@
 """The MLflow models of runs in a store that MLflow itself must write, through MlflowClient.
 
 MLflow gives a model its id, and cannot make one only once: as runs, models are searched before one is made and after a creation
-that may have succeeded, and of several of one run all but the first are deleted. One that a person has deleted stays so.
+that may have succeeded, and of several of one run all but the first are deleted. One that a person has deleted stays so. Where
+the metrics are others than those of the model that is there, as of a run that was resumed after its end, a new one takes its
+place, since MLflow cannot change them.
 """
 
 import time
@@ -54,16 +56,21 @@ class ClientModels:
         outputs = self._outputs(run_id)
         if found is None and outputs:  # a person has deleted it
             return
-        found = found or self._created(entry, model, run_id, experiment_id)
-        self._write_files(found, model, run_id)
-        self._log_metrics(found.model_id, model, run_id)
-        if found.model_id not in outputs:
-            self._log_output(run_id, found.model_id)
+        earlier = found if found and _has_other_metrics(found, model) else None
+        is_there = found and not earlier
+        made = found if is_there else self._created(entry, model, run_id, experiment_id, earlier)
+        self._write_files(made, model, run_id)
+        self._log_metrics(made.model_id, model, run_id)
+        if made.model_id not in outputs:
+            self._log_output(run_id, made.model_id)
+        if earlier:
+            self.retry.call(self.client.delete_logged_model, earlier.model_id)
 
-    def _only_model(self, run_id: str, experiment_id: str) -> Any | None:
-        """The model of a run, after all others of it were deleted; None where there is none."""
+    def _only_model(self, run_id: str, experiment_id: str, earlier: Any = None) -> Any | None:
+        """The model of a run, but for an earlier one, after all others of it were deleted; None where there is none."""
         words = f"source_run_id = '{run_id}' AND tags.`{JOURNAL_TAG}` != ''"
         models = self.retry.call(self.client.search_logged_models, [experiment_id], words)
+        models = [one for one in models if earlier is None or one.model_id != earlier.model_id]
         first, *others = sorted(models, key=lambda one: (one.creation_timestamp, one.model_id)) or [None]
         for one in others:
             self.retry.call(self.client.delete_logged_model, one.model_id)
@@ -73,19 +80,19 @@ class ClientModels:
         outputs = self.retry.call(self.client.get_run, run_id).outputs
         return {one.model_id for one in outputs.model_outputs} if outputs else set()
 
-    def _created(self, entry: Entry, model: LoggedModel, run_id: str, experiment_id: str) -> Any:
-        """A new model, which is looked for before each further attempt."""
+    def _created(self, entry: Entry, model: LoggedModel, run_id: str, experiment_id: str, earlier: Any) -> Any:
+        """A new model, in the place of an earlier one if there is one; it is looked for before each further attempt."""
         params = {name: text[:MAX_PARAM] for name, text in model.params.items()}
         about: tuple[Any, ...] = (experiment_id, model.name, run_id, {JOURNAL_TAG: entry.id}, params)
         for number in count(1):
             try:
                 made = self.retry.once(self.client.create_logged_model, *about)
-                return self._only_model(run_id, experiment_id) or made
+                return self._only_model(run_id, experiment_id, earlier) or made
             except Exception as error:
                 if not is_passing(error):
                     raise
                 time.sleep(self.retry.pause_after(number))
-                if found := self._only_model(run_id, experiment_id):
+                if found := self._only_model(run_id, experiment_id, earlier):
                     return found
                 if number >= self.retry.tries:
                     raise
@@ -113,3 +120,11 @@ class ClientModels:
         except Exception:
             if model_id not in self._outputs(run_id):  # an attempt whose answer was lost has logged it
                 raise
+
+
+def _has_other_metrics(found: Any, model: LoggedModel) -> bool:
+    """Whether a model that is there has metrics of these names with other values or times."""
+    new = {(name, value, at) for name, value, _, at in model.metrics}
+    there = {(one.key, one.value, one.timestamp) for one in found.metrics or ()}
+    names = {name for name, _, _ in new}
+    return any(one[0] in names for one in there - new)

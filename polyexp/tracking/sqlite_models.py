@@ -46,6 +46,10 @@ NEW_METRIC = """
         run_id)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
+FORGET_METRIC = """
+    DELETE FROM logged_model_metrics
+    WHERE model_id = ? AND metric_name = ? AND run_id = ? AND metric_step = ? AND metric_timestamp_ms < ?
+"""  # of which MLflow's pages would show the first one
 DELETE = """
     UPDATE logged_models SET lifecycle_stage = 'deleted', last_updated_timestamp_ms = ?
     WHERE model_id = ? AND lifecycle_stage = 'active'
@@ -97,6 +101,7 @@ def write_model(
     many = store.connection.executemany
     many(NEW_PARAM, ((*about, name, text[: sql.MAX_PARAM]) for name, text in model.params.items()))
     store.execute(NEW_TAG, *about, JOURNAL_TAG, entry.id)
+    many(FORGET_METRIC, ((model_id, name, run_id, step, at) for name, _, step, at in model.metrics))
     many(
         NEW_METRIC,
         ((model_id, name, at, step, value, experiment_id, run_id) for name, value, step, at in model.metrics),
