@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import shlex
 import sys
 import urllib.error
 import urllib.request
@@ -12,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.helpers.commands import execute, run_in_process, start
+from tests.helpers.commands import execute, run_in_process, run_python, start
 from tests.helpers.models import values_without_polyexp
 from tests.helpers.servers import answer, find_free_port
 from tests.helpers.stores import only_run
@@ -22,6 +24,7 @@ ENVIRONMENT = {
     key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "MLFLOW", "VIRTUAL_ENV"))
 }
 RUN = ("backend=numpy", "problem.num_samples=200", "model=legendre_series", "optimizer.learning_rate=auto")
+SERVE = "mlflow models serve --env-manager local --host 127.0.0.1 --port {port} -m {model}"
 # What Python imports by itself where it finds it: it refuses polyexp and torch.
 REFUSAL = """
 import sys
@@ -53,8 +56,7 @@ def fitted(tmp_path_factory):
 def served(python, fitted, **variables):
     """The address of a server of the model, on a port of the loopback interface."""
     port = find_free_port()
-    command = [python, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--model-uri", fitted.model]
-    command += ["--host", "127.0.0.1", "--port", port]
+    command = [python, "-m", *SERVE.format(port=port, model=fitted.model).split()]
     path = os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])  # where MLflow looks for uvicorn
     env = {"MLFLOW_TRACKING_URI": fitted.uri, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path, **variables}
     with start(command, fitted.folder, env, discard=True) as process:
@@ -96,6 +98,32 @@ def require_the_values(address, function):
         status, found = asked(address, data)
         assert status == 400, found
         assert found["error_code"] in ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+
+
+# The page docs/serving.md
+
+
+PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+BLOCKS = {kind: re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) for kind in ("bash", "python", "text", "json")}
+
+
+def test_the_commands_and_the_program_of_the_page(tmp_path):
+    """Its fit is loaded by its program in the same folder, and its server answers what it says."""
+    (fit,), (program,), (serve, ask), (shown,) = (BLOCKS[kind] for kind in ("bash", "python", "text", "json"))
+    words = shlex.split(fit)
+    assert words[:3] == ["python", "-m", "polyexp"]
+    assert run_in_process(*words[3:], cwd=tmp_path).code == 0
+    (tmp_path / "program.py").write_text(program)
+    done = run_python(tmp_path / "program.py", cwd=tmp_path, strict=False)
+    assert done.code == 0, done.err
+    printed = json.loads(done.out)
+    assert printed == pytest.approx(json.loads(shown)["predictions"], rel=1e-12)  # other processors round otherwise
+    variable, command = serve.splitlines()
+    assert variable == "export MLFLOW_TRACKING_URI=sqlite:///outputs/mlflow.db"
+    assert sorted(shlex.split(command)) == sorted(SERVE.format(port=5001, model="runs:/RUN_ID/model").split())
+    data = shlex.split(ask)[-1]
+    assert json.loads(data) == {"inputs": {"x": [0.25, 0.5, 1.0]}}
+    assert "http://127.0.0.1:5001/invocations" in ask
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ class ClientModels:
             return
         earlier = found if found and _has_other_metrics(found, model) else None
         is_there = found and not earlier
-        made = found if is_there else self._created(entry, model, run_id, experiment_id, earlier)
+        made: Any = found if is_there else self._created(entry, model, run_id, experiment_id, earlier)
         self._write_files(made, model, run_id)
         self._log_metrics(made.model_id, model, run_id)
         if made.model_id not in outputs:
