@@ -351,3 +351,27 @@ def test_the_slider_of_the_animated_page_moves(visit, recorded):
     assert "updates taken" in seen[0] != now[0]
     assert len(seen[1]) == len(now[1]) > 1
     assert seen[1] != now[1]
+
+
+def test_the_models_of_single_runs_are_shown_and_those_of_sweeps_are_none(visit, recorded, shot):
+    """In the tab of models, on a page of its own, and on the page of its run."""
+    client, run = open_store(recorded.uri).client, recorded.runs[-1]
+    models = client.search_logged_models([run.info.experiment_id])
+    assert {one.source_run_id for one in models} == {one.info.run_id for one in recorded.runs[-3:]}
+    page = visit("/#/experiments/1/models?workflowType=machine_learning", size=(1400, 600))
+    for one in recorded.runs[-3:]:
+        page.get_by_text(one.info.run_name).first.wait_for()
+    assert page.get_by_text("Ready", exact=True).count() == 3
+    page.wait_for_timeout(1000)
+    shot(page, "models")
+    (model,) = (one for one in models if one.source_run_id == run.info.run_id)
+    about = f"/#/experiments/1/models/{model.model_id}"
+    page = visit(f"{about}?workflowType=machine_learning")
+    page.get_by_text("loss/final_excess").first.wait_for()
+    text = page.inner_text("body")
+    assert all(word in text for word in ("model.degree", run.info.run_name, "loss/max_error"))
+    page = visit(f"{about}/artifacts?workflowType=machine_learning")
+    page.get_by_text("polynomial.py").first.click()
+    page.wait_for_function("document.body.innerText.includes('def polynomial(x)')")
+    page = visit(f"/#/experiments/1/runs/{run.info.run_id}?workflowType=machine_learning")
+    page.get_by_text("Logged models (1)").first.wait_for()

@@ -19,10 +19,12 @@ from polyexp.tracking.client_writer import RETRIED, ClientWriter, _own_limit
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import Dataset, Entry, File, LostRunError, Point, Status, Written
 from polyexp.tracking.failures import describe, is_passing
+from polyexp.tracking.logged_model import written_files
 from polyexp.tracking.retry import Retry
 from polyexp.tracking.sqlite_writer import SqliteWriter
 from polyexp.tracking.store import open_store
 from tests.helpers.faulty_proxy import FAULTS, KINDS, Fault, FaultyProxy
+from tests.helpers.models import some_model
 from tests.helpers.servers import find_free_port, serving, started
 
 HASTY = Retry(attempt=1, total=6, tries=2, pause=0.05)  # for a fault that takes as long as it is waited for
@@ -33,7 +35,9 @@ POINTS = [
     Point(f"loss/{name}", 1 / (step + 1), step, STARTED + step) for step in range(60) for name in ("train", "log")
 ]
 DATASET = Dataset("sin_20", "0123456789abcdef", "code", '{"tags": {}}', '{"x": "float64"}', '{"num_rows": 20}')
-WRITTEN = [kind for kind in KINDS if kind not in ("get", "delete", "search_experiments", "delete_experiment_tag")]
+OF_MODELS = ("search_models", "create_model", "finalize_model", "log_outputs")
+OTHERS = ("get", "delete", "search_experiments", "delete_experiment_tag", *OF_MODELS)
+WRITTEN = [kind for kind in KINDS if kind not in OTHERS]
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +83,12 @@ def entry(tmp_path):
         status=Status.FINISHED,
         ended=STARTED + 5000,
     )
+
+
+@pytest.fixture
+def modelled(entry):
+    """The same run with a model."""
+    return replace(entry, model=some_model(metrics=POINTS[-1:]))
 
 
 def written(writer, *entries):
@@ -132,6 +142,26 @@ def taken(folder, run_id):
     return {str(path.relative_to(root / "artifacts")): path.read_text() for path in root.rglob("*") if path.is_file()}
 
 
+def require_one_model(folder, run_id, number=0):
+    """Require that a run has one model, with its rows and its files, in which it is the one of this number."""
+    path = folder / "mlflow.db"
+    where = "FROM logged_models WHERE source_run_id = ? AND lifecycle_stage = 'active'"
+    ((model_id, location, status),) = rows(path, f"SELECT model_id, artifact_location, status {where}", run_id)
+    of_model = f"FROM logged_model_{{}} WHERE model_id = '{model_id}'"
+    assert status == 2
+    assert rows(path, f"SELECT param_key, param_value {of_model.format('params')}") == [("model", "legendre_series")]
+    metrics = rows(path, f"SELECT metric_name, metric_value, run_id {of_model.format('metrics')}")
+    assert metrics == [(POINTS[-1].name, POINTS[-1].value, run_id)]
+    outputs = "SELECT destination_id FROM inputs WHERE source_type = 'RUN_OUTPUT' AND source_id = ?"
+    assert model_id in [one for (one,) in rows(path, outputs, run_id)]
+    (root,) = (folder / "served").glob(f"*/models/{model_id}/artifacts")
+    with written_files(some_model(number), model_id, run_id, location) as files:
+        assert {one.name: one.read_bytes() for one in root.iterdir()} == {
+            one.path.name: one.path.read_bytes() for one in files
+        }
+    return model_id
+
+
 FILES = {"result.json": "result.json", "pages/page.html": "page.html"}
 
 
@@ -140,6 +170,21 @@ def write_all(writer, entry):
     written(writer, entry)
     experiment = writer.experiment(entry.experiment, None)
     writer.set_experiment_tag(experiment.id, "a view", "of all runs")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", [1, 99])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", OF_MODELS)
+def test_whatever_fails_there_is_one_model(server, proxy, modelled, kind, fault, calls):
+    proxy.fail(kind, FAULTS[fault], calls=calls)
+    write_twice(server, proxy, modelled, kind, retry_for(fault))
+    (run_id,) = active_runs(server[1] / "mlflow.db", modelled)
+    require_one_model(server[1], run_id)
+    again = replace(modelled, run_id=run_id, model=some_model(1, metrics=POINTS[-1:]))
+    model_id = require_one_model(server[1], run_id)
+    written(ClientWriter(proxy.address, PATIENT), again)
+    assert require_one_model(server[1], run_id, 1) == model_id
 
 
 HANGING = ("hang", "lost", "late")
@@ -315,6 +360,60 @@ def test_a_sqlite_store_gets_the_same_rows(tmp_path, database, writer, entry):
     assert taken(tmp_path, run_id) == FILES
     run = open_store(f"sqlite:///{database}").client.get_run(run_id)
     assert (run.info.experiment_id, run.inputs.dataset_inputs[0].dataset.name) == (experiment_id, "sin_20")
+
+
+def test_a_model_is_written_once_renewed_and_deleted(tmp_path, database, writer, modelled):
+    modelled = replace(modelled, artifact_root=str(tmp_path / "served" / "1"))
+    for _ in range(2):
+        ((run_id, _),) = written(writer, modelled)
+        model_id = require_one_model(tmp_path, run_id)
+    assert require_exactly(database, modelled) == run_id
+    other = some_model(1, metrics=POINTS[-1:])
+    written(writer, replace(modelled, model=other))
+    assert require_one_model(tmp_path, run_id, 1) == model_id
+    written(writer, replace(modelled, model=replace(other, export=None)))
+    assert rows(database, "SELECT model_id, lifecycle_stage FROM logged_models") == [(model_id, "deleted")]
+    written(writer, modelled)  # it stays deleted, as one that a person has deleted does
+    assert rows(database, "SELECT model_id, lifecycle_stage FROM logged_models") == [(model_id, "deleted")]
+
+
+def test_a_run_that_was_resumed_has_a_new_model_in_the_place_of_the_earlier_one(tmp_path, database, writer, modelled):
+    """With the metrics of its end alone."""
+    modelled = replace(modelled, artifact_root=str(tmp_path / "served" / "1"))
+    last = POINTS[-1]
+    early = last._replace(value=7.0, time=last.time - 9)
+    ((run_id, _),) = written(writer, replace(modelled, model=some_model(1, metrics=[early])))
+    for _ in range(2):
+        written(writer, modelled)
+        require_one_model(tmp_path, run_id)
+    stages = "SELECT lifecycle_stage FROM logged_models ORDER BY lifecycle_stage"
+    assert rows(database, stages) == [("active",), ("deleted",)]
+
+
+def test_of_two_models_one_is_kept(tmp_path, database, writer, modelled):
+    modelled = replace(modelled, artifact_root=str(tmp_path / "served" / "1"))
+    ((run_id, experiment_id),) = written(writer, replace(modelled, model=None))
+    client = open_store(f"sqlite:///{database}").client
+    tags = {"polyexp.journal": modelled.id}
+    theirs = client.create_logged_model(experiment_id, "model", run_id)  # a person's own
+    for _ in range(2):
+        client.create_logged_model(experiment_id, "model", run_id, tags, {"model": "legendre_series"})
+    written(writer, modelled)
+    client.delete_logged_model(theirs.model_id)
+    require_one_model(tmp_path, run_id)
+
+
+def test_a_server_without_models_gets_the_run(tmp_path, database, writer, modelled, monkeypatch):
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
+
+    def refuse(*_):
+        raise MlflowException("no such endpoint", error_code=ENDPOINT_NOT_FOUND)
+
+    monkeypatch.setattr(writer._client, "search_logged_models", refuse)
+    written(writer, replace(modelled, artifact_root=str(tmp_path / "served" / "1")))
+    require_exactly(database, modelled)
+    assert rows(database, "SELECT * FROM logged_models") == []
 
 
 def test_what_is_new_is_added(tmp_path, database, writer, entry):

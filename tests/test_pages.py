@@ -32,16 +32,22 @@ OTHERS = {
     "pip": "it installs packages",
     "pipx": "it installs packages",
     "pre-commit": "it changes the checkout",
-    "mlflow": "it is a server on another machine; `make ui` and test_scale start such servers",
-    "export": "it has the address of that server",
+    "mlflow": "it is a server; `make ui`, test_scale and test_serving.py start such servers",
+    "export": "it has the address of a server or a store",
+    "curl": "it asks such a server, as test_serving.py does",
     "ray": "it starts a cluster",
 }
 # Names of runs and sweeps, which stand for those that a test has recorded.
 NAMED_RUNS = ("718efa15", "97f634f1")
 NAMED_FOLDER = "2026-11-24/17-06-40-146772"
 COMMANDS = {page: [command for block in blocks_of(page) for command in block.commands] for page in PAGES}
-WITH_CODE = [page for page in PAGES if any(map(is_run, COMMANDS[page])) or "```python" in text_of(page)] + [
-    "docs/index.md"
+# Pages that other tests execute.
+ELSEWHERE = {"docs/serving.md": "test_serving.py, in a process of its own, since MLflow keeps the address of a store"}
+WITH_CODE = [
+    page
+    for page in PAGES
+    if page not in ELSEWHERE
+    and (any(map(is_run, COMMANDS[page])) or "```python" in text_of(page) or page == "docs/index.md")
 ]
 SLOW = ("docs/comparing-runs.md", "docs/pictures.md", "docs/crosscheck.md", "docs/scaling.md")
 SHOWN = ("README.md", "docs/index.md", "docs/powers-of-x.md")  # pages whose commands print what stands below them

@@ -25,6 +25,7 @@ from polyexp.tracking.sqlite_writer import SqliteWriter, UnknownSchemaError
 from tests.helpers.commands import loaded_by, run_python
 from tests.helpers.databases import files, rows
 from tests.helpers.faults import copied_store, write, write_with_fault
+from tests.helpers.models import log_by_client, some_model
 
 ROOT = Path(__file__).parents[1]
 NOW = 1_800_000_000.0
@@ -87,13 +88,20 @@ def some_runs(folder):
         Point("again", 9.0, 1, 9),
     ]
     return [
-        typical(0, folder),
+        typical(0, folder, model=some_model(0, int(1000 * NOW), typical(0, folder).points[-2:])),
         typical(1, folder, status=Status.FAILED, files=[], **long),
         typical(2, folder, status=Status.KILLED, dataset=dataset_of("other", np.arange(3.0), np.arange(3.0))),
         unfinished(3, folder, points=repeated, tags={"polyexp.journal": typical(3, folder).id}),
         typical(4, folder, experiment="Polyexp"),
         typical(5, folder, experiment="polyexp comparisons", **page),
-        typical(6, folder, experiment="by the store", artifact_root=None, points=[Point("whole", 3, 2**60, 1)]),
+        typical(
+            6,
+            folder,
+            experiment="by the store",
+            artifact_root=None,
+            points=[Point("whole", 3, 2**60, 1)],
+            model=some_model(6, int(1000 * NOW)),
+        ),
     ]
 
 
@@ -107,6 +115,9 @@ def by_client(client, entries, monkeypatch):
         number = found.experiment_id if found else client.create_experiment(entry.experiment, entry.artifact_root)
         given.append(entry.id)
         assert record_by_client(client, number, entry) == entry.id
+        if entry.model:
+            given.append(entry.id)
+            assert log_by_client(client, number, entry) == f"m-{entry.id}"
     number = client.get_experiment_by_name("polyexp").experiment_id
     for name, value in (("kept", "1"), ("kept", "2"), ("deleted", "3")):
         client.set_experiment_tag(number, name, value)
@@ -148,10 +159,11 @@ def test_every_row_and_file_is_that_of_the_client(tmp_path, new_store, monkeypat
     (their_rows, their_files), (our_rows, our_files) = found
     assert len(our_rows["runs"]) == 7
     assert len(our_rows["metrics"]) == 4 * 228 + 3 + 1
+    assert [len(our_rows[f"logged_model{part}"]) for part in ("s", "_params", "_tags", "_metrics")] == [2, 2, 2, 2]
     assert len(our_rows["experiments"]) == 5
     for table, expected in their_rows.items():
         assert our_rows[table] == expected, table
-    assert len([one for one in our_files.values() if one != "folder"]) == 4 * 3 + 2
+    assert len([one for one in our_files.values() if one != "folder"]) == 4 * 3 + 2 + 2 * 7
     assert our_files == their_files
 
 
@@ -531,6 +543,7 @@ from pathlib import Path
 sys.path.insert(0, os.getcwd())
 from tests.helpers.databases import rows
 from tests.helpers.faults import copied_store, write, write_with_fault
+from tests.helpers.models import log_by_client, some_model
 
 empty, folder = Path(sys.argv[1]), Path(sys.argv[2])
 expected, at, code = write(copied_store(empty, folder / "expected")), 0, 9

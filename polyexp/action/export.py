@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from polyexp.action.action import Action
 from polyexp.base import one_of, require, save_bytes
 from polyexp.experiment import Experiment, Job
-from polyexp.export import BASES, FORMATS, FUNCTION_NAME, PRECISIONS, Exported, Fit, exported, is_name
+from polyexp.export import BASES, FORMATS, FUNCTION_NAME, PRECISIONS, Exported, Fit, Form, exported_fit, is_name
 from polyexp.problem import TARGETS
 from polyexp.report import Terminal
 from polyexp.tracking import RecordedRun
@@ -86,4 +86,4 @@ def export(run: RecordedRun, basis: str, precision: str, function: str) -> Expor
     model, params, domain = run.fitted(result)
     target = result.word("problem.path") or result.word("problem")
     fit = Fit(result.total, result.max_error, target, TARGETS.get(result.word("problem.target")), result.outcome)
-    return exported(model, params, domain, fit, basis=basis, precision=precision, function=function, run_id=run.id)
+    return exported_fit(model, params, domain, fit, run.id, Form(basis, precision, function))

@@ -14,7 +14,7 @@ from polyexp.fitting import Checkpoint, CheckpointWriter, Keep, Outcome, Result,
 from polyexp.problem import OnProgress
 from polyexp.report import Terminal, write
 from polyexp.report.progress_bar import bar
-from polyexp.tracking import Delivered, Header, Journal, write_result
+from polyexp.tracking import Delivered, Header, Journal, model_data, why_none, write_result
 
 __all__ = ["compute", "publish", "publish_computed", "run"]
 
@@ -219,8 +219,13 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
             )
     except Exception as error:  # the result of the run does not depend on its pictures
         terminal.warn(f"the pictures of this run could not be made ({error!r}).")
+    model = None
+    if experiment.tracking.records_model(in_sweep=job.sweep is not None):
+        model = model_data(result, experiment.settings())
+        if (reason := why_none(model)) and experiment.tracking.misses_model:
+            terminal.warn(f"no MLflow model is made of this run: {reason}")
     for warning in terminal.warnings:
         journal.warning(warning)
-    write_result(journal, result, forecast, files)
+    write_result(journal, result, forecast, files, model)
     if result.outcome is Outcome.INTERRUPTED:
         journal.end(KeyboardInterrupt())

@@ -1,7 +1,8 @@
-"""The export of a fit, recorded or in memory."""
+"""The export of a fit, recorded or in memory: its polynomial with what is said beside it."""
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,44 +14,74 @@ from polyexp.export.names import FUNCTION_NAME, is_name
 from polyexp.fitting import Result
 from polyexp.model import Model
 
-__all__ = ["export_result", "exported"]
+__all__ = ["Form", "export_result", "exported_fit", "exported_in_any_basis"]
 
 BYTES_FORMAT = "numpy"  # the format that is no text
 
 
-def exported(
-    model: Model,
-    params: np.ndarray,
-    domain: tuple[float, float],
-    fit: Fit,
-    *,
-    basis: str,
-    precision: str,
-    function: str,
-    run_id: str = "",
-) -> Exported:
-    """A fitted polynomial with its accuracy.
+class Form(NamedTuple):
+    """How a polynomial is exported.
 
     Args:
-        model: The model on its domain.
-        params: The final parameters. Shape (K,).
-        domain: The interval of x on which it was fitted.
-        fit: What there is to tell of the fit.
-        basis: "own" or "power".
+        basis: "own" for the basis of the model, "power" for powers of x.
         precision: "float64" or "float32".
         function: The name of the function in source code.
+    """
+
+    basis: str = "own"
+    precision: str = "float64"
+    function: str = "polynomial"
+
+
+OWN_BASIS, POWERS_OF_X = Form(), Form(basis="power")
+
+
+def exported_fit(
+    model: Model, params: np.ndarray, domain: tuple[float, float], fit: Fit, run_id: str = "", form: Form = OWN_BASIS
+) -> Exported:
+    """The polynomial of a fitted model, with its accuracy.
+
+    Args:
+        model: The model on the domain.
+        params: The final parameters of the model, of shape (K,).
+        domain: The interval [low, high] of x on which the model was fitted.
+        fit: What is recorded of the fit.
         run_id: The id of the run; empty where it is not recorded.
+        form: How it is exported.
 
     Raises:
-        InputError: The model is no polynomial, or its numbers overflow in this basis or precision.
+        InputError: Where the model is not a polynomial, or its numbers overflow in this basis or precision.
     """
-    formula = formula_of(model, params, basis)
+    formula = formula_of(model, params, form.basis)
     require_agreement(formula, model, params, domain)
-    formula = formula.to(precision)
+    formula = formula.to(form.precision)
     measured = measured_accuracy(formula, model, params, fit, domain)
     degree = f"of degree {formula.degree} fitted to {measured.target}"
     source = f"{model.choice} {degree}, exported by polyexp {version.described()}"
-    return Exported(function, formula, source, run_id, measured)
+    return Exported(form.function, formula, source, run_id, measured)
+
+
+def exported_in_any_basis(
+    model: Model, params: np.ndarray, domain: tuple[float, float], fit: Fit, run_id: str
+) -> Exported:
+    """The polynomial of a fitted model in the basis of the model, or where that has none in powers of x.
+
+    Args:
+        model: The model on the domain.
+        params: The final parameters of the model, of shape (K,).
+        domain: The interval [low, high] of x on which the model was fitted.
+        fit: What is recorded of the fit.
+        run_id: The id of the run.
+
+    Raises:
+        InputError: Where the model is not a polynomial, or its numbers overflow in float64.
+    """
+    try:
+        return exported_fit(model, params, domain, fit, run_id)
+    except InputError:
+        if model.polynomial_degree is None:
+            raise
+        return exported_fit(model, params, domain, fit, run_id, POWERS_OF_X)
 
 
 def export_result(
@@ -81,9 +112,8 @@ def export_result(
     samples, error = result.samples, float(result.max_error)
     fit = Fit(samples.total, error if np.isfinite(error) else None, samples.name, samples.target, result.outcome.name)
     try:
-        made = exported(
-            result.model, result.params, samples.domain, fit, basis=basis, precision=precision, function=function
-        )
+        form = Form(basis, precision, function)
+        made = exported_fit(result.model, result.params, samples.domain, fit, form=form)
     except InputError as error_:  # which names the settings of the command line
         raise InputError(str(error_).replace("action.basis=", "basis=").replace("action.basis", "basis")) from error_
     content = FORMATS[kind][1](made)

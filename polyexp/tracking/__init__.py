@@ -12,6 +12,7 @@ from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
 from polyexp.tracking.journal_history import history_of, last_step
 from polyexp.tracking.journal_lines import JournalError, end_of, final_metrics_of, header_of, is_gone, kept_lines
 from polyexp.tracking.loaded_result import load_result
+from polyexp.tracking.logged_model import model_data, why_none
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
@@ -83,6 +84,7 @@ __all__ = [
     "last_step",
     "load_result",
     "locked_folder",
+    "model_data",
     "note_of",
     "read_result",
     "reason_of",
@@ -98,5 +100,6 @@ __all__ = [
     "size_and_revision",
     "sweep_name",
     "synchronized",
+    "why_none",
     "write_result",
 ]

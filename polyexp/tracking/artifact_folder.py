@@ -17,7 +17,14 @@ from urllib.parse import unquote, urlsplit
 from polyexp.base import open_regular
 from polyexp.tracking.entry import File
 
-__all__ = ["UnknownLocationError", "copy_files", "local_folder", "location_of", "location_of_run"]
+__all__ = [
+    "UnknownLocationError",
+    "copy_files",
+    "local_folder",
+    "location_of",
+    "location_of_model",
+    "location_of_run",
+]
 
 UNFINISHED = ".artifact.uploading."  # the beginning of names that MLflow does not list
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)  # which Windows has not
@@ -78,25 +85,43 @@ def location_of_run(location: str, run_id: str) -> str:
         >>> location_of_run("file:///outputs/artifacts", "5eed")
         'file:///outputs/artifacts/5eed/artifacts'
     """
-    below = f"{run_id}/artifacts"
+    return _below(location, f"{run_id}/artifacts")
+
+
+def location_of_model(location: str, model_id: str) -> str:
+    """The location of the files of an MLflow model, as MLflow spells it.
+
+    Args:
+        location: The location of its MLflow experiment, which `local_folder` accepts.
+        model_id: The id of the model.
+
+    Example:
+        >>> location_of_model("/outputs/artifacts", "m-5eed")
+        '/outputs/artifacts/models/m-5eed/artifacts'
+    """
+    return _below(location, f"models/{model_id}/artifacts")
+
+
+def _below(location: str, below: str) -> str:
     if location.startswith("/"):
         return posixpath.join(location, below)
     parts = urlsplit(location)
     return parts._replace(path=posixpath.join(parts.path, below)).geturl()
 
 
-def copy_files(folder: Path, files: Sequence[File]) -> None:
+def copy_files(folder: Path, files: Sequence[File], levels: int = 2) -> None:
     """Copy files into the artifact folder of a run, which is made if need be; files that are the same there are left.
 
     Args:
         folder: The folder, `<location of the MLflow experiment>/<run>/artifacts`.
         files: The files.
+        levels: How many folders it is below this location.
 
     Raises:
         OSError: A file is not a regular one, or cannot be read or written, or a symbolic link is in the place of a folder.
         ValueError: The folder of a file among the artifacts leads out of them.
     """
-    location = folder.parents[1]
+    location = folder.parents[levels - 1]
     for name, together in groupby(files, key=lambda file: file.folder):
         below = PurePosixPath(name)
         if below.is_absolute() or ".." in below.parts:

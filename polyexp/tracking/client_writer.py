@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from polyexp.base import InputError
 from polyexp.tracking import sqlite
 from polyexp.tracking.address import identity_of, is_server, sqlite_path, without_credentials
+from polyexp.tracking.client_models import ClientModels
 from polyexp.tracking.client_values import batches, dataset_input
 from polyexp.tracking.entry import (
     FOLDER_TAG,
@@ -66,6 +67,7 @@ class ClientWriter:
         self._client = self._store.client
         self._retry = retry
         self._call = retry.call
+        self._models = ClientModels(self._client, retry)
         # The MLflow experiment by the id of a journal whose run may come to be twice.
         self._doubtful: dict[str, str] = {}
         # The ids of runs that are parents, by the ids of their journals.
@@ -164,6 +166,10 @@ class ClientWriter:
         if entry.is_parent and written.run_id != entry.id:
             self._adopt(entry.id, written)
         self._log(written.run_id, entry)
+        if entry.model:
+            self._models.write(entry, entry.model, *written)
+        if entry.ended is not None:
+            self._call(self._client.set_terminated, written.run_id, str(entry.status), entry.ended)
         return written
 
     def _adopt(self, journal: str, parent: Written) -> None:
@@ -242,8 +248,6 @@ class ClientWriter:
             seconds = self._retry.total + file.path.stat().st_size / BYTES_PER_SECOND
             call = replace(self._retry, total=seconds).call
             call(self._client.log_artifact, run_id, str(file.path), file.folder or None)
-        if entry.ended is not None:
-            self._call(self._client.set_terminated, run_id, str(entry.status), entry.ended)
 
     def _unless_missing(self, function: Callable[..., T], *args: Any) -> T | None:
         """What a call returns; None where the store does not know what it is about."""

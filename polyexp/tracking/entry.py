@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from polyexp.export import MODEL_NAME, Exported
+
 __all__ = [
     "COMPARISONS",
     "COMPUTED_BY_TAG",
@@ -21,11 +23,13 @@ __all__ = [
     "KIND_SWEEP",
     "KIND_TAG",
     "MAX_NAME_CHARACTERS",
+    "NO_MODEL_TAG",
     "PARENT_TAG",
     "REPLAY_TAG",
     "Dataset",
     "Entry",
     "File",
+    "LoggedModel",
     "LostRunError",
     "MLflowExperiment",
     "Point",
@@ -43,6 +47,7 @@ KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 PARENT_TAG = "mlflow.parentRunId"  # of a run: the run below which MLflow shows it
 DATA_TAG = "polyexp.data_stamp"  # of a run of a data file: its size in bytes and its time
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
+NO_MODEL_TAG = "polyexp.no_model"  # of a run: why it has no MLflow model, where it might have had one
 COMPUTED_BY_TAG = "polyexp.computed_by"  # of a run: the library, dtype and device that compute it
 ENVIRONMENT_TAG = "polyexp.environment"  # of a run: versions, threads, kernels, processor and system, as JSON
 REPLAY_TAG = "polyexp.replay_of"  # of a replay: the id of the run that it replays
@@ -155,6 +160,25 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class LoggedModel:
+    """What a store is told of the MLflow model of a run.
+
+    Args:
+        export: The polynomial; None for a run whose last result has none, so that an earlier model of it is deleted.
+        time: When the result was there, in milliseconds since 1970.
+        params: The settings of the run.
+        metrics: The final metrics of the run.
+    """
+
+    export: Exported | None
+    time: int
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Sequence[Point] = ()
+
+    name = MODEL_NAME  # its address is runs:/<id of the run>/<name>
+
+
+@dataclass(frozen=True)
 class Entry:
     """What is to be written of one run: its header, which does not change, and what has come since the last entry.
 
@@ -175,6 +199,7 @@ class Entry:
         parent: The id of the journal of its parent; empty where it has none.
         is_parent: Whether other runs may name it as their parent.
         resumed: Whether it goes on after it was interrupted, with the header; then it has no end any more.
+        model: The model of its result, if that is new; None where nothing is to be done about one.
     """
 
     id: str
@@ -193,6 +218,7 @@ class Entry:
     parent: str = ""
     is_parent: bool = False
     resumed: bool = False
+    model: LoggedModel | None = None
 
 
 class Written(NamedTuple):

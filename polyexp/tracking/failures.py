@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from polyexp.base import InputError, bounded, cut
 from polyexp.tracking.address import hidden, is_server, without_credentials
 
-__all__ = ["concerns_store", "describe", "error_code", "is_passing"]
+__all__ = ["concerns_store", "describe", "error_code", "is_passing", "lacks_endpoint"]
 
 PASSING_STATUSES = {408, 429, 500, 502, 503, 504}
 # MLflow's words for what a database refuses: it is locked or gone, or another transaction has just written the same row.
@@ -50,6 +50,15 @@ def concerns_store(error: BaseException) -> bool:
         error: The error of MLflow, of the network or of a driver.
     """
     return is_passing(error) or _http_status(error) == 401
+
+
+def lacks_endpoint(error: BaseException) -> bool:
+    """Whether a server does not know a call at all, as one of an earlier MLflow does not.
+
+    Args:
+        error: The error of MLflow.
+    """
+    return error_code(error) == "ENDPOINT_NOT_FOUND"
 
 
 def describe(error: BaseException, uri: str) -> str:

@@ -204,11 +204,7 @@ class Journal(AbstractContextManager["Journal"]):
         os.fsync(self._file)
 
     def require_there(self) -> None:
-        """Require that it is in the folder of the run, which somebody may have deleted meanwhile.
-
-        Raises:
-            OSError: It is not there, or another one is.
-        """
+        """Require that it is in the folder of the run, where somebody may have deleted it; otherwise raise `OSError`."""
         path = self.folder / JOURNAL
         if not os.path.samestat(path.stat(), os.fstat(self._file)):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -242,6 +238,7 @@ class Journal(AbstractContextManager["Journal"]):
         params: Mapping[str, str],
         tags: Mapping[str, str],
         dataset: Dataset | None = None,
+        model: Mapping[str, Any] | None = None,
     ) -> None:
         """Append what is known only at the end.
 
@@ -250,11 +247,13 @@ class Journal(AbstractContextManager["Journal"]):
             params: What follows from the settings and the samples.
             tags: Further tags.
             dataset: The samples.
+            model: The MLflow model, or why there is none, as `model_data` gives it; None where none is recorded.
         """
         final, at = self._final or ({}, now())
         if {**metrics, MEASURED: 0} != {**final, MEASURED: 0}:
             final, at = metrics, now()
         content = {"params": params, "tags": tags, "dataset": asdict(dataset) if dataset else None}
+        content |= {"model": model} if model else {}
         self._write("result", time=at, metrics=final, **content)
 
     def files(self, names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polyexp.base import NotDeliveredError, counted, finite, require, version
+from polyexp.base import NotDeliveredError, counted, finite, one_of, require, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import MAX_NAME_CHARACTERS
@@ -35,6 +35,8 @@ class MLflow(Tracker, name="mlflow"):
         experiment_name: The name of the MLflow experiment, of 1 to 250 characters; it is created if need be.
         wait: The longest time in seconds that the command waits at its end until everything is delivered.
         required: Whether a run that is not delivered by then makes the exit code 1.
+        log_model: Whether the fit is recorded as an MLflow model, too: "always", "never", or "auto", which means of a single
+            run, not of the jobs of a sweep.
 
     Raises:
         InputError: `uri` is no address of a store or holds a password, or another value is out of range.
@@ -49,6 +51,7 @@ class MLflow(Tracker, name="mlflow"):
     experiment_name: str = "polyexp"
     wait: float = 15.0
     required: bool = False
+    log_model: str = "auto"
 
     def __post_init__(self) -> None:
         if self.uri is not None:
@@ -64,6 +67,7 @@ class MLflow(Tracker, name="mlflow"):
         finite(self.key("wait"), self.wait)
         wanted = f"a number of seconds from 0 to {MAX_WAIT_SECONDS}"
         require(0 <= self.wait <= MAX_WAIT_SECONDS, self.key("wait"), wanted, self.wait)
+        one_of(self.key("log_model"), self.log_model, ("auto", "always", "never"))
 
     def check(self) -> None:
         """Check what can be known of the store within 3 seconds, without MLflow.
@@ -93,6 +97,15 @@ class MLflow(Tracker, name="mlflow"):
         if self.required:
             raise NotDeliveredError(sentence)
         return Delivered(warning=sentence)
+
+    def records_model(self, *, in_sweep: bool) -> bool:
+        """Whether the fit of a run is recorded as an MLflow model, too."""
+        return self.log_model == "always" or (self.log_model == "auto" and not in_sweep)
+
+    @property
+    def misses_model(self) -> bool:
+        """Whether a user is warned where a run has no model."""
+        return self.log_model == "always"
 
     def finished(self, fingerprints: Collection[str]) -> dict[str, FinishedRun]:
         """The latest finished run of each of these fingerprints that has one; of a SQLite store without MLflow."""

@@ -3,16 +3,19 @@
 import json
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from polyexp.base import InputError, require, save_bytes, spell, version
 from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Outcome, Result
 from polyexp.loop import Loop, Manual
 from polyexp.tracking.dataset import dataset_of
-from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS
+from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS, NO_MODEL_TAG
 from polyexp.tracking.environment import environment_tags
 from polyexp.tracking.journal import Journal
+from polyexp.tracking.logged_model import model_data, why_none
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.ownership import require_no_run
 from polyexp.tracking.saved_result import ARRAYS, archive_of, identity_entries, require_storable, settings_of
@@ -79,7 +82,8 @@ def record(
         if archive:
             save_bytes(place / ARRAYS, archive)
         files = write(place, result, predicted, settings, config, **(identity_entries(archive) if archive else {}))
-        write_result(journal, result, predicted, [*files, *([place / ARRAYS] if archive else [])])
+        model = model_data(result, settings) if tracker.records_model(in_sweep=False) else None
+        write_result(journal, result, predicted, [*files, *([place / ARRAYS] if archive else [])], model)
     tracker.begin(place)
     delivered = tracker.delivered([place])
     if delivered.warning:
@@ -87,7 +91,13 @@ def record(
     return list(delivered.lines)
 
 
-def write_result(journal: Journal, result: Result, predicted: Forecast, files: list[Path]) -> None:
+def write_result(
+    journal: Journal,
+    result: Result,
+    predicted: Forecast,
+    files: list[Path],
+    model: Mapping[str, Any] | None = None,
+) -> None:
     """Append to a journal what is recorded of a result, for a job of a sweep without suggestions.
 
     Args:
@@ -95,6 +105,7 @@ def write_result(journal: Journal, result: Result, predicted: Forecast, files: l
         result: The result of a single run.
         predicted: The forecast of the run.
         files: The files of its folder that become its artifacts, which are complete.
+        model: Its MLflow model, or why it has none, as `model_data` gives it; None where none is recorded.
     """
     from polyexp.report import description
 
@@ -104,8 +115,9 @@ def write_result(journal: Journal, result: Result, predicted: Forecast, files: l
         # A metric has one value at each step, and a run that goes on has its final ones at its end.
         {} if result.outcome is Outcome.INTERRUPTED else final_metrics(result, predicted),
         derived_params(result, predicted),
-        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": text},
+        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": text, **_no_model(model)},
         dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
+        model,
     )
     journal.files([file.name for file in files])
 
@@ -118,3 +130,9 @@ def _archive(result: Result) -> bytes | None:
     except InputError:
         return None
     return archive_of(result)
+
+
+def _no_model(model: Mapping[str, Any] | None) -> dict[str, str]:
+    """The tag that says why a run has no model, if it has none."""
+    reason = why_none(model)
+    return {NO_MODEL_TAG: reason} if reason else {}

@@ -34,6 +34,7 @@ from polyexp.tracking.entry import (
 )
 from polyexp.tracking.errors import deleted_experiment_error
 from polyexp.tracking.sqlite_connection import BUSY_SECONDS, SqliteConnection
+from polyexp.tracking.sqlite_models import ModelPlace, copy_model, write_model
 from polyexp.tracking.sqlite_tables import UnknownSchemaError
 
 __all__ = ["SqliteWriter", "UnknownSchemaError"]
@@ -45,6 +46,7 @@ class _Run(NamedTuple):
     id: str
     experiment_id: int
     location: str
+    model: ModelPlace | None = None
 
 
 class SqliteWriter(Writer):
@@ -174,6 +176,9 @@ class SqliteWriter(Writer):
                 run = run or self._new_run(entry, *self._experiment(entry.experiment, entry.artifact_root))
                 local_folder(run.location, self._artifact_root)
                 self._write_rows(entry, run)
+                if entry.model:
+                    about = (run.id, run.experiment_id, self._artifact_root)
+                    run = run._replace(model=write_model(self._store, entry, entry.model, *about))
         except (InputError, UnknownLocationError, *sql.REFUSALS) as error:
             return error
         return run
@@ -195,6 +200,8 @@ class SqliteWriter(Writer):
             return run
         try:
             copy_files(local_folder(run.location, self._artifact_root), entry.files)
+            if entry.model and run.model:
+                copy_model(entry.model, run.model, self._artifact_root)
         except (OSError, ValueError) as error:
             return error
         return Written(run.id, str(run.experiment_id))

@@ -122,6 +122,19 @@ class Tracker(Component):
         """
         return Delivered()
 
+    def records_model(self, *, in_sweep: bool) -> bool:
+        """Whether the fit of a run is recorded as a model, too.
+
+        Args:
+            in_sweep: Whether the run is a job of a sweep.
+        """
+        return False
+
+    @property
+    def misses_model(self) -> bool:
+        """Whether a user is warned where a run has no model."""
+        return False
+
     def finished(self, fingerprints: Collection[str]) -> dict[str, FinishedRun]:
         """The latest finished run of each of these fingerprints that has one.
 

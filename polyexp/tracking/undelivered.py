@@ -21,6 +21,7 @@ from polyexp.tracking.entry import (
 )
 from polyexp.tracking.journal import JOURNAL, Header
 from polyexp.tracking.journal_lines import Line, header_of, is_gone, line_error, lines_of
+from polyexp.tracking.logged_model import logged_model
 from polyexp.tracking.note import Note
 
 __all__ = ["Undelivered", "undelivered"]
@@ -53,7 +54,7 @@ class Undelivered:
         Of a run that has ended the store is asked again whether it has it: an older copy may have been put back in its place.
         """
         one = self.entry
-        new = one.points or one.files or one.params or one.tags or one.dataset
+        new = one.points or one.files or one.params or one.tags or one.dataset or one.model
         goes_on = one.ended is None and self.note.status is Status.RUNNING
         return one.run_id is not None and goes_on and not new
 
@@ -109,7 +110,7 @@ class _Reading:
             elif line.kind in TAKEN:
                 self._take_last()
                 self._entry = TAKEN[line.kind](self._entry, line.content, self._folder)
-                self._points += _final_points(line) if line.kind == "result" else []
+                self._take_final(line)
                 self._note = replace(self._note, position=line.end, regular=self._regular, early=self._early)
         except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError) as error:
             raise line_error(self._folder, "damaged") from error
@@ -135,6 +136,16 @@ class _Reading:
         self._last = line
         if early or self._regular % self._stride == 0:
             self._take_last()
+
+    def _take_final(self, line: Line) -> None:
+        """Deliver what a result has beside the params and tags: its metrics, and the model of the run."""
+        if line.kind != "result":
+            return
+        metrics = _final_points(line)
+        self._points += metrics
+        if (data := line.content.get("model")) is not None:
+            model = logged_model(data, _whole(line.content["time"]), self._header.params, metrics)
+            self._entry = replace(self._entry, model=model)
 
     @property
     def _stride(self) -> int:

@@ -18,6 +18,7 @@ from polyexp.tracking.delivery import Delivery, deliver
 from polyexp.tracking.entry import Entry, Status
 from polyexp.tracking.sqlite_writer import SqliteWriter
 from tests.helpers.databases import files, rows
+from tests.helpers.models import some_model
 
 SYSTEM_CALLS = ("mkdir", "open", "fchmod", "utime", "rename", "replace", "fsync")
 
@@ -55,10 +56,10 @@ class Connection:
 
 
 def two_runs(folder: Path) -> list[Entry]:
-    """A finished run with two files, and one that has just begun."""
+    """A finished run with two files and a model, and one that has just begun."""
     whole = typical(0, folder)
     running = {"dataset": None, "files": [], "status": Status.RUNNING, "ended": None}
-    return [typical(0, folder, files=whole.files[:2]), typical(1, folder, **running)]
+    return [typical(0, folder, files=whole.files[:2], model=some_model()), typical(1, folder, **running)]
 
 
 @contextlib.contextmanager
