@@ -159,7 +159,8 @@ def test_a_file_is_read_by_numpy_without_pickles(tmp_path):
     write_checkpoint(tmp_path, one)
     with np.load(tmp_path / CHECKPOINT, allow_pickle=False) as file:
         assert json.loads(str(file["settings"])) == SETTINGS
-        assert (int(file["format"]), int(file["length"])) == (1, one.length)
+        assert int(file["format"]) == 1
+        assert file["history.step"].tolist() == one.steps.tolist()
         np.testing.assert_array_equal(file["params"], one.arrays["params"])
 
 
@@ -172,7 +173,7 @@ def test_the_one_before_is_kept(tmp_path):
         write_checkpoint(tmp_path, one)
         assert read_checkpoint(tmp_path) == (one, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == [CHECKPOINT, PREVIOUS]
-    damage(tmp_path / CHECKPOINT, 200, 9)
+    damage(tmp_path / CHECKPOINT, 100, 9)
     again, warning = read_checkpoint(tmp_path)
     assert again == second
     assert re.fullmatch(
@@ -213,7 +214,7 @@ def test_a_damaged_one_does_not_take_the_place_of_the_one_before(tmp_path):
     first, second, third = three()
     write_checkpoint(tmp_path, first)
     write_checkpoint(tmp_path, second)
-    damage(tmp_path / CHECKPOINT, 200, 9)
+    damage(tmp_path / CHECKPOINT, 100, 9)
     write_checkpoint(tmp_path, third)
     assert read_checkpoint(tmp_path) == (third, "")
     (tmp_path / CHECKPOINT).unlink()
@@ -400,7 +401,7 @@ HOSTILE = {
     "an array of steps": (lambda path: archive(path, members(step=plain([1], "<i8"))), "in place of a number"),
     "without a state": (lambda path: archive(path, members(params=None)), "lacks an array"),
     "half a history": (
-        lambda path: archive(path, members(**{"history.step": plain([1], "<i8")})),
+        lambda path: archive(path, members(**{"history.loss": plain([1.0], "<f8")})),
         "lacks an array",
     ),
     "without a format": (lambda path: archive(path, members(format=None)), "is no checkpoint"),
@@ -499,15 +500,3 @@ def test_a_history_that_is_not_that_of_the_checkpoint_is_refused():
     for history in (first.history, third.history, kept(fit_arguments(seed=[0, 1, 2]))[1][1].history):
         with pytest.raises(InputError, match=r"which has 2 snapshots up to step 2: give that of the journal"):
             p.fit(**fit_arguments(), start=lambda begin: saved(second).joined(begin, history))  # noqa: B023
-
-
-def test_numbers_that_auto_found_are_there():
-    configured = p.Momentum("auto", momentum="auto")
-    stopped = p.fit(**fit_arguments(optimizer=configured), stop=lambda: True)
-    again = saved(stopped.checkpoint).tuned(configured)
-    assert again == stopped.optimizer
-    with pytest.raises(InputError, match=r"has no `optimizer.momentum`: it is of a fit with another optimizer"):
-        saved(kept(fit_arguments(optimizer=p.GradientDescent(0.1)))[1][0]).tuned(configured)
-    batch = fit_arguments(optimizer=p.GradientDescent("auto"), seed=[0, 1])
-    stopped = p.fit(**batch, stop=lambda: True)
-    assert saved(stopped.checkpoint).tuned(p.GradientDescent("auto")) == stopped.optimizer

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import polyexp as p
-from polyexp.base import InputError, sync_folder
+from polyexp.base import sync_folder
 from polyexp.experiment import build, compute
 from polyexp.fitting import (
     CHECKPOINT,
@@ -156,8 +156,8 @@ def test_a_file_without_the_values_is_small(tmp_path):
     stopped = p.fit(**fit_arguments(), stop=lambda: True).checkpoint
     with writer(tmp_path) as one:
         one.write(replace(stopped, history=long_history(10**5)))
-    assert (tmp_path / CHECKPOINT).stat().st_size < 20_000
-    assert read_checkpoint(tmp_path)[0].length == 10**5
+    assert (tmp_path / CHECKPOINT).stat().st_size < 10**5 * 8 + 20_000  # the steps alone
+    assert read_checkpoint(tmp_path)[0].steps.size == 10**5
 
 
 def test_snapshots_grow_in_place_unless_a_history_sees_them():
@@ -272,12 +272,11 @@ def test_a_failure_is_one_warning_and_the_fit_goes_on(tmp_path, single_steps, mo
     monkeypatch.setattr(f"os.{call}", no_space)
     with writer(tmp_path, warn=warn) as one:
         assert_same_bits(p.fit(**arguments, keep=one.keep), whole)
-        with pytest.raises(OSError, match="No space left"):
-            one.write(kept(arguments)[1][0])
+        one.write(kept(arguments)[1][0])
     monkeypatch.undo()
     assert warnings == [
-        f"a checkpoint could not be written into {tmp_path} (No space left on device); the run goes on, and the checkpoint "
-        "before is kept."
+        f"a checkpoint could not be written into {tmp_path} (No space left on device); the fit does not depend on it, "
+        "and the checkpoint before is kept."
     ]
     assert threads == {threading.current_thread()}
 
@@ -298,8 +297,7 @@ def test_one_that_is_too_large_is_a_warning(tmp_path, monkeypatch):
     warnings, checkpoint = [], kept(fit_arguments())[1][0]
     with writer(tmp_path, warn=warnings.append) as one:
         one.keep(lambda: checkpoint)
-        with pytest.raises(InputError, match="must have at most 1 bytes"):
-            one.write(checkpoint)
+        one.write(checkpoint)
     assert len(warnings) == 1
     assert "must have at most 1 bytes" in warnings[0]
 
@@ -409,12 +407,11 @@ def test_a_run_that_is_gone_goes_on_from_its_checkpoint_and_its_journal(tmp_path
     wait_until(lambda: (tmp_path / CHECKPOINT).exists())
     one.close()
     again, warning = read_checkpoint(tmp_path)
-    history, position = history_of(tmp_path, again.length)
+    history = history_of(tmp_path, again.steps)
     assert warning == ""
     result = p.fit(**arguments, start=lambda begin: again.joined(begin, history), observe=seen.append)
     assert_same_bits(result, whole)
     assert [*history.step.tolist(), *(snapshot.step for snapshot in seen)] == whole.history.step.tolist()
-    assert position < (tmp_path / "journal.jsonl").stat().st_size  # which has the last snapshot too
     journal.end()
 
 
@@ -445,7 +442,7 @@ def test_a_process_that_is_killed_while_it_writes(tmp_path, milliseconds):
         process.wait(60)
     arguments, seen = fit_arguments(**LONG), []
     again, _ = read_checkpoint(folder)
-    history, _ = history_of(folder, again.length)
+    history = history_of(folder, again.steps)
     result = p.fit(**arguments, start=lambda begin: again.joined(begin, history), observe=seen.append)
     whole = p.fit(**arguments)
     assert_same_bits(result, whole)

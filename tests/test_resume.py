@@ -1,9 +1,11 @@
 """A run that was interrupted goes on in its own folder and in the same run of MLflow, as if it had never been stopped."""
 
+import errno
 import fcntl
 import json
 import os
 import re
+import shutil
 import sqlite3
 import threading
 import time
@@ -11,7 +13,7 @@ from contextlib import closing
 
 import pytest
 
-from polyexp.fitting import CHECKPOINT, PREVIOUS
+from polyexp.fitting import CHECKPOINT, PREVIOUS, checkpoint_writer
 from polyexp.tracking import JOURNAL, NOTE
 from polyexp.tracking.ownership import lock
 from polyexp.tracking.process import Process
@@ -51,7 +53,7 @@ def interrupted(tmp_path):
 
     def call(*words, at=150, left_out="-", resumed=False):
         given = (word for word in (*RUN, RUN_DIR) if not word.startswith(left_out))
-        ended = interrupted_in_process(tmp_path, *(["resume=outputs/one"] if resumed else [*given, *words]), at=at)
+        ended = interrupted_in_process(tmp_path, *(["resume=outputs/one"] if resumed else given), *words, at=at)
         assert (ended.code, ended.err.splitlines()[-1]) == (130, "polyexp: interrupted.")
         return ended
 
@@ -310,3 +312,155 @@ def test_the_delivery_of_a_run_that_was_killed_is_waited_for(cli, folder, interr
     assert cli("resume=outputs/one").code == 0
     thread.join()
     assert not (folder / NOTE).exists()
+
+
+# Time and again
+
+
+CHANGES = {
+    "more steps": ("loop.steps=1050", "loop.steps=2000"),
+    "another backend": ("backend=torch", "loop.steps=1500"),
+}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_a_run_that_went_on_with_other_settings_goes_on_with_these(cli, folder, interrupted, changes):
+    interrupted("tracking=none", at=150)
+    interrupted(*changes, at=500, resumed=True)
+    ended = cli("resume=outputs/one")
+    assert ended.code == 0, ended.err
+    config = json.loads((folder / "result.json").read_text())["config"]
+    assert {f"{key}={config[key]}" for key in (one.partition("=")[0] for one in changes)} <= {*changes}
+    replayed = cli("action=replay", "action.run=outputs/one", "tracking=none")
+    assert "settings" not in replayed.err
+    assert replayed.code == (1 if "backend=torch" in changes else 0), replayed.err
+
+
+def test_a_run_that_was_resumed_is_replayed_by_its_id_with_its_last_settings(cli, interrupted, store):
+    interrupted(at=150)
+    assert cli("resume=outputs/one", "loop.steps=1050").code == 0
+    replayed = cli("action=replay", f"action.run={only_run(store).info.run_id}")
+    assert replayed.code == 0, replayed.err
+    assert "identical" in replayed.out
+
+
+def test_the_last_step_of_an_earlier_end_is_not_in_the_history(cli, tmp_path, folder, interrupted):
+    assert cli(*RUN, "loop.steps=1050", "tracking=none", RUN_DIR).code == 0  # 1050 is no multiple of log_every
+    interrupted("loop.steps=2000", at=1500, resumed=True)
+    assert cli("resume=outputs/one").code == 0
+    assert cli(*RUN, "loop.steps=2000", "tracking=none", "hydra.run.dir=outputs/two").code == 0
+    assert (folder / "history.csv").read_bytes() == (tmp_path / "outputs" / "two" / "history.csv").read_bytes()
+
+
+def test_a_rate_that_auto_found_is_kept_without_a_checkpoint(cli, folder):
+    assert cli(*RUN, "optimizer.learning_rate=auto", "tracking=none", RUN_DIR).code == 0
+    assert not (folder / CHECKPOINT).exists()
+    rate = json.loads((folder / "result.json").read_text())["learning_rate"]["used"]
+    before = snapshots(folder)
+    resumed = cli("resume=outputs/one", "loop.steps=2000")
+    assert f"with optimizer.learning_rate={rate:.6g}, which the run has found before" in resumed.out
+    assert json.loads((folder / "result.json").read_text())["learning_rate"]["used"] == rate
+    assert snapshots(folder)[: len(before)] == before
+
+
+@pytest.mark.parametrize("steps", [500, 999])
+def test_fewer_steps_than_recorded_are_refused_without_a_checkpoint(cli, folder, steps):
+    assert cli(*RUN, "tracking=none", RUN_DIR).code == 0
+    ended = cli("resume=outputs/one", f"loop.steps={steps}")
+    assert (ended.code, ended.out) == (2, "")
+    assert (
+        f"`loop.steps` must be at least 1000, the steps that the run in {folder} has taken, got {steps}." in ended.err
+    )
+
+
+def test_the_same_number_may_be_typed_in_another_way(cli, interrupted):
+    interrupted("tracking=none")
+    assert cli("resume=outputs/one", "optimizer.learning_rate=0.0000001").code == 0
+
+
+# Whose folder, and whose store
+
+
+def test_a_folder_that_another_run_has_by_now_is_refused(cli, folder, store):
+    assert cli(*RUN, RUN_DIR).code == 0
+    first = only_run(store).info.run_id
+    shutil.rmtree(folder)
+    assert cli(*RUN, "seed=2", RUN_DIR).code == 0
+    before = contents(folder)
+    ended = cli(f"resume={first}", "loop.steps=1500")
+    assert (ended.code, ended.out) == (2, "")
+    assert "has another run by now" in ended.err
+    assert contents(folder) == before
+
+
+def test_another_store_is_refused_and_the_printed_command_names_it(cli, tmp_path, folder, interrupted, new_store):
+    uri = new_store(tmp_path / "other.db")
+    ended = interrupted(f"tracking.uri={uri}")
+    command = f"python -m polyexp resume=outputs/one tracking.uri={uri}"
+    assert f"To go on, type `{command}`." in ended.out
+    before = contents(folder)
+    refused = cli("resume=outputs/one")
+    assert (refused.code, refused.out) == (2, "")
+    assert (
+        f"{folder / JOURNAL} names {uri}, but the run would go on in sqlite:///{tmp_path}/outputs/mlflow.db"
+        in refused.err
+    )
+    assert contents(folder) == before
+    assert cli(*command.split()[3:]).code == 0
+
+
+def test_another_experiment_of_mlflow_is_refused(cli, interrupted):
+    interrupted()
+    ended = cli("resume=outputs/one", "tracking.experiment_name=other")
+    assert (ended.code, ended.out) == (2, "")
+    assert (
+        "`tracking.experiment_name` cannot be changed in a run that goes on: it is 'polyexp'. Leave it out."
+        in ended.err
+    )
+
+
+def test_a_job_of_a_sweep_goes_on_with_its_sweep(cli, tmp_path):
+    assert cli("-m", *RUN, "seed=0,1", "hydra.sweep.dir=outputs/s").code == 0
+    ended = cli("resume=outputs/s/0", "loop.steps=2000")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"is a job of a sweep, with which it goes on: type `sweep.resume={tmp_path / 'outputs' / 's'}`" in ended.err
+    ended = cli("resume=outputs/s")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"type `sweep.resume={tmp_path / 'outputs' / 's'}`" in ended.err
+
+
+def test_a_replay_is_made_again(cli, interrupted):
+    assert cli(*RUN, "tracking=none", "hydra.run.dir=outputs/two").code == 0
+    words = ("action=replay", "action.run=outputs/two", "tracking=none")
+    ended = interrupted(*words, left_out=("backend", "problem", "optimizer", "loop"))
+    assert "To go on, type `python -m polyexp action=replay action.run=" in ended.out
+    refused = cli("resume=outputs/one")
+    assert (refused.code, refused.out) == (2, "")
+    assert "is a replay, whose verdict comes at its end" in refused.err
+
+
+def test_a_run_that_was_interrupted_is_resumed_before_it_is_replayed(cli, interrupted):
+    interrupted("tracking=none")
+    ended = cli("action=replay", "action.run=outputs/one", "tracking=none")
+    assert (ended.code, ended.out) == (2, "")
+    assert "was interrupted: type `resume=" in ended.err
+
+
+def test_how_it_is_recorded_and_shown_is_kept(cli, folder, interrupted, store):
+    interrupted("tracking.log_model=never", "report.pictures=none")
+    assert cli("resume=outputs/one").code == 0
+    assert not list(folder.glob("*.png"))
+    assert not store.search_logged_models([only_run(store).info.experiment_id])
+
+
+def test_a_checkpoint_that_cannot_be_written_loses_nothing_else(cli, folder, interrupted, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_writer, "write_checkpoint", full)
+        ended = interrupted("tracking=none")
+    assert "a checkpoint could not be written into " in ended.err
+    assert "To go on, type `python -m polyexp resume=outputs/one`." in ended.out
+    assert json.loads((folder / "result.json").read_text())["outcome"] == "INTERRUPTED"
+    assert cli("resume=outputs/one").code == 0

@@ -135,14 +135,15 @@ def test_no_pickle_is_written_or_read(tmp_path, monkeypatch):
         p.load_result(tmp_path)
 
 
-@dataclass
-class Own(p.PowerSeries, name="own_of_a_test"):
-    """A model that is registered."""
+def test_a_model_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(p.Component, "registry", dict(p.Component.registry))
 
-    word: str = "a"
+    @dataclass
+    class Own(p.PowerSeries, name="own_of_a_test"):
+        """A model that is registered."""
 
+        word: str = "a"
 
-def test_a_model_of_ones_own(tmp_path):
     result = p.fit(SAMPLES, Own(degree=2, word="b"), **PARTS)
     loaded = p.load_result(result.save(tmp_path))
     assert (loaded.model, loaded == result) == (Own(degree=2, word="b"), True)

@@ -9,6 +9,7 @@ from polyexp.base import SETTINGS, DisagreementError, InputError, cut, shown, sp
 from polyexp.comparison.replay import Replayed
 from polyexp.experiment import Experiment, Job
 from polyexp.experiment.run import run
+from polyexp.fitting import Outcome
 from polyexp.report import Terminal
 from polyexp.tracking import (
     FINGERPRINT_TAG,
@@ -46,11 +47,14 @@ class Replay(Action, name="replay"):
             InputError: Where this is not so, or the record is damaged.
         """
         fit = self._named(experiment)
-        fit.require_result()
+        if fit.require_result().outcome == Outcome.INTERRUPTED.name:
+            raise InputError(
+                f"The run {fit.shown} was interrupted: type `resume={fit.shown}` first, so that it has a result."
+            )
         fit.history()
         settings = experiment.settings()
         for key in fit.params:
-            if key in settings and not _is_same(fit, key, settings[key]):
+            if key in settings and not fit.agrees(key, settings[key]):
                 raise InputError(
                     f"`action=replay` must be typed in a command of its own: `{key}` is {shown(spell(settings[key]))} here, "
                     f"and {shown(fit.params[key])} in the run {fit.shown}."
@@ -80,16 +84,6 @@ class Replay(Action, name="replay"):
 
     def _named(self, experiment: Experiment) -> RecordedFit:
         return recorded_fit(self.run, self.key("run"), experiment.tracking)
-
-
-def _is_same(fit: RecordedFit, key: str, value: object) -> bool:
-    """Whether a setting is the recorded one: its text, or the same number."""
-    if fit.agrees(key, value):
-        return True
-    try:
-        return float(fit.params[key]) == float(spell(value))
-    except ValueError:
-        return False
 
 
 def _circumstances(fit: RecordedFit, again: RecordedFit, experiment: Experiment, found: Replayed) -> Iterator[str]:

@@ -96,8 +96,11 @@ class JobMaker:
             done: Whether it has its result already.
         """
         template, job = self._loader.job(self._master, words)
-        begin = partial(_begun, template, job, number, self.composing(number, words), self._sweep)
-        return ReadyJob(number, experiment, begin, done)
+        composed = self.composing(number, words)
+        # The record of a job that begins anew has been removed.
+        goes_on = not done and (Path(*template.folder(job, number, composed)) / JOURNAL).exists()
+        begin = partial(_begun, template, job, number, composed, self._sweep, goes_on)
+        return ReadyJob(number, experiment, begin, done, goes_on)
 
     def left(self, number: int, words: Sequence[str]) -> Ended | None:
         """What a worker has left of a job, as its folder says; None where it has not begun, or can go on.
@@ -119,12 +122,11 @@ class JobMaker:
         return Ended(JobRow(number, row.overrides, FAILED, run_id=row.run_id, reason=reason))
 
 
-def _begun(template: Template, job: JobOverrides, number: int, composed: Any, of: InSweep) -> Job:
+def _begun(template: Template, job: JobOverrides, number: int, composed: Any, of: InSweep, goes_on: bool) -> Job:
     """Make the folder of a job with the files of Hydra, and return the circumstances of its run."""
     sweep, name = template.folder(job, number, composed)
     folder = Path(sweep, name).absolute()
     files = template.files(job, number, folder)
     files.write(folder)
     overrides = tuple(map(unquoted, job.words))
-    goes_on = (folder / JOURNAL).exists()  # of a job that begins anew it has been removed
     return Job(folder, overrides, of, files.config, log_only=True, interruption=signals, goes_on=goes_on)

@@ -4,18 +4,42 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from polyexp.base import InputError, cut, shown
+import yaml
+
+from polyexp.base import InputError, cut, open_regular, shown
 from polyexp.cli.recorded_words import recorded_words
 from polyexp.cli.replaying import typed_tracker
 from polyexp.cli.texts import quote, unquoted
 from polyexp.cli.values import Override
-from polyexp.tracking import FOLDER_TAG, JOURNAL, Header, RecordedFit, header_of, recorded_fit
+from polyexp.tracking import (
+    FOLDER_TAG,
+    JOURNAL,
+    JOURNAL_TAG,
+    KIND_SWEEP,
+    KIND_TAG,
+    REPLAY_TAG,
+    Header,
+    NoTracking,
+    RecordedFit,
+    header_of,
+    recorded_fit,
+)
 
 __all__ = ["RESUME_RUN", "resuming_words"]
 
 RESUME_RUN = "resume"
 # What may be typed beside it with another value than the recorded one: how the run goes on, not what it is.
 CHANGEABLE = ("loop.steps", "loop.tolerance", "loop.patience", "quiet", RESUME_RUN)
+KEPT_KEYS = (
+    "quiet",
+    "report.pictures",
+    "report.page",
+    "checkpoint.every",
+    "tracking.wait",
+    "tracking.required",
+    "tracking.log_model",
+)
+OVERRIDES_FILE, MAX_OVERRIDES_BYTES = Path(".hydra", "overrides.yaml"), 2**20
 CHANGEABLE_GROUPS = ("backend", "device", "tracking", "report", "checkpoint")
 
 
@@ -39,42 +63,86 @@ def resuming_words(options: argparse.Namespace, overrides: Sequence[Override]) -
         raise InputError(f"`{RESUME_RUN}` is of one run: leave -m out; a sweep goes on by `sweep.resume`.")
     if options.config_dir or options.config_path or options.config_name:
         raise InputError(f"`{RESUME_RUN}` takes the settings from the record: leave the options of config files out.")
-    fit = recorded_fit(value, RESUME_RUN, typed_tracker(overrides))
-    folder = _folder(value, fit)
+    named = recorded_fit(value, RESUME_RUN, typed_tracker(overrides))
+    folder = _folder(value, named)
     header, _ = header_of(folder)
-    _require_same(fit, overrides)
+    fit = recorded_fit(str(folder), RESUME_RUN, NoTracking())  # params in a store stay those of the first start
+    _require_own(named, header, folder)
+    _require_same(fit, header, overrides)
     rest = [one for one in overrides if one.key != RESUME_RUN]
     place = quote(str(folder).replace("${", "\\${"))
-    words = [*recorded_words(fit, rest), *(one.word for one in rest), *_tracking(header, {one.key for one in rest})]
+    keys = {one.key for one in rest}
+    words = [*recorded_words(fit, rest), *_circumstances(folder, keys), *(one.word for one in rest)]
+    words += _tracking(header, keys)
     return [*words, f"hydra.run.dir={place}", f"{RESUME_RUN}={place}"]
 
 
 def _folder(value: str, fit: RecordedFit) -> Path:
     """The folder of the run, which has its journal."""
-    for folder in (Path(value), Path(fit.tags.get(FOLDER_TAG, ""))):
-        if str(folder) and (folder / JOURNAL).is_file():
-            return folder.resolve()
+    for text in (value, fit.tags.get(FOLDER_TAG)):
+        if text and (Path(text) / JOURNAL).is_file():
+            return Path(text).resolve()
     raise InputError(
         f"The run {fit.shown} cannot be resumed: its folder, {shown(fit.tags.get(FOLDER_TAG, value))}, is not there. "
         "Resume it on the machine where it was started."
     )
 
 
-def _require_same(fit: RecordedFit, overrides: Sequence[Override]) -> None:
+def _require_own(fit: RecordedFit, header: Header, folder: Path) -> None:
+    """Require that the folder is that of the run, and that it goes on by itself."""
+    if fit.tags.get(JOURNAL_TAG, header.id) != header.id:
+        raise InputError(
+            f"The run {fit.shown} cannot be resumed: its folder {shown(str(folder))} has another run by now. Start it again."
+        )
+    if header.parent:
+        raise InputError(
+            f"The run {fit.shown} is a job of a sweep, with which it goes on: type `sweep.resume={folder.parent}`, or start a "
+            "run of its own."
+        )
+    if kind := header.tags.get(KIND_TAG):
+        instead = f": type `sweep.resume={folder}`" if kind == KIND_SWEEP else ""
+        raise InputError(f"{shown(str(folder))} is that of a {cut(kind)}, and `{RESUME_RUN}` is of one run{instead}.")
+    if replayed := header.tags.get(REPLAY_TAG):
+        raise InputError(
+            f"The run {fit.shown} is a replay, whose verdict comes at its end: type `action=replay action.run={cut(replayed)}`."
+        )
+
+
+def _require_same(fit: RecordedFit, header: Header, overrides: Sequence[Override]) -> None:
     """Require that nothing is typed that would make it another run."""
     for one in overrides:
+        value = unquoted(one.word).partition("=")[2]
+        if one.key == "tracking.experiment_name" and header.store is not None and value != header.experiment:
+            raise InputError(
+                f"`{one.key}` cannot be changed in a run that goes on: it is {shown(header.experiment)}. Leave it out."
+            )
         group = one.key.replace("/", ".").partition(".")[0]
         if one.key in CHANGEABLE or group in CHANGEABLE_GROUPS:
             continue
-        value = unquoted(one.word).partition("=")[2]
         recorded = fit.params.get(one.key)
-        if recorded != value:
+        if recorded is None or not fit.agrees(one.key, value):
             was = "it is not set" if recorded is None else f"it is {shown(recorded)}"
             raise InputError(
                 f"`{cut(one.key)}` cannot be changed in a run that goes on: {was} in the run {fit.shown}, and {shown(value)} "
                 f"here. Leave it out, or start a run of its own; {', '.join(CHANGEABLE[:3])}, and "
                 f"{', '.join(CHANGEABLE_GROUPS)} may be others."
             )
+
+
+def _circumstances(folder: Path, typed: set[str]) -> Iterator[str]:
+    """What was typed at the first start about how the run is shown and recorded, as Hydra has written it into its folder.
+
+    It decides no result, so that what cannot be read is left out.
+    """
+    try:
+        with open_regular(folder / OVERRIDES_FILE) as file:
+            words = yaml.safe_load(file.read(MAX_OVERRIDES_BYTES))
+    except (OSError, RecursionError, ValueError, yaml.YAMLError):
+        return
+    for word in words if isinstance(words, list) else ():
+        key = word.partition("=")[0] if isinstance(word, str) else ""
+        if key in KEPT_KEYS and key not in typed and key.partition(".")[0] not in typed:
+            yield word
 
 
 def _tracking(header: Header, typed: set[str]) -> Iterator[str]:

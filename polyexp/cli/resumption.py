@@ -21,8 +21,16 @@ RECORD = "multirun.yaml"  # which Hydra's sweeper writes
 SWEEPS = Path("outputs", "sweeps")
 MAX_BYTES = 2**21  # of the record, which holds every word of the command line up to four times
 # The settings that may be typed beside `sweep.resume`: how the jobs run, not what they are.
-TYPED = ("sweep.dry_run", "sweep.skip_finished", "quiet", "hydra/launcher")
-TYPED += ("tracking.wait", "tracking.required", "tracking.log_model", "checkpoint.every")
+TYPED = (
+    "sweep.dry_run",
+    "sweep.skip_finished",
+    "quiet",
+    "hydra/launcher",
+    "tracking.wait",
+    "tracking.required",
+    "tracking.log_model",
+    "checkpoint.every",
+)
 LAUNCHER = "hydra.launcher."
 OF_COMMAND = (RESUME, "sweep.dry_run")  # of one command, not of the sweep
 

@@ -16,6 +16,7 @@ from types import FrameType
 
 __all__ = ["Interrupted", "Signals", "signals"]
 
+ERASE = "\r\x1b[K"  # erases the line of a terminal
 SIGNALS = {
     "SIGINT": "interrupted.",
     "SIGTERM": "terminated.",
@@ -108,11 +109,12 @@ class Signals:
 
 def _exit_at_once(stop: Interrupted) -> None:
     """End the process without a traceback; what has been written to journals is delivered by the recorder."""
+    begin = ERASE if os.isatty(2) else ""  # of a line that is not complete, such as that on the imports
+    with suppress(OSError):
+        os.write(2, f"{begin}polyexp: {stop.sentence}\n".encode())
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, RuntimeError, ValueError):  # of one that is closed, or in whose writing the signal came
             stream.flush()
-    with suppress(OSError):
-        os.write(2, f"polyexp: {stop.sentence}\n".encode())
     os._exit(stop.code)
 
 

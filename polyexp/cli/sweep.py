@@ -101,6 +101,8 @@ class Sweep:
     def _run_listed(self, sweeper: Any, words: list[list[str]]) -> None:
         """Check all jobs, whose words these are, and run those that are left, or list them if only that is wanted."""
         jobs = self._checked(words, 0)
+        if self._cfg.sweep.resume:
+            jobs = self._record.as_planned(jobs)
         self._all_are_checked = True
         left = self._left(jobs)
         if self._cfg.sweep.dry_run:
@@ -133,7 +135,6 @@ class Sweep:
         """The jobs that have no result yet, in the folder of the sweep or, if that is wanted, in the store."""
         settings, done = self._cfg.sweep, self._task.done
         if settings.resume:
-            self._record.require_same(jobs)
             rows = [row_of(one.planned, one.folder) for one in jobs]
             done |= {row.number: row for row in rows if row.has_result}
         if settings.skip_finished:

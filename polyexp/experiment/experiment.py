@@ -137,6 +137,11 @@ class Experiment:
         seed = self.seed if self.problem.random else 0
         return _samples(_SamplesRequest(key, self.problem, self.degree, seed, on_progress))
 
+    @property
+    def initial(self) -> np.ndarray:  # shape: (K,)
+        """The initial values of the run."""
+        return self.model.on_domain(self.samples().domain).initial_params(self.seed)
+
     @cached_property
     def forecast(self) -> Forecast:
         """The forecast of the run."""

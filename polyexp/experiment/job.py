@@ -116,9 +116,10 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     if job.replay_of:
         tags[REPLAY_TAG] = job.replay_of
     params = {key: spell(value) for key, value in experiment.settings().items()}
-    forecast = experiment.forecast
+    forecast, tuned = experiment.forecast, experiment.tuned_optimizer
     return RunInfo(
         parent=job.sweep.journal if job.sweep else "",
+        found={name: float(getattr(tuned, name)) for name in experiment.optimizer.sought},
         name=_name(experiment, job),
         params=params,
         param_names=experiment.model.param_names,

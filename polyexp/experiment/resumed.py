@@ -12,23 +12,26 @@ from polyexp.experiment.experiment import Experiment
 from polyexp.fitting import Checkpoint, History, SavedCheckpoint, read_checkpoint
 from polyexp.tracking import (
     DATA_TAG,
+    RESUMED_TAG,
     Header,
     Journal,
     JournalError,
+    address_of,
     end_of,
     final_metrics_of,
     header_of,
     history_of,
     is_gone,
     kept_lines,
-    last_step,
     locked_folder,
+    recorded_steps,
+    require_same_store,
 )
 
 __all__ = ["Resumed", "can_go_on"]
 
-KEPT = ("snapshot", "warning")  # kinds of lines of a journal
-RESUMED_TAG, OVERRIDES_TAG = "polyexp.resumed", "polyexp.overrides"
+KEPT = ("snapshot",)  # kinds of lines of a journal
+OVERRIDES_TAG = "polyexp.overrides"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Resumed:
         saved: Its checkpoint; None where there is none, so that it begins with the first step.
         history: The snapshots that the checkpoint counts, from the journal; None where there is no checkpoint.
         warning: What is to be said of the checkpoint; empty for nothing.
-        last: The step of the last snapshot in its journal; 0 where there is none.
+        steps: The steps of all snapshots in its journal, which are not recorded again.
     """
 
     folder: Path
@@ -49,7 +52,7 @@ class Resumed:
     saved: SavedCheckpoint | None
     history: History | None
     warning: str
-    last: int
+    steps: frozenset[int]
 
     @classmethod
     @contextmanager
@@ -69,8 +72,8 @@ class Resumed:
                 if end_of(folder) is None and not is_gone(folder, header):
                     raise InputError(going_on)
                 saved, warning = _checkpoint(folder)
-                history = history_of(folder, saved.length)[0] if saved else None
-                resumed = cls(folder, header, saved, history, warning, last_step(folder))
+                history = history_of(folder, saved.steps) if saved else None
+                resumed = cls(folder, header, saved, history, warning, recorded_steps(folder))
             except (OSError, JournalError) as error:
                 raise InputError(f"The run in {folder} cannot be resumed: {error}") from error
             yield resumed
@@ -87,13 +90,17 @@ class Resumed:
             experiment: The experiment of the run that goes on.
 
         Raises:
-            InputError: It has fewer steps than the run has taken, or its data have changed.
+            InputError: It has fewer steps than the run has taken, its data or its initial values have changed, or it would be
+                recorded in another store.
         """
-        if experiment.loop.steps < self.step:
+        taken = max(self.step, *self.steps, 0)
+        if experiment.loop.steps < taken:
             raise InputError(
-                f"`{experiment.loop.key('steps')}` must be at least {self.step}, the steps that the run in {self.folder} has "
+                f"`{experiment.loop.key('steps')}` must be at least {taken}, the steps that the run in {self.folder} has "
                 f"taken, got {experiment.loop.steps}."
             )
+        if (now := address_of(experiment.tracking)) and self.header.store:  # somebody may have typed another tracker
+            require_same_store(self.folder, self.header, now, "run")
         was, now = self.header.tags.get(DATA_TAG), str(experiment.problem.stamp)
         if was not in (None, now):
             raise InputError(
@@ -101,9 +108,15 @@ class Resumed:
                 f"bytes and time in nanoseconds were {cut(str(was))}, and are {cut(now)}. Put them back as they were, or "
                 "start a run of its own."
             )
-        if self.saved is None or not experiment.optimizer.automatic:
+        if self.saved and self.saved.arrays["initial"].tobytes() != experiment.initial.tobytes():
+            raise InputError(
+                f"The run in {self.folder} cannot be resumed: its initial values were others, as those of another version of "
+                "polyexp may be. Start a run of its own."
+            )
+        sought, found = experiment.optimizer.sought, self.header.found
+        if not sought or not set(sought) <= set(found):
             return experiment
-        return replace(experiment, found=self.saved.tuned(experiment.optimizer))
+        return replace(experiment, found=experiment.optimizer.with_numbers({name: found[name] for name in sought}))
 
     @staticmethod
     def kept(experiment: Experiment) -> list[str]:
@@ -126,11 +139,12 @@ class Resumed:
         """
         was = self.header
         changed = [f"{key}={value}" for key, value in header.params.items() if was.params.get(key) != value]
+        settings = header.params if changed else {}
         begin = f"after {counted(self.step, 'step')}" if self.saved else "from the first step on"
         tags = {**header.tags, RESUMED_TAG: " ".join([begin, *(["with", *changed] if changed else [])])}
         if OVERRIDES_TAG in was.tags:
             tags[OVERRIDES_TAG] = was.tags[OVERRIDES_TAG]
-        again = replace(header.again(was), params=was.params, tags=tags)
+        again = replace(header.again(was), params=was.params, settings=settings, tags=tags)
         final = final_metrics_of(self.folder)
         return Journal(self.folder, again, anew=True, kept=kept_lines(self.folder, KEPT), final=final)
 
@@ -162,6 +176,6 @@ def _checkpoint(folder: Path) -> tuple[SavedCheckpoint | None, str]:
 def _require_snapshots(folder: Path, saved: SavedCheckpoint) -> None:
     """Require a journal with the snapshots of a checkpoint."""
     try:
-        history_of(folder, saved.length)
+        history_of(folder, saved.steps)
     except (JournalError, OSError) as error:
         raise InputError("needs more snapshots than the journal of the run has") from error

@@ -1,11 +1,12 @@
 """The one way through: compute experiments, publish their results, and run both for one job."""
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import cast
 
-from polyexp.base import folder_errors, spell
+from polyexp.base import folder_errors, from_here, spell
 from polyexp.experiment.batch import Batch
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.job import Job, run_info
@@ -43,10 +44,10 @@ def _run(experiment: Experiment, job: Job, resumed: Resumed | None) -> Result:
         _checkpoints(experiment, job, terminal, journal) as checkpoints,
         bar("Largest error", quiet=experiment.quiet or job.log_only) as progress,
     ):
-        recorded = resumed.last if resumed else 0
+        recorded = resumed.steps if resumed else frozenset[int]()
 
         def observe(snapshot: Snapshot) -> None:
-            if snapshot.step > recorded:
+            if snapshot.step not in recorded:
                 journal.snapshot(snapshot)
             terminal.snapshot(snapshot)
 
@@ -192,6 +193,16 @@ def compute(
     )
 
 
+def _going_on(experiment: Experiment, job: Job) -> str:
+    """The command by which a run goes on that was interrupted; empty for a job of a sweep, which goes on with its sweep."""
+    if job.sweep:
+        return ""
+    if job.replay_of:  # whose verdict comes at its end
+        return f"python -m polyexp action=replay action.run={shlex.quote(job.replay_of)}"
+    words = [f"resume={from_here(job.folder)}", *experiment.tracking.resume_words]
+    return " ".join(["python -m polyexp", *map(shlex.quote, words)])
+
+
 def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal, journal: Journal) -> None:
     """Write the files of a result, print its summary, draw its pictures and write what is recorded of it into its journal.
 
@@ -209,7 +220,7 @@ def publish(experiment: Experiment, result: Result, job: Job, terminal: Terminal
     journal.require_there()  # `write` would make the folder anew
     files = write(job.folder, result, forecast, experiment.settings(), job.config_yaml)
     if result.outcome is Outcome.INTERRUPTED:
-        terminal.interrupted(result, job.folder)
+        terminal.interrupted(result, _going_on(experiment, job))
     else:
         terminal.summary(result, forecast)
     try:

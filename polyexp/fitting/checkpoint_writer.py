@@ -98,19 +98,17 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
             self._thread.start()
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint now, and return when it is on the disk, as at an interruption.
+        """Write a checkpoint now, as at an interruption, and return when it is on the disk, or after a warning.
 
         Args:
             checkpoint: The checkpoint.
-
-        Raises:
-            InputError: It is larger than a file may be.
-            OSError: It cannot be written; the one before is still there.
         """
         numbered = self._numbered(checkpoint)
         with self._changed:
             self._waiting = None  # so that the end does not wait for it
-        self._write(*numbered)
+        self._attempt(*numbered)
+        if self._failure and not self._warned:
+            self._tell()
 
     def close(self, wait: float = CLOSING_SECONDS) -> None:
         """Have what waits written, and end the thread.
@@ -140,10 +138,13 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
                 numbered, self._waiting = self._waiting, None
             if numbered is None:
                 return
-            try:
-                self._write(*numbered)
-            except Exception as error:  # a fit does not depend on its checkpoints
-                self._failure = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            self._attempt(*numbered)
+
+    def _attempt(self, number: int, saved: SavedCheckpoint) -> None:
+        try:
+            self._write(number, saved)
+        except Exception as error:  # a fit does not depend on its checkpoints
+            self._failure = getattr(error, "strerror", None) or str(error) or type(error).__name__
 
     def _write(self, number: int, saved: SavedCheckpoint) -> None:
         with self._writing:
@@ -155,6 +156,6 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
     def _tell(self) -> None:
         self._warned = True
         self._warn(
-            f"a checkpoint could not be written into {printable(str(self.folder))} ({printable(self._failure)}); the run "
-            "goes on, and the checkpoint before is kept."
+            f"a checkpoint could not be written into {printable(str(self.folder))} ({printable(self._failure)}); the fit "
+            "does not depend on it, and the checkpoint before is kept."
         )

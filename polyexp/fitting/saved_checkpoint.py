@@ -11,14 +11,13 @@ from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.history import STACKED, History
 from polyexp.fitting.outcome import Outcome
 from polyexp.fitting.state import State, read_only
-from polyexp.optimizer import Optimizer
 
 __all__ = ["SavedCheckpoint"]
 
 FLOAT, WHOLE, TEXT = "<f8", "<i8", "<U11"  # as which numbers, counts and the names of outcomes are kept
 KINDS = {
     "step": WHOLE,
-    "length": WHOLE,
+    "history.step": WHOLE,
     "seconds": FLOAT,
     "initial": FLOAT,
     "params": FLOAT,
@@ -32,7 +31,7 @@ KINDS = {
     "steps": WHOLE,
     "snapshots": WHOLE,
 }
-HISTORY = {f"history.{name}": WHOLE if name == "step" else FLOAT for name in STACKED}
+HISTORY = {f"history.{name}": FLOAT for name in STACKED if name != "step"}
 OPT_STATE, NUMBER = "opt_state.", "optimizer."  # begin the names of the arrays of an optimizer, and of its numbers
 GOING = ""  # in place of the outcome of a run that goes on
 
@@ -41,7 +40,7 @@ GOING = ""  # in place of the outcome of a run that goes on
 class SavedCheckpoint(Value):
     """A checkpoint without the parts of its fit, which are described by their settings.
 
-    Of the history it has the length alone, or all values as well, as a batch needs them, whose journals come later.
+    Of the history it has the steps alone, or all values as well, as a batch needs them, whose journals come later.
 
     Args:
         settings: The settings of the fit, as text by their keys.
@@ -55,8 +54,8 @@ class SavedCheckpoint(Value):
         >>> samples, model = p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1)
         >>> stopped = p.fit(samples, model, **parts, stop=lambda: True)
         >>> saved = SavedCheckpoint.of(stopped.checkpoint, {"seed": "0"}, "0123456789abcdef")
-        >>> saved.step, saved.length, saved.history
-        (1, 1, None)
+        >>> saved.step, saved.steps.tolist(), saved.history
+        (1, [1], None)
         >>> result = p.fit(samples, model, **parts, start=lambda begin: saved.joined(begin, stopped.history))
         >>> result.outcome.name, bool((result.params == p.fit(samples, model, **parts).params).all())
         ('MAX_STEPS', True)
@@ -79,7 +78,7 @@ class SavedCheckpoint(Value):
             with_history: Whether the values of the history are kept, too.
         """
         state, progress, history = checkpoint.state, checkpoint.progress, checkpoint.history
-        values: dict[str, Any] = {"length": history.step.size}
+        values: dict[str, Any] = {"history.step": history.step}
         values |= {name: getattr(checkpoint, name) for name in ("seconds", "initial", "finite", "taken")}
         values |= {name: getattr(state, name) for name in ("step", "params", "loss", "grad_norm")}
         values |= {name: getattr(progress, name) for name in ("best", "waited", "steps", "snapshots")}
@@ -102,10 +101,8 @@ class SavedCheckpoint(Value):
         extra = names - set(KINDS) - set(HISTORY)
         _require(all(one.startswith((OPT_STATE, NUMBER)) for one in extra), "has an array that no checkpoint has")
         _require(all(array.dtype == _kind(one) for one, array in self.arrays.items()), "has an array of another kind")
-        _require(
-            all(self.arrays[one].ndim == 0 for one in ("step", "length", "seconds")),
-            "has an array in place of a number",
-        )
+        _require(all(self.arrays[one].ndim == 0 for one in ("step", "seconds")), "has an array in place of a number")
+        _require(self.arrays["history.step"].ndim == 1, "has no list of the steps of its snapshots")
         outcomes = {one.name for one in Outcome} - {Outcome.INTERRUPTED.name} | {GOING}
         _require(set(self.arrays["outcome"].ravel().tolist()) <= outcomes, "has an outcome that there is not")
         counts = [array for one, array in self.arrays.items() if KINDS.get(one) == WHOLE]
@@ -118,9 +115,9 @@ class SavedCheckpoint(Value):
         return int(self.arrays["step"])
 
     @property
-    def length(self) -> int:
-        """The number of snapshots so far, whose values are in the journal of the run, or in `history`."""
-        return int(self.arrays["length"])
+    def steps(self) -> np.ndarray:
+        """The steps of the snapshots so far, whose values are in the journal of the run, or in `history`. Shape (S,)."""
+        return self.arrays["history.step"]
 
     @property
     def seconds(self) -> float:
@@ -135,27 +132,12 @@ class SavedCheckpoint(Value):
         values = {name: self.arrays[f"history.{name}"] for name in STACKED}
         return History(**values, length=self.arrays["snapshots"][()])
 
-    def tuned(self, optimizer: Optimizer) -> Optimizer:
-        """An optimizer with the numbers that it had in the fit, in place of "auto" and "asymptotic".
-
-        Args:
-            optimizer: The optimizer as it is configured.
-
-        Raises:
-            InputError: The checkpoint has no such number.
-        """
-        missing = [optimizer.key(name) for name in optimizer.sought if NUMBER + name not in self.arrays]
-        if missing:
-            raise InputError(f"The checkpoint has no `{missing[0]}`: it is of a fit with another optimizer.")
-        numbers = {name: self.arrays[NUMBER + name] for name in optimizer.sought}
-        return optimizer.with_numbers({name: one if one.ndim else float(one) for name, one in numbers.items()})
-
     def joined(self, begin: Checkpoint, history: History | None = None) -> Checkpoint:
         """The whole checkpoint, from which `fit` goes on.
 
         Args:
             begin: The checkpoint of the fit that goes on before its first step, with which `fit` calls its `start`.
-            history: The history, of this length; None where the file has it.
+            history: The history, with these steps; None where the file has it.
 
         Raises:
             InputError: The checkpoint is of a fit with other initial values, numbers of the optimizer or shapes, or the
@@ -196,18 +178,19 @@ class SavedCheckpoint(Value):
         if not same or shapes != states:
             yield "the optimizer"
         runs = begin.initial.shape[:-1]
-        expected = {name: runs for name in KINDS if name not in ("step", "length", "seconds")}
+        expected = {name: runs for name in KINDS if name not in ("step", "history.step", "seconds")}
         expected |= dict.fromkeys(("initial", "params", "finite"), begin.initial.shape)
         if any(self.arrays[name].shape != shape for name, shape in expected.items()):
             yield "the number of runs or parameters"
 
     def _require_history(self, history: History, initial: np.ndarray) -> None:
         """Require that a history can be that of this checkpoint."""
-        length, runs = self.length, initial.shape[:-1]
+        steps, runs = self.steps, initial.shape[:-1]
+        length = steps.size
         shapes = {"step": (length,), "params": (length, *initial.shape)}
         shapes |= dict.fromkeys(("loss", "excess", "grad_norm"), (length, *runs))
         same = all(getattr(history, name).shape == shape for name, shape in shapes.items())
-        steps = history.step
+        same = same and _equal(steps, np.asarray(history.step, WHOLE))
         in_order = (np.diff(steps) > 0).all() and (steps[-1:] <= self.step).all() and (steps[:1] > 0).all()
         if not (same and in_order and (self.arrays["snapshots"] <= length).all()):
             raise InputError(

@@ -1,6 +1,5 @@
 """What a run prints on the terminal or, as plain lines, into a pipe, and always into `polyexp.log` of its folder."""
 
-import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -172,18 +171,18 @@ class Terminal:
         if warning:
             self.warn(warning)
 
-    def interrupted(self, result: Result, folder: Path) -> None:
+    def interrupted(self, result: Result, command: str) -> None:
         """Print how far a run came that was interrupted, and how to go on, in one line.
 
         Args:
             result: Its result.
-            folder: Its folder.
+            command: What continues it; empty where something else does.
         """
         self.close_bar()
         self._interrupted = True
         taken = counted(int(result.steps), "step")
-        resume = f"python -m polyexp resume={shlex.quote(str(from_here(folder)))}"
-        self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. To go on, type `{resume}`.")
+        how = f" To go on, type `{command}`." if command else ""
+        self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}.{how}")
 
     def prediction(self, forecast: Forecast) -> None:
         """Print a table of the modes, how far each of them comes, and what to try."""

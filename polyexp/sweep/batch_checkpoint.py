@@ -33,7 +33,7 @@ class BatchCheckpoint:
 
         Args:
             stop: Called between blocks of steps; if it returns True, the result is INTERRUPTED, and its checkpoint is written.
-            warn: Called with a sentence if a checkpoint cannot be used or written.
+            warn: Called with a sentence if a checkpoint cannot be used or written; the last one, too.
         """
         try:
             if saved := self._saved(warn):

@@ -16,7 +16,6 @@ from polyexp.tracking import (
     JOURNAL,
     Header,
     JournalError,
-    RunInfo,
     Status,
     Tracker,
     end_of,
@@ -35,7 +34,6 @@ __all__ = [
     "reused_rows",
     "row_of",
     "run_id_of",
-    "store_of",
 ]
 
 
@@ -52,15 +50,6 @@ class SweepJob:
     planned: PlannedJob
     folder: Path
     experiment: Experiment
-
-
-def store_of(tracking: Tracker) -> str | None:
-    """The address without credentials of the store in which a tracker records runs; None for their folders alone.
-
-    Args:
-        tracking: The tracker.
-    """
-    return tracking.header(RunInfo("", {}, (), {})).store
 
 
 def header_in(folder: Path) -> Header | None:
@@ -100,7 +89,7 @@ def is_recorded_in(store: str | None, folder: Path) -> bool:
     """Whether a folder has a journal that is to be delivered to a store, and to no other one.
 
     Args:
-        store: The store, as `store_of` names it.
+        store: The store, as `address_of` names it.
         folder: The folder, which need not exist.
     """
     header = header_in(folder)

@@ -11,8 +11,8 @@ from polyexp.experiment import varying
 from polyexp.report import Terminal
 from polyexp.sweep.figure import draw_sweep
 from polyexp.sweep.jobs import write_manifest
-from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_recorded_in, row_of, run_id_of, store_of
-from polyexp.sweep.resumed import recorded_name, require_resumable
+from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_recorded_in, row_of, run_id_of
+from polyexp.sweep.resumed import as_planned, recorded_name
 from polyexp.sweep.table import JobRow, SweepTable, write_table
 from polyexp.sweep.terminal import interrupted, summary
 from polyexp.tracking import (
@@ -24,6 +24,7 @@ from polyexp.tracking import (
     Journal,
     RunInfo,
     Tracker,
+    address_of,
     locked_folder,
     sweep_name,
 )
@@ -55,8 +56,8 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
-    def require_same(self, jobs: Sequence[SweepJob]) -> None:
-        """Require that the jobs are those of the manifest, and that no process is working on this sweep.
+    def as_planned(self, jobs: Sequence[SweepJob]) -> list[SweepJob]:
+        """The jobs as the manifest has them, where no process is working on this sweep.
 
         Args:
             jobs: The jobs of a sweep that is resumed.
@@ -65,7 +66,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             InputError: They are not, the manifest is damaged, or the sweep is going on.
         """
         self._take()
-        require_resumable(self.folder, jobs)
+        return as_planned(self.folder, jobs)
 
     def add(self, jobs: Iterable[SweepJob]) -> str:
         """Write the manifest with these jobs, too, begin the journal with the first ones, and return its id.
@@ -107,7 +108,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
                 self._end(terminal, table, error)
                 return
             terminal.print_parts(summary(table, resume))
-            store = store_of(tracking)
+            store = address_of(tracking)
             jobs = [one.folder for one in self.jobs if is_recorded_in(store, one.folder)]
             try:
                 delivered = tracking.delivered(jobs) if jobs else Delivered()
@@ -185,7 +186,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
 
 def _require_one_store(jobs: Iterable[SweepJob]) -> None:
     """Require that all jobs are recorded in one store, as their parent is in it, too."""
-    stores = {store_of(tracking) for tracking in {one.experiment.tracking for one in jobs}}
+    stores = {address_of(tracking) for tracking in {one.experiment.tracking for one in jobs}}
     if len(stores) > 1:
         some = " and ".join(sorted(one or "none" for one in stores)[:2])
         raise InputError(

@@ -1,16 +1,16 @@
 """A sweep that is resumed: what must be as it was, and what of its jobs is removed so that they run again."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, printable
 from polyexp.experiment import can_go_on
-from polyexp.sweep.jobs import INSTEAD, read_manifest
-from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_going_on, is_recorded_in, store_of
-from polyexp.tracking import JOURNAL, NOTE, RESULT, Destination
+from polyexp.sweep.jobs import INSTEAD, PlannedJob, read_manifest
+from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_going_on, is_recorded_in
+from polyexp.tracking import JOURNAL, NOTE, RESULT, address_of, require_same_store
 
-__all__ = ["clear", "recorded_name", "require_resumable"]
+__all__ = ["as_planned", "clear", "recorded_name"]
 
 MAX_NAME_CHARACTERS = 500  # as MLflow allows of a tag that names a view
 
@@ -27,8 +27,10 @@ def recorded_name(folder: Path) -> str | None:
     return str(name) if is_name else None
 
 
-def require_resumable(folder: Path, jobs: Sequence[SweepJob]) -> None:
-    """Require that a sweep can go on: its jobs and its store are as they were, and no process is working on it.
+def as_planned(folder: Path, jobs: Sequence[SweepJob]) -> list[SweepJob]:
+    """The jobs of a sweep that goes on, as its manifest has them.
+
+    Their results and their store are as they were, and no process is working on it.
 
     Args:
         folder: The folder of the sweep.
@@ -37,14 +39,16 @@ def require_resumable(folder: Path, jobs: Sequence[SweepJob]) -> None:
     Raises:
         InputError: They are not, the folder is damaged, or the sweep is going on.
     """
-    _require_same_jobs(folder, jobs)
-    store = store_of(jobs[0].experiment.tracking)
+    planned = _require_same_jobs(folder, jobs)
+    store = address_of(jobs[0].experiment.tracking)
     for one in (folder, *(job.folder for job in jobs)):
-        _require_same_store(one, store)
+        if header := header_in(one):
+            require_same_store(one, header, store, "sweep")
         if is_going_on(one):
             raise going_on_error(folder)
     if not header_in(folder) and any(header_in(one.folder) for one in jobs):
         raise InputError(f"The sweep in {folder} cannot be resumed: its {JOURNAL} is missing or damaged. {INSTEAD}")
+    return [replace(one, planned=was) for one, was in zip(jobs, planned, strict=True)]
 
 
 def clear(folder: Path, jobs: Iterable[SweepJob]) -> None:
@@ -65,7 +69,7 @@ def clear(folder: Path, jobs: Iterable[SweepJob]) -> None:
     if not left:
         return
     tracking = left[0].experiment.tracking
-    store = store_of(tracking)
+    store = address_of(tracking)
     if recorded := [one.folder for one in left if is_recorded_in(store, one.folder)]:
         tracking.begin(folder)
         if warning := tracking.delivered(recorded).warning:
@@ -76,9 +80,12 @@ def clear(folder: Path, jobs: Iterable[SweepJob]) -> None:
                 (one.folder / name).unlink(missing_ok=True)
 
 
-def _require_same_jobs(folder: Path, jobs: Sequence[SweepJob]) -> None:
+def _require_same_jobs(folder: Path, jobs: Sequence[SweepJob]) -> Sequence[PlannedJob]:
     planned = read_manifest(folder)
-    differing = [job.number for job, one in zip(planned, jobs, strict=False) if job != one.planned]
+    # What is typed beside `sweep.resume` is among the overrides of the jobs now, and decides no result.
+    prints = [(one.number, one.fingerprint) for one in planned]
+    now = [(one.planned.number, one.planned.fingerprint) for one in jobs]
+    differing = [number for (number, was), one in zip(prints, now, strict=False) if (number, was) != one]
     if differing or len(planned) != len(jobs):
         what = (
             f"job {differing[0]} is not the one that it was"
@@ -88,24 +95,4 @@ def _require_same_jobs(folder: Path, jobs: Sequence[SweepJob]) -> None:
         raise InputError(
             f"The sweep in {folder} cannot be resumed: {what}, because config files, data or polyexp have changed. {INSTEAD}"
         )
-
-
-def _require_same_store(folder: Path, now: str | None) -> None:
-    """Require that the journal in a folder of a sweep, if there is one, names the store in which the sweep would go on.
-
-    A SQLite store that is not there any more may have been moved together with the sweep.
-    """
-    header = header_in(folder)
-    if header and header.store != now and not _is_missing(header.store):
-        earlier = "no store" if header.store is None else printable(header.store)
-        raise InputError(
-            f"{folder / JOURNAL} names {earlier}, but the sweep would go on in {now or 'no store'}: type the command in the "
-            "folder and with the environment variables with which the sweep was started."
-        )
-
-
-def _is_missing(store: str | None) -> bool:
-    """Whether a store is a SQLite file that is not there any more."""
-    with suppress(InputError):  # of an address that is none
-        return store is not None and Destination.of(store).is_missing
-    return False
+    return planned

@@ -38,12 +38,14 @@ class ReadyJob:
         experiment: Its experiment, which has been checked.
         begin: What makes its folder and the files of Hydra in it, and returns the circumstances of its run.
         done: Whether it has its result already, and is here since it belongs to a batch with others.
+        goes_on: Whether it goes on from a checkpoint of its own, and is computed alone.
     """
 
     number: int
     experiment: Experiment
     begin: Callable[[], Job]
     done: bool = False
+    goes_on: bool = False
 
 
 def run_jobs(
@@ -58,11 +60,16 @@ def run_jobs(
         folder: The folder of the sweep, in which a batch has its checkpoint until its jobs have their results.
         interruption: What may ask the jobs to end early; then those that have not begun are left, without errors.
     """
-    experiments = [one.experiment for one in jobs]
-    parts = [[jobs[place] for place in places] for places in batches(experiments, MAX_BYTES // THREADS)]
+    together = [one for one in jobs if not one.goes_on]
+    places = batches([one.experiment for one in together], MAX_BYTES // THREADS)
+    parts = [*([together[place] for place in part] for part in places), *([one] for one in jobs if one.goes_on)]
     computing = _Computing(folder, interruption)
-    for part, results in _computed_ahead([one for one in parts if not all(job.done for job in one)], computing):
+    for part, results in _computed_ahead([one for one in parts if _has_left(one)], computing):
         yield from _run_together(part, results, computing)
+
+
+def _has_left(jobs: Sequence[ReadyJob]) -> bool:
+    return not all(one.done for one in jobs)
 
 
 class _Computing:
@@ -137,13 +144,17 @@ def _run_together(
 ) -> Iterator[tuple[int, Result | Exception]]:
     """Publish the results of a batch; where it failed or the memory was too small, run it in halves, down to a job alone."""
     if results is not None:
+        failed = False
         for place, one in enumerate(jobs):
             if not one.done:
-                yield one.number, _published(one, results, place)
-        computing.checkpoint(jobs).remove()
+                ended = _published(one, results, place)
+                failed |= isinstance(ended, Exception)
+                yield one.number, ended
+        if not failed:
+            computing.checkpoint(jobs).remove()
     elif len(jobs) > 1:
         middle = len(jobs) // 2
-        for half in (jobs[:middle], jobs[middle:]):
+        for half in filter(_has_left, (jobs[:middle], jobs[middle:])):
             yield from _run_together(half, computing.awaited(partial(computing.result, half)), computing)
     elif not jobs[0].done:
         yield jobs[0].number, _attempted(jobs[0], lambda job: run(jobs[0].experiment, job))

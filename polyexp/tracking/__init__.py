@@ -3,13 +3,23 @@
 from polyexp.tracking.address import require_no_credentials, require_no_typed_credentials
 from polyexp.tracking.dataset import dataset_of
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.entry import DATA_TAG, FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, REPLAY_TAG, Status
+from polyexp.tracking.entry import (
+    DATA_TAG,
+    FOLDER_TAG,
+    JOURNAL_TAG,
+    KIND_COMPARISON,
+    KIND_SWEEP,
+    KIND_TAG,
+    REPLAY_TAG,
+    RESUMED_TAG,
+    Status,
+)
 from polyexp.tracking.environment import differences, environment_tags, recorded_environment, runs_together
 from polyexp.tracking.failures import describe
 from polyexp.tracking.finished import FINGERPRINT_TAG, FinishedRun, read_result
 from polyexp.tracking.history_file import LossCurve
 from polyexp.tracking.journal import JOURNAL, Header, Journal, reason_of
-from polyexp.tracking.journal_history import history_of, last_step
+from polyexp.tracking.journal_history import history_of, recorded_steps
 from polyexp.tracking.journal_lines import JournalError, end_of, final_metrics_of, header_of, is_gone, kept_lines
 from polyexp.tracking.loaded_result import load_result
 from polyexp.tracking.logged_model import model_data, why_none
@@ -22,6 +32,7 @@ from polyexp.tracking.reference import RecordedFit, recorded_fit
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
 from polyexp.tracking.result_record import record, write_result
 from polyexp.tracking.run_list import ListedRun, RunList, runs
+from polyexp.tracking.same_store import address_of, require_same_store
 from polyexp.tracking.selection import Selection, sweep_name
 from polyexp.tracking.syncing import (
     DeliveryState,
@@ -39,12 +50,14 @@ __all__ = [
     "FINGERPRINT_TAG",
     "FOLDER_TAG",
     "JOURNAL",
+    "JOURNAL_TAG",
     "KIND_COMPARISON",
     "KIND_SWEEP",
     "KIND_TAG",
     "NOTE",
     "REPLAY_TAG",
     "RESULT",
+    "RESUMED_TAG",
     "Delivered",
     "DeliveryState",
     "Destination",
@@ -67,6 +80,7 @@ __all__ = [
     "Selection",
     "Status",
     "Tracker",
+    "address_of",
     "by_destination",
     "dataset_of",
     "derived_params",
@@ -81,7 +95,6 @@ __all__ = [
     "history_of",
     "is_gone",
     "kept_lines",
-    "last_step",
     "load_result",
     "locked_folder",
     "model_data",
@@ -91,10 +104,12 @@ __all__ = [
     "record",
     "recorded_environment",
     "recorded_fit",
+    "recorded_steps",
     "require_named",
     "require_no_credentials",
     "require_no_run",
     "require_no_typed_credentials",
+    "require_same_store",
     "runs",
     "runs_together",
     "size_and_revision",

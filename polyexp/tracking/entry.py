@@ -26,6 +26,7 @@ __all__ = [
     "NO_MODEL_TAG",
     "PARENT_TAG",
     "REPLAY_TAG",
+    "RESUMED_TAG",
     "Dataset",
     "Entry",
     "File",
@@ -46,6 +47,7 @@ KIND_TAG = "polyexp.kind"  # of a run that is no fit
 KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 PARENT_TAG = "mlflow.parentRunId"  # of a run: the run below which MLflow shows it
 DATA_TAG = "polyexp.data_stamp"  # of a run of a data file: its size in bytes and its time
+RESUMED_TAG = "polyexp.resumed"  # of a run that went on: after how many steps, and with which other settings
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
 NO_MODEL_TAG = "polyexp.no_model"  # of a run: why it has no MLflow model, where it might have had one
 COMPUTED_BY_TAG = "polyexp.computed_by"  # of a run: the library, dtype and device that compute it

@@ -71,6 +71,8 @@ class Header:
         view: The saved view that shows the run among others, by the arguments of `view_of`; None where there is none.
         parent: The id of the journal of the sweep to which the run belongs; empty where it belongs to none.
         resumed: Whether the run goes on after it was interrupted.
+        settings: The settings of a run that goes on with other ones than `params`, which stay those of its first start.
+        found: The numbers that were found for automatic settings of the optimizer, by their names.
         lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
     """
 
@@ -87,6 +89,8 @@ class Header:
     view: Mapping[str, Any] | None = field(default_factory=dict)
     parent: str = ""
     resumed: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, float] = field(default_factory=dict)
     lower_bound: float = math.nan
 
     def of_comparison(self) -> "Header":

@@ -1,9 +1,7 @@
 """The history of a single run, from the snapshots in its journal, whose numbers are exact."""
 
 import math
-from array import array
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,51 +13,55 @@ from polyexp.tracking.entry import is_whole
 from polyexp.tracking.journal import JOURNAL
 from polyexp.tracking.journal_lines import JournalError, Line, header_of, line_error, lines_of
 
-__all__ = ["history_of", "last_step"]
+__all__ = ["history_of", "recorded_steps"]
 
 NUMBERS = ("loss", "excess", "grad_norm")
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # as texts, since JSON has no such numbers
 
 
-def history_of(folder: Path, length: int) -> tuple[History, int]:
-    """The history of a single run up to a number of snapshots, and the position in its journal behind the last of them.
+def history_of(folder: Path, steps: np.ndarray) -> History:
+    """The history of a single run at some steps.
 
-    Where the run was killed, its journal may have more snapshots than its checkpoint; they and what follows are left out.
+    The journal may have more snapshots: of a run that was killed those after its checkpoint, and of one that has ended before
+    and goes on with more steps that of its former last step.
 
     Args:
         folder: The folder of the run.
-        length: The number of snapshots, such as that of a checkpoint.
+        steps: The steps in ascending order, such as those of a checkpoint. Shape (S,).
 
     Raises:
         FileNotFoundError: There is no journal.
-        JournalError: It has fewer snapshots, or lacks their parameters, or is damaged.
+        JournalError: It lacks one of these snapshots, or its parameters, or is damaged.
         OSError: The file cannot be read.
     """
     header, position = header_of(folder)
-    size, steps, values = len(header.param_names), array("q"), array("d")
-    for line in islice(_snapshots(folder, position), length):
+    size = len(header.param_names)
+    places = {step: place for place, step in enumerate(steps.tolist())}
+    table, found = np.empty((len(places), len(NUMBERS) + size)), set[int]()
+    for line in _snapshots(folder, position):
         try:
+            step = line.content["step"]
+            if is_whole(step) and step not in places:
+                continue
             step, row = _row(line.content, size)
-            if steps and step <= steps[-1]:
+            if step in found:
                 raise ValueError("a step twice")
+            table[places[step]] = row
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise line_error(folder, "damaged, or is a snapshot without parameters") from error
-        steps.append(step)
-        values.extend(row)
-        position = line.end
-    if len(steps) < length:
+        found.add(step)
+    if len(found) < len(places):
         raise JournalError(
-            f"{printable(str(folder / JOURNAL))} has {counted(len(steps), 'snapshot')}, and the checkpoint of the run needs "
-            f"{length}: go on from the checkpoint before, or start the run again in another folder."
+            f"{printable(str(folder / JOURNAL))} has {counted(len(found), 'snapshot')} of the {len(places)} of the checkpoint "
+            "of the run: go on from the checkpoint before, or start the run again in another folder."
         )
-    table = np.array(values, float).reshape(length, len(NUMBERS) + size)
     loss, excess, grad_norm = (np.ascontiguousarray(column) for column in table[:, : len(NUMBERS)].T)
     params = np.ascontiguousarray(table[:, len(NUMBERS) :])
-    return History(np.array(steps, int), params, loss, excess, grad_norm, np.int64(length)), position
+    return History(np.array(steps, int), params, loss, excess, grad_norm, np.int64(len(places)))
 
 
-def last_step(folder: Path) -> int:
-    """The step of the last snapshot in the journal of a run; 0 where there is none.
+def recorded_steps(folder: Path) -> frozenset[int]:
+    """The steps of all snapshots in the journal of a run.
 
     Args:
         folder: The folder of the run.
@@ -69,12 +71,10 @@ def last_step(folder: Path) -> int:
         OSError: It cannot be read.
     """
     _, position = header_of(folder)
-    steps = [0]
-    for line in _snapshots(folder, position):
-        if not is_whole(line.content.get("step")):
-            raise line_error(folder, "damaged")
-        steps[0] = max(steps[0], int(line.content["step"]))
-    return steps[0]
+    steps: list[Any] = [line.content.get("step") for line in _snapshots(folder, position)]
+    if not all(map(is_whole, steps)):
+        raise line_error(folder, "damaged")
+    return frozenset(steps)
 
 
 def _snapshots(folder: Path, position: int) -> Iterator[Line]:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -79,6 +80,7 @@ def header_of(folder: Path) -> tuple[Header, int]:
     if first.kind != "header" or first.content.get("format") != FORMAT:
         raise JournalError(f"{printable(str(path))} is not a journal of this version of polyexp.")
     values: dict[str, Any] = {one.name: first.content.get(one.name) for one in fields(Header)}
+    values |= {name: {} for name in ("settings", "found") if values[name] is None}  # of an earlier version
     try:
         values |= {"process": Process(**values["process"]), "lower_bound": float(values["lower_bound"])}
         return _checked(Header(**values)), first.end
@@ -196,13 +198,15 @@ def _checked(header: Header) -> Header:
     texts = [header.id, header.process.started, header.process.host]
     texts += [*header.param_names, *header.params.values(), *header.tags.values()]
     texts += [header.store] if header.store is not None else []
-    keys = [header.name, *header.params, *header.tags]
+    texts += header.settings.values()
+    keys = [header.name, *header.params, *header.tags, *header.settings, *header.found]
     keys += [header.experiment] if header.store is not None else []
     whole = [header.planned, header.started, header.process.pid]
     is_text = all(isinstance(one, str) for one in texts)
     is_id = _is_id(header.id) and (header.parent == "" or _is_id(header.parent))
     is_view = isinstance(header.view, dict | None)
     is_list = isinstance(header.param_names, list) and isinstance(header.resumed, bool)
+    is_list &= all(type(one) in (int, float) and math.isfinite(one) for one in header.found.values())
     if not (is_text and all(map(is_key, keys)) and all(map(is_whole, whole)) and is_id and is_list and is_view):
         raise ValueError("a value is of another kind")
     return header

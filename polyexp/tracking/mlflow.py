@@ -77,6 +77,11 @@ class MLflow(Tracker, name="mlflow"):
         """
         self._destination.check(self.experiment_name)
 
+    @property
+    def resume_words(self) -> list[str]:
+        """The address of the store, where it was typed."""
+        return [f"tracking.uri={self.uri}"] if self.uri else []
+
     def header(self, about: RunInfo) -> Header:
         """The header of the journal of a new run, with the tags that MLflow's own clients set, too."""
         header = super().header(replace(about, tags={**_origin(), **about.tags}))

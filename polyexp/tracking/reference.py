@@ -7,14 +7,14 @@ written no journal, its result.json has the settings. All of it is data that any
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from polyexp.base import InputError, cut, open_regular, printable, shown, spell
 from polyexp.tracking.artifacts import CHUNK_BYTES, Limit
-from polyexp.tracking.entry import KIND_COMPARISON, KIND_SWEEP, KIND_TAG
+from polyexp.tracking.entry import KIND_COMPARISON, KIND_SWEEP, KIND_TAG, RESUMED_TAG
 from polyexp.tracking.history_file import history_rows
 from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
@@ -122,7 +122,7 @@ class RecordedFit:
         return InputError(f"The {HISTORY} of the run {self.shown} cannot be read: {self._state}.")
 
     def agrees(self, key: str, value: Any) -> bool:
-        """Whether the text of a setting is that of a value; a store may have escaped it, or cut a long one.
+        """Whether the text of a setting is that of a value or the same number; a store may have escaped it, or cut a long one.
 
         Args:
             key: The key of the setting, which is recorded.
@@ -131,6 +131,8 @@ class RecordedFit:
         text, whole = self.params[key], spell(value)
         if text in (whole, printable(whole)):
             return True
+        with suppress(ValueError):  # of what is no number
+            return float(text) == float(whole)
         return len(text) >= CUT_CHARACTERS and printable(whole).startswith(text)
 
     @property
@@ -157,7 +159,10 @@ def recorded_fit(word: str, key: str, tracker: Tracker) -> RecordedFit:
         wanted = f"a run's id, or its first {MIN_ID_CHARACTERS} or more characters, or the folder of a run"
         raise InputError(f"`{key}` must be {wanted}, got {shown(word)}.")
     run = tracker.recorded().by_id(word, key)
-    return RecordedFit(run.id, run.label, _settings(run.params), run.tags, run.artifacts)
+    fit = RecordedFit(run.id, run.label, _settings(run.params), run.tags, run.artifacts)
+    if RESUMED_TAG in fit.tags and not isinstance(fit.result, InputError):  # params are those of its first start
+        return replace(fit, params={name: spell(value) for name, value in fit.result.config.items()})
+    return fit
 
 
 def _folder(word: str) -> Path | None:
@@ -181,7 +186,7 @@ def _in_folder(folder: Path) -> RecordedFit:
         raise InputError(f"The journal of {cut(name)} cannot be read ({error.strerror}).") from error
     note = note_of(folder)
     found = (note.run_id if note else None) or header.id
-    return RecordedFit(found, found[:LABEL_CHARACTERS], _settings(header.params), header.tags, files)
+    return RecordedFit(found, found[:LABEL_CHARACTERS], _settings(header.settings or header.params), header.tags, files)
 
 
 def _settings(params: Mapping[str, str]) -> dict[str, str]:

@@ -16,14 +16,14 @@ from polyexp.tracking.errors import opening_errors
 from polyexp.tracking.loaded_result import loaded
 from polyexp.tracking.recorded import LABEL_CHARACTERS, RecordedRun, RecordedRuns, line_of, lines_of_texts
 from polyexp.tracking.reference import FolderFiles, RunFiles
-from polyexp.tracking.selection import sweep_name
+from polyexp.tracking.selection import of_sweep_filter, sweep_name
 from polyexp.tracking.sqlite_runs import SqliteRun, runs_in_sqlite
 from polyexp.tracking.sqlite_tables import UnknownSchemaError
 from polyexp.tracking.store import open_recorded
 
 __all__ = ["ListedRun", "RunList", "runs"]
 
-LOSS, SWEEP_TAG, OUTCOME_TAG = "loss/final", "polyexp.sweep", "polyexp.outcome"
+LOSS, OUTCOME_TAG = "loss/final", "polyexp.outcome"
 MLFLOW_TAGS = "mlflow."  # the beginning of tags that MLflow has for its own pages
 EXAMPLE = "metrics.`loss/final` < 1 and params.model = 'legendre'"
 
@@ -234,7 +234,7 @@ def _listed(
         if there:
             return
     recorded = RecordedRuns(open_recorded(destination), experiment)
-    of_sweep = "" if sweep is None else f'tags.`{SWEEP_TAG}` = "{sweep}"'
+    of_sweep = of_sweep_filter(sweep, "sweep")
     several = recorded.search(" and ".join(one for one in (of_sweep, words) if one), words, key="filter")
     yield from islice((_of_client(run) for run in several if KIND_TAG not in run.tags), last)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polyexp.base import InputError, cut, require
 
-__all__ = ["Selection", "filter_error", "mlflow_filter", "sweep_name"]
+__all__ = ["Selection", "filter_error", "mlflow_filter", "of_sweep_filter", "sweep_name"]
 
 HAS_RESULT_FILTER = "tags.`polyexp.outcome` != ''"  # an MLflow filter; only a run with a result has this tag
 DATE = re.compile(r"\d{4}-\d\d-\d\d")  # of the folder in which the sweeps of a day are
@@ -30,15 +30,20 @@ class Selection:
 
 def mlflow_filter(selection: Selection) -> str:
     """The selection as an MLflow filter for runs with a result."""
-    return " and ".join(filter(None, [_of_sweep(selection.sweep), selection.filter, HAS_RESULT_FILTER]))
+    return " and ".join(filter(None, [of_sweep_filter(selection.sweep), selection.filter, HAS_RESULT_FILTER]))
 
 
-def _of_sweep(sweep: str | None) -> str:
-    """The filter for the runs of a sweep, which earlier versions of polyexp have named by the time alone."""
+def of_sweep_filter(sweep: str | None, key: str = "action.sweep") -> str:
+    """The MLflow filter for the runs of a sweep, which earlier versions of polyexp have named by the time alone.
+
+    Args:
+        sweep: The name or the folder of the sweep; None for any run.
+        key: The setting that names it.
+    """
     if not sweep:
         return ""
     date, _, time = sweep_name(Path(sweep)).rpartition("/")
-    return f"tags.`polyexp.sweep` {'LIKE' if date else '='} {_quoted(f'%{time}' if date else time)}"
+    return f"tags.`polyexp.sweep` {'LIKE' if date else '='} {_quoted(f'%{time}' if date else time, key)}"
 
 
 def sweep_name(folder: Path) -> str:
@@ -61,6 +66,6 @@ def filter_error(words: str, why: str, key: str = "action.filter") -> InputError
     return InputError(f"`{key}` must be an MLflow filter such as {example}, got {words!r} ({reason}).")
 
 
-def _quoted(name: str) -> str:
-    require(not ("'" in name and '"' in name), "action.sweep", "a name without both kinds of quotes", name)
+def _quoted(name: str, key: str) -> str:
+    require(not ("'" in name and '"' in name), key, "a name without both kinds of quotes", name)
     return f'"{name}"' if "'" in name else f"'{name}'"

@@ -3,7 +3,7 @@
 import math
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -60,6 +60,7 @@ class RunInfo:
         snapshots: The number of regular snapshots that the run will have unless it ends early.
         lower_bound: A lower bound of the loss, in the unit of y squared, where the best loss is not known; otherwise nan.
         parent: The id of the journal of the sweep to which the run belongs; empty where it belongs to none.
+        found: The numbers that were found for automatic settings of the optimizer, by their names.
     """
 
     name: str
@@ -69,6 +70,7 @@ class RunInfo:
     snapshots: int = 0
     lower_bound: float = math.nan
     parent: str = ""
+    found: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -102,11 +104,17 @@ class Tracker(Component):
             planned=about.snapshots,
             lower_bound=about.lower_bound,
             parent=about.parent,
+            found=about.found,
             started=now(),
             process=Process.current(),
             store=None,
             experiment="",
         )
+
+    @property
+    def resume_words(self) -> list[str]:
+        """What must be typed for a run that goes on to be recorded in the same store."""
+        return []
 
     def begin(self, folder: Path) -> None:
         """Have the journal that is or will be in a folder delivered while it grows."""
