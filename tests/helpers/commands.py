@@ -19,6 +19,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -119,7 +120,11 @@ def _interruptible() -> Iterator[None]:
     """A context in which processes are started that do not ignore Ctrl-C, as those that a background job of a shell starts do.
 
     A handler of this process becomes the default in them. (`preexec_fn` would call what libraries do at a fork, such as JAX.)
+    Only the main thread can set one.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
