@@ -42,6 +42,7 @@ for line in sys.stdin:
     folder, words = json.loads(line)
     print(json.dumps(run_in_process(*words, cwd=Path(folder), pictures=True)), flush=True)
 """
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HEAVY = ("torch", "jax", "mlflow", "hydra", "omegaconf", "pandas", "matplotlib", "plotly", "rich", "pyarrow")
 SHORT = ("backend=numpy", "problem.num_samples=20", "model.degree=3", "loop.steps=20", "loop.log_every=10")
 
@@ -117,19 +118,21 @@ def start(
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """A context in which processes are started that do not ignore Ctrl-C, as those that a background job of a shell starts do.
+    """A context in which processes are started that ignore no signals, as those of a background job of a shell and nohup do.
 
     A handler of this process becomes the default in them. (`preexec_fn` would call what libraries do at a fork, such as JAX.)
     Only the main thread can set one.
     """
+    ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        ignored = []
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
@@ -176,7 +179,7 @@ def run_in_process(*words: str, cwd: Path, pictures: bool = False) -> Finished:
 def call_main(*words: str, cwd: Path, out: TextIO, err: TextIO, pictures: bool = False) -> int:
     """The exit code of `polyexp *words`, which `run_in_process` and its counterpart on a terminal run with these streams."""
     environment, argv = dict(os.environ), sys.argv
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     sys.argv = [entrypoint.__file__, *words]
     draws = Report.draws if pictures else _only_if_asked
     try:
