@@ -120,7 +120,7 @@ def start(
 def _interruptible() -> Iterator[None]:
     """A context in which processes are started that ignore no signals, as those of a background job of a shell and nohup do.
 
-    A handler of this process becomes the default in them. (`preexec_fn` would call what libraries do at a fork, such as JAX.)
+    Nor does the command line in this process. A handler of this process becomes the default in them. (`preexec_fn` would call what libraries do at a fork, such as JAX.)
     Only the main thread can set one.
     """
     ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
@@ -189,6 +189,7 @@ def call_main(*words: str, cwd: Path, out: TextIO, err: TextIO, pictures: bool =
             contextlib.redirect_stderr(err),
             patch.object(Report, "draws", draws),
             _recording_in_process(),
+            _interruptible(),
         ):
             return entrypoint.main()
     except SystemExit as stop:
