@@ -120,8 +120,8 @@ def start(
 def _interruptible() -> Iterator[None]:
     """A context in which processes are started that ignore no signals, as those of a background job of a shell and nohup do.
 
-    Nor does the command line in this process. A handler of this process becomes the default in them. (`preexec_fn` would call what libraries do at a fork, such as JAX.)
-    Only the main thread can set one.
+    The command line in this process does not, either. A handler of this process becomes the default in others. (`preexec_fn`
+    would call what libraries do at a fork, such as JAX.) Only the main thread can set one.
     """
     ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
