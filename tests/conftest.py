@@ -17,9 +17,10 @@ from tests.helpers.commands import run_in_process
 
 def pytest_configure(config):
     torch.set_num_threads(1)
-    # In the background of a shell Ctrl-C is ignored, which children inherit; a handler becomes the default in them.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # In the background of a shell and under nohup signals are ignored, which children inherit; a handler becomes the default.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(("MLFLOW_", "HYDRA_"))]:
         del os.environ[name]
     os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "120", "NO_PROXY": "127.0.0.1"}

@@ -8,6 +8,7 @@ import numpy as np
 
 __all__ = ["Value", "by_value"]
 
+NAN = "nan"  # in place of nan, which is not equal to itself
 Named = TypeVar("Named", bound=tuple[Any, ...])
 
 
@@ -64,7 +65,7 @@ def hashable(value: Any) -> Any:
         value: Any value. Arrays are equal where all their bytes are, and arrays of other libraries where they are one.
     """
     if isinstance(value, (float, int, str, type(None))):  # as almost all are; abstract classes take longer to ask
-        return value
+        return NAN if value != value else value
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, tuple(value.ravel()) if value.dtype.hasobject else value.tobytes()
     if isinstance(value, Mapping):

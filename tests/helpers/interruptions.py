@@ -102,7 +102,7 @@ class Kept:
             "start": 0.05,
             "imports": lines[0]["time"] / 1000 - began,
             "fit": times["snapshot"][-1] - lines[0]["time"] / 1000,
-            "pictures": times["result"][0] - times["snapshot"][-1],
+            "pictures": 0.7 * (times["result"][0] - times["snapshot"][-1]),  # what comes after the summary
             "delivery": 1.0,
         }
 
@@ -175,12 +175,11 @@ class Interruptible:
         with start([*POLYEXP, *self.words], self.root, into=self.root) as process, contextlib.ExitStack() as stack:
             alive = lambda: process.poll() is None  # noqa: E731
             self._wait(lambda: has_handlers(process.pid), alive)
-            if moment == "delivery" and random.random() < 0.5:  # in the other half the store takes it at once
+            if moment == "delivery" and random.random() < 0.75:  # otherwise the store takes it at once
                 self._wait(lambda: b'"snapshot"' in self._journal(), alive)
                 stack.enter_context(locked(self.root / STORE))
             self._wait(lambda: self._has_begun(moment), alive)
-            scale = 0.05 if moment == "delivery" and random.random() < 0.5 else self.seconds[moment]
-            time.sleep(random.uniform(0, scale))
+            time.sleep(random.uniform(0, self.seconds[moment]))
             self.recorders = recorders_of(process.pid)
             self.journal_before, before = self._journal(), (self.root / "stdout").read_text()
             late = not alive() or "Files in" in before  # nothing is left to do but to end
