@@ -6,7 +6,6 @@ not finite are texts ("nan", "inf", "-inf"), as JSON has none. `journal_lines` r
 """
 
 import errno
-import json
 import math
 import os
 import threading
@@ -20,6 +19,7 @@ from typing import Any, Self
 
 from polyexp.base import InputError, bounded, printable, replaced
 from polyexp.tracking.entry import COMPARISONS, Dataset, Status
+from polyexp.tracking.json_line import json_line
 from polyexp.tracking.note import NOTE
 from polyexp.tracking.ownership import JOURNAL, taken, without_delivery
 from polyexp.tracking.process import Process
@@ -265,7 +265,7 @@ class Journal(AbstractContextManager["Journal"]):
         self._write("files", names=list(names))
 
     def _write(self, kind: str, **content: Any) -> None:
-        self._append(_encoded({"kind": kind, "time": now(), **content}))
+        self._append(json_line({"kind": kind, "time": now(), **content}))
 
     def _append(self, line: bytes) -> None:
         rest = memoryview(line)
@@ -283,21 +283,3 @@ class Journal(AbstractContextManager["Journal"]):
         while not self._ended.wait(HEARTBEAT_SECONDS):
             with suppress(OSError):
                 os.utime(self.folder / JOURNAL)
-
-
-def _encoded(line: Mapping[str, Any]) -> bytes:
-    """A line as bytes; what UTF-8 cannot hold, as in a path of other bytes, becomes question marks."""
-    try:
-        text = json.dumps(line, allow_nan=False, ensure_ascii=False)
-    except ValueError:
-        text = json.dumps(_with_texts(line), allow_nan=False, ensure_ascii=False)
-    return f"{text}\n".encode("utf-8", "replace")
-
-
-def _with_texts(value: Any) -> Any:
-    """A value of JSON with texts in place of the numbers that are not finite."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, dict):
-        return {name: _with_texts(one) for name, one in value.items()}
-    return [_with_texts(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -23,7 +23,13 @@ WHOLE = {
     "action.last": ("action=compare",),
     "action.steps": ("action=crosscheck",),
 }
-NUMBERS = {"problem.noise": (), "model.initial_scale": (), "loop.tolerance": (), "tracking.wait": ()}
+NUMBERS = {
+    "problem.noise": (),
+    "model.initial_scale": (),
+    "loop.tolerance": (),
+    "tracking.wait": (),
+    "checkpoint.every": (),
+}
 OPTIMIZERS = {
     "optimizer.learning_rate": (),
     "optimizer.momentum": (MOMENTUM,),

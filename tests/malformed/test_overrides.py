@@ -54,7 +54,7 @@ OTHER_CHOICES = {  # settings that another choice has
     "problem.path=d.csv": "It belongs to `problem=file`.",
     "problem=file problem.noise=1": "It belongs to `problem=abs`, `problem=cos`, `problem=exp`, ...",
     "model.domain=[0,1]": "It belongs to `model=chebyshev_series`, `model=hermite_series`, `model=legendre_series`.",
-    "action.run=1a2b3c": "It belongs to `action=export`.",
+    "action.run=1a2b3c": "It belongs to `action=export`, `action=replay`.",
     "experiment=tutorial/optim optimizer.momentum=0.5": "It belongs to `optimizer=momentum`, `optimizer=nesterov`.",
     "experiment=tutorial/optim optimizer.allow_divergence=true": "It belongs to `optimizer=gradient_descent`",
 }
@@ -70,7 +70,7 @@ CHOICES = {  # that do not exist
     "model=null": "`model` takes the name of one choice (",
     "model=3": "`model` takes the name of one choice (",
     "model={a:1}": "`model` takes the name of one choice (",
-    "action=[fit]": "`action` takes the name of one choice (compare, crosscheck, export, fit, predict, sync), got '[fit]'.",
+    "action=[fit]": "`action` takes the name of one choice (compare, crosscheck, export, fit, predict, replay, sync), got '[fit]'.",
     "model=[legendre]": "got '[legendre]'.",
     "experiment=null": "`experiment` takes the name of one choice (",
     "experiment=[notebook/numpy]": "`experiment` takes the name of one choice (",
