@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from polyexp.experiment import run as run_module
-from polyexp.fitting import CHECKPOINT, read_checkpoint, write_checkpoint
-from polyexp.sweep import CHECKPOINTS, batch_checkpoint, read_table
+from polyexp.fitting import CHECKPOINT, checkpoint_writer, read_checkpoint, write_checkpoint
+from polyexp.sweep import CHECKPOINTS, MANIFEST, batch_checkpoint, read_table
 from polyexp.sweep import run as sweep_run
 from tests.helpers.commands import SHORT
 from tests.helpers.stores import all_runs, sweeps
@@ -190,3 +190,36 @@ def test_a_checkpoint_of_other_jobs_is_of_no_use(cli, tmp_path, interrupted):
     assert resumed.code == 0
     assert "it is of other jobs" in resumed.err
     same_as_uninterrupted(cli, tmp_path, *RATES)
+
+
+def test_a_job_that_was_computed_alone_does_not_become_part_of_a_batch(cli, tmp_path, interrupted):
+    """Its journal is there already; another launcher would compute it together with others."""
+    words = ("-m", *SHORT, *STEPS, "seed=0,1,2", "tracking=none")
+    interrupted(*words, "hydra/launcher=basic")
+    resumed = cli("sweep.resume=outputs/s", "hydra/launcher=polyexp")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert [row.outcome for row in read_table(tmp_path / "outputs" / "s").rows] == ["MAX_STEPS"] * 3
+    assert [len(list((tmp_path / "outputs" / "s").glob(f"{job}/{CHECKPOINT}"))) for job in (0, 1, 2)] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["quiet=true", "checkpoint.every=5", "tracking.wait=3", "tracking.required=true", "tracking.log_model=always"],
+)
+def test_how_the_jobs_run_may_be_typed_beside_it(cli, tmp_path, interrupted, word):
+    interrupted("-m", *SHORT, *STEPS, "optimizer.learning_rate=1e-5,2e-5")
+    before = (tmp_path / "outputs" / "s" / MANIFEST).read_bytes()
+    resumed = cli("sweep.resume=outputs/s", word)
+    assert (resumed.code, resumed.err) == (0, "")
+    assert (tmp_path / "outputs" / "s" / MANIFEST).read_bytes() == before
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(cli, interrupted, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_writer, "write_checkpoint", full)
+        ended = interrupted(*RATES)
+    assert "warning: a checkpoint could not be written into " in ended.err
+    assert cli("sweep.resume=outputs/s").code == 0

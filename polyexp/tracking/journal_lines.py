@@ -52,7 +52,7 @@ class Line:
     """One line of a journal after its header.
 
     Args:
-        kind: "snapshot", "warning", "result", "files" or "end".
+        kind: "snapshot", "warning", "earlier_result", "result", "files" or "end".
         content: What it says, by names.
         end: The position in the file behind it, in bytes.
     """
