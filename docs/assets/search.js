@@ -17,7 +17,7 @@
     if (/["*~^:]/.test(typed)) return typed; // which is the language of the search itself
     const words = typed.toLowerCase().split(/[\s+,;()?!]+|(?<=\w)-(?=\w)/).filter(Boolean);
     const kept = words.filter((word) => word.length > 1 && !EMPTY.has(word));
-    return (kept.length ? kept : words).map(beginning).join(" ");
+    return kept.map(beginning).join(" ");
   };
   const QUERY = 2; // the type of the message that has what was typed
   const send = window.Worker.prototype.postMessage;

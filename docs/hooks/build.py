@@ -25,6 +25,7 @@ LINKS = {
     f"({NOTEBOOK})": f"({NOTEBOOK_PAGE})",
     "The reference of the site that `make docs` builds has": "The [reference of all settings](reference/index.md) has",
 }
+INTERFACE = "reference/python/"  # whose pages have many headings of one word
 FOR_DEVELOPERS = ("architecture.md", *ELSEWHERE)
 
 
@@ -47,9 +48,10 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Called with the text of each page: links to the notebook lead to its page, but the one that downloads it.
 
-    What is for users comes first in a search.
+    What is for users comes first in a search, and what explains before what lists.
     """
-    page.meta.setdefault("search", {"boost": 0.2 if page.file.src_uri in FOR_DEVELOPERS else 1})
+    boost = 0.2 if page.file.src_uri in FOR_DEVELOPERS else 0.5 if page.file.src_uri.startswith(INTERFACE) else 1
+    page.meta.setdefault("search", {"boost": boost})
     if page.file.src_uri == NOTEBOOK_PAGE:
         return markdown
     for written, link in LINKS.items():
