@@ -94,12 +94,13 @@ class Problem(Source, name="target"):
     def _require_target(self) -> None:
         """Require a named target; what is given in its place may be samples, or the name of a file."""
         key, words = self.key("target"), ", ".join(TARGETS)
-        if not isinstance(self.target, str):
+        is_text = isinstance(self.target, str)
+        if hasattr(self.target, "__len__") and not is_text:
             raise InputError(
-                f"`{key}` must be one of {words}, or a function of an array, got {shown(self.target)}: samples are fitted by "
+                f"`{key}` must be one of {words}, got {shown(self.target)}: samples are fitted by "
                 "`fit(x, y, model)`, and kept with weights by `Samples.of(x, y, weights)`."
             )
-        if self.target.lower().endswith(FILE_ENDINGS):
+        if is_text and self.target.lower().endswith(FILE_ENDINGS):
             raise InputError(
                 f"`{key}` must be one of {words}, got {shown(self.target)}: a file is read by `problem=file problem.path=...`, "
                 f"in Python by `DataFile({shown(self.target)}, x=..., y=...)`."
