@@ -47,7 +47,7 @@ At this learning rate it takes 8.8e+07 steps to come within 2.5e-10 of the best 
 
 Files in FOLDER
 Recorded in URI as numpy steps=400 (RUN)
-Open it with: MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1 --backend-store-uri URI
+Open it with: `MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1 --backend-store-uri URI`
 http://127.0.0.1:5000/#/experiments/1/runs/RUN?workflowType=machine_learning
 All runs side by side: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=polyexp
 """

@@ -170,7 +170,7 @@ def test_on_bad_rows_is_checked():
 def test_check_reads_the_header_only():
     DataFile(path=written("a.csv", b"x,y\n1,abc\n")).check()
     with pytest.raises(
-        InputError, match=r"`problem.weight` must be one of the columns x, y \(its first row\), got 'w'."
+        InputError, match=r"`problem.weight` must be one of the columns 'x', 'y' \(its first row\), got 'w'."
     ):
         DataFile(path="a.csv", weight="w").check()
 

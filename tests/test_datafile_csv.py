@@ -113,11 +113,19 @@ CSV_REFUSED = {
         b"x,y\n1\n",
         "`problem.path` must be a readable CSV file, got 'a.csv' (row 1 has 1 value and the header 2).",
     ),
-    "no column": (b"x,years\n1,2\n", "`problem.y` must be one of the columns x, years (its first row), got 'y'."),
-    "no header": (b"1,2\n3,4\n", "`problem.x` must be one of the columns 1, 2 (its first row), got 'x'. Columns"),
+    "no column": (
+        b"x,years\n1,2\n",
+        "`problem.y` must be one of the columns 'x', 'years' (its first row), and means 'y' where it is left out",
+    ),
+    "no header": (
+        b"1,2\n3,4\n",
+        "`problem.x` must be one of the columns '1', '2' (its first row), and means 'x' where it is left out: "
+        "type `problem.x=...` with one of them. Columns",
+    ),
     "many columns": (
         ",".join(f"c{i}" for i in range(100)).encode(),
-        f"`problem.x` must be one of the columns {', '.join(f'c{i}' for i in range(20))}, 80 more (its first row), got 'x'.",
+        f"`problem.x` must be one of the columns {', '.join(repr(f'c{i}') for i in range(20))}, 80 more (its first row), "
+        "and means 'x' where it is left out: type `problem.x=...` with one of them.",
     ),
     "doubled column": (
         b"x,y,x\n1,2,3\n",

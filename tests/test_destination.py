@@ -529,7 +529,8 @@ def test_the_usual_store_is_below_the_current_folder(working_folder):
     assert found.artifact_root == str(working_folder / "outputs" / "artifacts")
     assert found == Destination.of("sqlite:///./outputs/../outputs/mlflow.db")
     assert found.pages("1", "abc") == [
-        f"Open it with: MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1 --backend-store-uri {found.uri}",
+        "Open it with: `MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --workers 1 --backend-store-uri "
+        f"{found.uri}`",
         "http://127.0.0.1:5000/#/experiments/1/runs/abc?workflowType=machine_learning",
     ]
 

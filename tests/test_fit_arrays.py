@@ -1,5 +1,7 @@
 """fit(x, y, model): arrays of many kinds, and one sentence for whatever is no such array."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,8 +85,26 @@ WRONG = {
     "complex": (([1j], [1], LINE), "`x` must be an array of numbers, got [1j]."),
     "no y": ((X, LINE), f"`problem` must be {SOURCE}, got [0, 1, 2, 4]."),
     "no model": ((X, Y), f"{MODEL} None."),
-    "a class": ((X, Y, p.PowerSeries), f"{MODEL} <class 'polyexp.model.expansion.PowerSeries'>."),
-    "a word": (("sin", LINE), f"`problem` must be {SOURCE}, got 'sin'."),
+    "a class": (
+        (X, Y, p.PowerSeries),
+        f"{MODEL} <class 'polyexp.model.expansion.PowerSeries'>: write `PowerSeries()`.",
+    ),
+    "the name of a model": ((X, Y, "power_series"), f"{MODEL} 'power_series': write `PowerSeries()`."),
+    "a word for a model": ((X, Y, "cubic"), f"{MODEL} 'cubic'."),
+    "an optimizer by its place": (
+        (p.Problem(), LINE, p.GradientDescent(0.5)),
+        f"{MODEL} GradientDescent(learning_rate=0.5, allow_divergence=False): an optimizer is given by its name, "
+        "`optimizer=GradientDescent(...)`.",
+    ),
+    "a file": (
+        ("data/a.csv", LINE),
+        f"`problem` must be {SOURCE}, got 'data/a.csv': write `DataFile('data/a.csv', x=..., y=...)`.",
+    ),
+    "a path": (
+        (Path("a.npz"), Y, LINE),
+        f"`problem` must be {SOURCE}, got PosixPath('a.npz'): write `DataFile('a.npz', x=..., y=...)`.",
+    ),
+    "a word": (("sin", LINE), f"`problem` must be {SOURCE}, got 'sin': write `Problem('sin')`."),
     "a problem with y": (
         (p.Problem(), Y, LINE),
         "`y` must be left out where a problem, a data file or samples are given, got [1, 3, 5, 10].",
@@ -99,3 +119,42 @@ def test_what_is_no_such_array_is_refused(arguments, sentence):
     with pytest.raises(p.InputError) as raised:
         p.fit(*arguments, **PARTS)
     assert sentence is None or str(raised.value) == sentence
+
+
+PARTS_AS_WORDS = {
+    "loop": ("manual", "a loop, such as `Manual(steps=1000)`, got 'manual': write `Manual()`"),
+    "optimizer": (
+        "auto",
+        """an optimizer, such as `GradientDescent("auto")`, got 'auto': write `GradientDescent("auto")`""",
+    ),
+    "backend": ("numpy", "a backend, such as `NumPy()`, got 'numpy': write `NumPy()`"),
+    "device": ("auto", "a device, such as `CUDA()`, got 'auto': write `Auto()`"),
+}
+
+
+@pytest.mark.parametrize("name", PARTS_AS_WORDS)
+def test_words_of_the_command_line_are_refused_with_what_to_write(name):
+    word, sentence = PARTS_AS_WORDS[name]
+    with pytest.raises(p.InputError) as raised:
+        p.fit(X, Y, LINE, **{name: word})
+    assert str(raised.value) == f"`{name}` must be {sentence}."
+    with pytest.raises(p.InputError, match=rf"^`{name}` must be an? \w+, such as `[^`]+`, got 7\.$"):
+        p.fit(X, Y, LINE, **{name: 7})
+
+
+@pytest.mark.parametrize("target", [X, np.array(X), pd.Series(X)], ids=lambda value: type(value).__name__)
+def test_a_problem_is_no_array(target):
+    with pytest.raises(
+        p.InputError, match=r"samples are fitted by `fit\(x, y, model\)`, and kept with weights by `Samples.of"
+    ):
+        p.Problem(target, Y)
+
+
+def test_a_problem_is_no_file():
+    with pytest.raises(p.InputError, match=r"in Python by `DataFile\('a.csv', x=..., y=...\)`\.$"):
+        p.Problem("a.csv")
+
+
+def test_a_word_is_no_array():
+    with pytest.raises(p.InputError, match=r"`problem.sampling` must be one of linspace, uniform, chebyshev, got "):
+        p.Problem("sin", sampling=np.array([1, 2]))

@@ -373,7 +373,7 @@ def test_the_verdict_on_the_best_run_in_words():
     result = p.fit(SIN, p.LegendreSeries(), optimizer=prediction.optimizer, backend=NUMPY)
     distance, praise = verdict(result, prediction)
     assert re.fullmatch(r"That is \S+e-\d\d above the best possible loss of this model, 2\.461e-08\.", distance)
-    only = "only another model, such as one of a higher model.degree, can do better."
+    only = "only another model, such as one of a higher model.degree, can do better on these samples."
     assert praise == f"This is as good as the best possible loss: {only}"
 
 

@@ -216,3 +216,36 @@ def test_a_server_gives_the_same_runs_and_results(recorded, tmp_path):
         runs = p.runs(address)
         assert runs.listed == p.runs(recorded).listed
         assert runs.best().result() == p.runs(recorded).best().result()
+
+
+def listed(loss, **params):
+    problem = {"problem": "sin", "problem.reduction": "auto", "problem.noise": "0.0", "model.degree": "7", "seed": "0"}
+    settings = {key.replace("__", "."): value for key, value in params.items()}
+    return p.ListedRun(f"{loss}", "a run", "FINISHED", problem | settings, {"loss/final": loss}, {})
+
+
+def test_the_best_of_runs_of_one_problem_alone():
+    """What leaves the loss comparable may differ: the model, the seed, and the reduction; and runs without a loss."""
+    runs = [listed(3.0), listed(1.0, model__degree="3", seed="4"), listed(2.0, problem__reduction="none")]
+    failed = p.ListedRun("id", "a run", "FAILED", {"problem": "cos"}, {}, {})
+    assert p.RunList((*runs, failed), "a store").best() is runs[1]
+
+
+@pytest.mark.parametrize(
+    ("params", "keys"),
+    [
+        ({"problem": "cos"}, "`problem`"),
+        ({"problem__noise": "0.1"}, "`problem.noise`"),
+        (
+            {"problem": "file", "problem__path": "a.csv", "problem__noise": "1"},
+            "`problem`, `problem.noise`, `problem.path`",
+        ),
+    ],
+)
+def test_runs_of_several_problems_have_no_best(params, keys):
+    with pytest.raises(p.InputError) as raised:
+        p.RunList((listed(3.0), listed(1.0, **params)), "a store").best()
+    assert str(raised.value) == (
+        f"The losses of 2 runs of a store do not compare, as their problems differ in {keys}: take those of one problem by "
+        "`runs(last=...)`, `runs(sweep=...)` or `runs(filter=...)`."
+    )

@@ -108,11 +108,12 @@ BLOCKS = {kind: re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) for kind in
 
 
 def test_the_commands_and_the_program_of_the_page(tmp_path):
-    """Its fit is loaded by its program in the same folder, and its server answers what it says."""
+    """Its fit is loaded by its program in the same folder, also after a sweep, and its server answers what it says."""
     (fit, serve, ask), (program,), (shown,) = (BLOCKS[kind] for kind in ("bash", "python", "json"))
     words = shlex.split(fit)
     assert words[:3] == ["python", "-m", "polyexp"]
     assert run_in_process(*words[3:], cwd=tmp_path).code == 0
+    assert run_in_process("-m", *RUN, "loop.steps=5", "seed=1,2", "quiet=true", cwd=tmp_path).code == 0
     (tmp_path / "program.py").write_text(program)
     done = run_python(tmp_path / "program.py", cwd=tmp_path, strict=False)
     assert done.code == 0, done.err

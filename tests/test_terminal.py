@@ -9,7 +9,7 @@ import polyexp as p
 from polyexp.base import printable
 from polyexp.cli.starting import LINE
 from polyexp.report import Terminal
-from polyexp.report.stream import Stream
+from polyexp.report.stream import Stream, wrapped
 from polyexp.report.tables import Column, columns_of, plain_table, tables
 from tests.helpers.commands import loaded_by, run, run_in_process
 from tests.helpers.figures import Run
@@ -43,8 +43,30 @@ def test_words_and_numbers_are_whole_at_every_width(what, tmp_path):
         code, out, _ = run_in_process_on_terminal(*command, cwd=tmp_path, columns=columns)
         lines = [line for line in screen(out) if line]
         assert code == piped.code
-        assert [line for line in lines if len(line) > columns and " " in line.strip()] == []
+        assert [
+            line for line in lines if len(line) > columns and not re.fullmatch(r"\(?`[^`]+`\S*|\S+", line.strip())
+        ] == []
         assert wanted - words_of("\n".join(lines)) == set(), columns
+
+
+def test_commands_and_addresses_can_be_copied_from_a_terminal_of_80_columns(tmp_path, new_store):
+    new_store(tmp_path / "outputs" / "mlflow.db")
+    command = ("backend=numpy", "loop.steps=2000000", "model=legendre_series", "optimizer.learning_rate=1e-6")
+    interrupted = "\n".join(
+        screen(run_on_terminal(*command, "tracking=none", cwd=tmp_path, until="Loss at", columns=80).out)
+    )
+    assert re.search(r"^`python -m polyexp resume=outputs/\S+`\.$", interrupted, re.MULTILINE)
+    recorded = "\n".join(screen(run_in_process_on_terminal("loop.steps=20", *SHORT[1:], cwd=tmp_path, columns=80).out))
+    server = r"^`MLFLOW_\w+=false mlflow server --workers 1 --backend-store-uri sqlite:///\S+`$"
+    assert re.search(server, recorded, re.MULTILINE)
+    assert re.search(r"^http://127.0.0.1:5000/#/experiments/\d+/runs/\w{32}\?workflowType=\w+$", recorded, re.MULTILINE)
+
+
+def test_words_that_are_typed_stay_together():
+    text = "It would go on: type `a b=c d` and `e`, or leave it."
+    assert wrapped(text, 24).split("\n") == ["It would go on: type", "`a b=c d` and `e`, or", "leave it."]
+    assert wrapped(text, 10).split("\n")[2:4] == ["type", "`a b=c d`"]
+    assert wrapped("a `b c", 4) == "a `b\nc"
 
 
 def test_a_pipe_gets_whole_lines(tmp_path):

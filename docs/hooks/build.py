@@ -19,6 +19,13 @@ ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md
 LOADED_FROM_ELSEWHERE = re.compile(
     r"""<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)"""
 )
+PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>(?!\s*</a>)')
+# What pages say where they are read without the site, and what they say in it.
+LINKS = {
+    f"({NOTEBOOK})": f"({NOTEBOOK_PAGE})",
+    "The reference of the site that `make docs` builds has": "The [reference of all settings](reference/index.md) has",
+}
+INTERFACE = "reference/python/"  # whose pages have many headings of one word
 FOR_DEVELOPERS = ("architecture.md", *ELSEWHERE)
 
 
@@ -41,10 +48,20 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Called with the text of each page: links to the notebook lead to its page, but the one that downloads it.
 
-    What is for users comes first in a search.
+    What is for users comes first in a search, and what explains before what lists.
     """
-    page.meta.setdefault("search", {"boost": 0.2 if page.file.src_uri in FOR_DEVELOPERS else 1})
-    return markdown if page.file.src_uri == NOTEBOOK_PAGE else markdown.replace(f"({NOTEBOOK})", f"({NOTEBOOK_PAGE})")
+    boost = 0.2 if page.file.src_uri in FOR_DEVELOPERS else 0.5 if page.file.src_uri.startswith(INTERFACE) else 1
+    page.meta.setdefault("search", {"boost": boost})
+    if page.file.src_uri == NOTEBOOK_PAGE:
+        return markdown
+    for written, link in LINKS.items():
+        markdown = markdown.replace(written, link)
+    return markdown
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Called with the content of each page: a picture leads to its file, which shows it in its full size."""
+    return PICTURE.sub(lambda found: f'<a href="{found[1]}">{found[0]}</a>', html)
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:

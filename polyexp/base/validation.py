@@ -115,7 +115,8 @@ def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None
         also: What else is allowed, in words; the caller has tested for it already.
     """
     words = list(allowed)
-    if value not in words:
+    is_list = hasattr(value, "__len__") and not isinstance(value, str)  # such as an array, whose == is no truth value
+    if is_list or value not in words:
         wanted = ", ".join([*words, also] if also else words)
         raise InputError(f"`{key}` must be one of {wanted}, got {shown(value)}.{nearest(str(value), words)}")
 

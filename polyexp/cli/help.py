@@ -51,7 +51,7 @@ Examples:
   python -m polyexp action=compare                           the last ten runs side by side
   python -m polyexp action=export action.run=1a2b3c4d        the polynomial of a run as C (or action.format=python, ...)
 
-Results go to outputs/: a folder for each run, and the MLflow store (`make ui` opens it).
+Results go to outputs/: a folder for each run, and the MLflow store (each run prints the command that opens it).
 
   -m, --multirun           sweep over comma-separated values and ranges; those of keys in sweep.zip go in step;
                            sweep.dry_run=true lists the jobs, sweep.skip_finished=true reuses finished runs

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from polyexp.base import closest, meant, nearest
+from polyexp.base import SETTINGS, Component, closest, meant, nearest
 
 __all__ = ["choice_hint", "key_hint"]
 
@@ -23,7 +23,7 @@ SETTINGS_ELSEWHERE = {
     "model.degree": "n deg order n_terms degrees power",
     "problem.domain": "interval range xlim bounds",
     "problem.noise": "sigma std noise_std",
-    "problem.target": "func f function_name",
+    "problem.target": "func f function function_name",
     "problem.path": "file csv data data_file filename input",
     "backend.dtype": "precision type float",
     "device.threads": "num_threads n_jobs nthreads cores",
@@ -104,7 +104,8 @@ def choice_hint(group: str, word: str, allowed: Collection[str]) -> str:
     lower = word.lower()
     same = [one for one in allowed if lower.replace("-", "_") in (one.lower(), one.lower().rpartition("/")[2])]
     elsewhere = [one for one in allowed if lower in names.get(one, "").split()]
-    return meant(*(same or elsewhere)[:2]) or nearest(lower, allowed)
+    others = [f"{one}={name}" for one, name in Component.registry if name == lower and {group, one} <= {*SETTINGS}]
+    return meant(*(same or elsewhere or others)[:2]) or nearest(lower, allowed)
 
 
 def _ending(key: str) -> str:

@@ -1,14 +1,28 @@
 """What `fit` is called with: a source of samples and a model, or the x and the y of samples and a model."""
 
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError, as_numbers, require
+from polyexp.backend import Backend
+from polyexp.base import Component, InputError, as_numbers, require, shown
+from polyexp.device import Device
+from polyexp.loop import Loop
 from polyexp.model import Model
-from polyexp.problem import Samples, Source
+from polyexp.optimizer import Optimizer
+from polyexp.problem import FILE_ENDINGS, TARGETS, Samples, Source
 
-__all__ = ["problem_and_model"]
+__all__ = ["problem_and_model", "require_parts"]
+
+PARTS: dict[str, tuple[type[Component], str, str]] = {  # the class of each part, its name in a sentence, and an example
+    "model": (Model, "a model", "PowerSeries(degree=3)"),
+    "loop": (Loop, "a loop", "Manual(steps=1000)"),
+    "optimizer": (Optimizer, "an optimizer", 'GradientDescent("auto")'),
+    "backend": (Backend, "a backend", "NumPy()"),
+    "device": (Device, "a device", "CUDA()"),
+}
+AUTO = {"optimizer": 'GradientDescent("auto")'}  # what the word "auto" means, which is the name of a device alone
 
 
 def problem_and_model(problem: Any, y: Any, model: Any) -> tuple[Source | Samples, Model]:
@@ -24,14 +38,36 @@ def problem_and_model(problem: Any, y: Any, model: Any) -> tuple[Source | Sample
     """
     if model is None and isinstance(y, Model):
         y, model = None, y
+    if isinstance(y, Model):  # what stands behind the model is given by its name
+        _require_model(model)
     if isinstance(problem, (Source, Samples)):
         require(y is None or model is None, "y", "left out where a problem, a data file or samples are given", y)
         _require_model(y if model is None else model)
         return problem, model
     wanted = "a problem, a data file, samples, or the x of samples with their y after it, as in `fit(x, y, model)`"
-    require(y is not None and not isinstance(problem, (str, type)), "problem", wanted, problem)
+    if y is None or isinstance(problem, (str, PurePath, type)):
+        raise InputError(f"`problem` must be {wanted}, got {shown(problem)}{_source_hint(problem)}.")
     _require_model(model)
     return samples_of(problem, y), model
+
+
+def require_parts(**parts: Any) -> None:
+    """Require that each part of a fit, by its name, is None or a component of its group.
+
+    Raises:
+        InputError: One is not; the sentence says what to write instead.
+
+    Example:
+        >>> from polyexp import InputError
+        >>> try:
+        ...     require_parts(loop="manual")
+        ... except InputError as error:
+        ...     print(error)
+        `loop` must be a loop, such as `Manual(steps=1000)`, got 'manual': write `Manual()`.
+    """
+    for name, value in parts.items():
+        if value is not None:
+            _require_part(name, value)
 
 
 def samples_of(x: Any, y: Any) -> Samples:  # shape: (N,), (N,)
@@ -57,4 +93,28 @@ def _require_one_axis(key: str, value: Any) -> None:
 
 
 def _require_model(model: Any) -> None:
-    require(isinstance(model, Model), "model", "a model, such as `PowerSeries(degree=3)`", model)
+    _require_part("model", model)
+
+
+def _require_part(name: str, value: Any) -> None:
+    wanted, article, example = PARTS[name]
+    if not isinstance(value, wanted):
+        hint = _part_hint(name, value, wanted)
+        raise InputError(f"`{name}` must be {article}, such as `{example}`, got {shown(value)}{hint}.")
+
+
+def _part_hint(name: str, value: Any, wanted: type[Component]) -> str:
+    """What to write in the place of a value that is no such part, as the end of a sentence, or an empty text."""
+    if isinstance(value, Component) and value.group in PARTS:
+        return f": {PARTS[value.group][1]} is given by its name, `{value.group}={type(value).__name__}(...)`"
+    named = Component.registry.get((name, value)) if isinstance(value, str) else value
+    if isinstance(named, type) and issubclass(named, wanted):
+        return f": write `{named.__name__}()`"
+    return f": write `{AUTO[name]}`" if value == "auto" and name in AUTO else ""
+
+
+def _source_hint(value: Any) -> str:
+    """What to write in the place of the name of a problem or a file, as the end of a sentence, or an empty text."""
+    if isinstance(value, (str, PurePath)) and str(value).lower().endswith(FILE_ENDINGS):
+        return f": write `DataFile({shown(str(value))}, x=..., y=...)`"
+    return f": write `Problem({shown(value)})`" if isinstance(value, str) and value in TARGETS else ""

@@ -10,7 +10,7 @@ from polyexp.backend import Backend, Torch, blas_threads
 from polyexp.base import InputError, require, seeds
 from polyexp.device import CPU, Device
 from polyexp.exact import Quadratic, quadratic_of, require_modes, tuned
-from polyexp.fitting.arrays import problem_and_model
+from polyexp.fitting.arrays import problem_and_model, require_parts
 from polyexp.fitting.blocks import Keep, run_blocks
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.max_error import max_error
@@ -112,6 +112,7 @@ def fit(
         [0.667, 0.0]
     """
     problem, model = problem_and_model(problem, y, model)
+    require_parts(loop=loop, optimizer=optimizer, backend=backend, device=device)
     _require_kinds(start, observe=observe, on_progress=on_progress, stop=stop, keep=keep)
     loop, optimizer = loop or Manual(), optimizer or GradientDescent()
     backend = backend or Torch()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.base import InputError, finite, number_list, one_of, require, shown, whole
+from polyexp.problem.files.formats import FILE_ENDINGS
 from polyexp.problem.samples import Chunk
 from polyexp.problem.source import MAX_Y, MIN_WIDTH, SAMPLES_PER_CHUNK, OnDropped, OnProgress, Source
 from polyexp.problem.targets import TARGETS, Target
@@ -79,7 +80,7 @@ class Problem(Source, name="target"):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.target):
-            one_of(self.key("target"), self.target, TARGETS)
+            self._require_target()
         wanted = "[low, high] with low < high, both finite"
         number_list(self.key("domain"), self.domain, 2, wanted)
         low, high = self.domain
@@ -89,6 +90,22 @@ class Problem(Source, name="target"):
         whole(self.key("num_samples"), self.num_samples, 1)
         one_of(self.key("sampling"), self.sampling, SAMPLING)
         finite(self.key("noise"), self.noise, 0)
+
+    def _require_target(self) -> None:
+        """Require a named target; what is given in its place may be samples, or the name of a file."""
+        key, words = self.key("target"), ", ".join(TARGETS)
+        is_text = isinstance(self.target, str)
+        if hasattr(self.target, "__len__") and not is_text:
+            raise InputError(
+                f"`{key}` must be one of {words}, got {shown(self.target)}: samples are fitted by "
+                "`fit(x, y, model)`, and kept with weights by `Samples.of(x, y, weights)`."
+            )
+        if is_text and self.target.lower().endswith(FILE_ENDINGS):
+            raise InputError(
+                f"`{key}` must be one of {words}, got {shown(self.target)}: a file is read by `problem=file problem.path=...`, "
+                f"in Python by `DataFile({shown(self.target)}, x=..., y=...)`."
+            )
+        one_of(key, self.target, TARGETS)
 
     @property
     def choice(self) -> str:

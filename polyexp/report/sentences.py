@@ -146,7 +146,7 @@ def _what_is_better(forecast: Forecast) -> str:
     rounding = float(np.finfo(float).eps) * float(samples.loss(np.zeros_like(samples.y)))
     if lowest - samples.scatter > max(rounding, MAX_ROUNDING_OF_SCATTER * lowest):
         degree = ", such as one of a higher model.degree," if hasattr(forecast.model, "degree") else ""
-        return f": only another model{degree} can do better"
+        return f": only another model{degree} can do better on these samples"
     return ": the rest is scatter of samples with the same x" if samples.scatter > rounding else ""
 
 

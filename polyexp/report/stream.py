@@ -1,6 +1,7 @@
 """Standard output, standard error and files as streams of text, which is wrapped at blanks on a terminal."""
 
 import os
+import re
 import textwrap
 from typing import Any
 
@@ -11,10 +12,14 @@ from polyexp.base import printable
 __all__ = ["UNLIMITED_COLUMNS", "Stream", "wrapped"]
 
 UNLIMITED_COLUMNS = 100_000  # of a pipe or a file, where nothing is wrapped and no table is split
+TYPED = re.compile(r"`[^`\n]+`")  # a command or a setting, as it is typed
+BLANK = "\ue000"  # stands for a blank in it while a line is wrapped; no text that is printed has this character
 
 
 def wrapped(text: str, columns: int, indent: str = "") -> str:
-    """The text with its lines wrapped at blanks; a word that is longer than a line is left whole.
+    """The text with its lines wrapped at blanks; a word that is longer than a line is left whole, as are words in `...`.
+
+    So a command can be copied from a terminal of any width.
 
     Args:
         text: One or more lines.
@@ -22,8 +27,9 @@ def wrapped(text: str, columns: int, indent: str = "") -> str:
         indent: What the second and further parts of a line begin with.
     """
     options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent}
-    lines = text.split("\n")
-    return "\n".join(line if len(line) <= columns else textwrap.fill(line, columns, **options) for line in lines)
+    whole = TYPED.sub(lambda found: found[0].replace(" ", BLANK), text)
+    lines = (line if len(line) <= columns else textwrap.fill(line, columns, **options) for line in whole.split("\n"))
+    return "\n".join(lines).replace(BLANK, " ")
 
 
 class Stream(Console):
@@ -51,7 +57,7 @@ class Stream(Console):
     def text(self, text: str) -> None:
         """Print a text, whose control characters are escaped and whose lines are wrapped at blanks on a terminal.
 
-        A word that is longer than a line, such as a path, is left whole.
+        A word that is longer than a line, such as a path, and a command in `...` are left whole.
 
         Args:
             text: One or more lines.

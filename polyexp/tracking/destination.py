@@ -70,7 +70,7 @@ class Pages:
     def pages(self, experiment_id: str, run_id: str) -> list[str]:
         """Lines with the command that serves the pages of MLflow, and the address of the page of a run."""
         page = f"{self.ui}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
-        return [*(f"Open it with: {command}" for command in self.serve), page]
+        return [*(f"Open it with: `{command}`" for command in self.serve), page]
 
 
 @dataclass(frozen=True)

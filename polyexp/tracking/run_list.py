@@ -24,6 +24,7 @@ from polyexp.tracking.store import open_recorded
 __all__ = ["ListedRun", "RunList", "runs"]
 
 LOSS, OUTCOME_TAG = "loss/final", "polyexp.outcome"
+MAX_KEYS = 3  # settings of problems that a sentence names
 MLFLOW_TAGS = "mlflow."  # the beginning of tags that MLflow has for its own pages
 EXAMPLE = "metrics.`loss/final` < 1 and params.model = 'legendre'"
 
@@ -134,11 +135,18 @@ class RunList(Sequence[ListedRun]):
         """The run with the least final loss; the first of those that have it.
 
         Raises:
-            InputError: No run has a final loss.
+            InputError: No run has a final loss; or those that have one are of several problems, whose losses do not compare.
         """
         finished = [one for one in self.listed if one.loss is not None and math.isfinite(one.loss)]
         if not finished:
             raise InputError(f"There is no run with a final loss among {counted(len(self), 'run')} of {self.where}.")
+        different = _differing(finished)
+        if different:
+            raise InputError(
+                f"The losses of {counted(len(finished), 'run')} of {self.where} do not compare, as their problems differ in "
+                f"{', '.join(f'`{key}`' for key in different[:MAX_KEYS])}: take those of one problem by `runs(last=...)`, "
+                "`runs(sweep=...)` or `runs(filter=...)`."
+            )
         return min(finished, key=_loss_of)
 
     def to_frame(self) -> Any:
@@ -250,6 +258,17 @@ def _of_client(run: RecordedRun) -> ListedRun:
     return ListedRun(
         run.id, run.name, run.status, run.params, run.metrics, run.tags, run.started, run.ended, run.artifacts
     )
+
+
+def _differing(runs: Sequence[ListedRun]) -> list[str]:
+    """The settings of the problem that are not the same in all runs, but for the reduction, which leaves each loss as it is."""
+    problems = [{key: run.params[key] for key in run.params if _is_of_problem(key)} for run in runs]
+    keys = dict.fromkeys(key for problem in problems for key in problem)
+    return [key for key in keys if len({problem.get(key) for problem in problems}) > 1]
+
+
+def _is_of_problem(key: str) -> bool:
+    return key.partition(".")[0] == "problem" and key != "problem.reduction"
 
 
 def _loss_of(run: ListedRun) -> float:

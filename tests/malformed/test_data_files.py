@@ -108,13 +108,21 @@ case("link to itself", "a.csv", lambda path: path.symlink_to(path), "", "`proble
 
 # Names of columns
 
-csv_case("other names", b"time,height\n1,2\n", "", "`problem.x`", ONE_OF, "time, height (its first row)", "got 'x'")
+csv_case(
+    "other names",
+    b"time,height\n1,2\n",
+    "",
+    "`problem.x`",
+    ONE_OF,
+    "'time', 'height' (its first row)",
+    "and means 'x' where it is left out",
+)
 csv_case(
     "similar name", b"time,height\n1,2\n", "problem.x=time problem.y=hight", "`problem.y`", "Did you mean 'height'?"
 )
-csv_case("other weight", b"x,y,w\n1,2,3\n", "problem.weight=v", "`problem.weight`", ONE_OF, "x, y, w")
+csv_case("other weight", b"x,y,w\n1,2,3\n", "problem.weight=v", "`problem.weight`", ONE_OF, "'x', 'y', 'w'")
 csv_case("doubled", b"x,y,x\n1,2,3\n", "", "`problem.x` must name one column", "the name of 2 columns")
-csv_case("no header", b"1,2\n3,4\n", "", "`problem.x`", "columns 1, 2", "`problem.x=0 problem.y=1`")
+csv_case("no header", b"1,2\n3,4\n", "", "`problem.x`", "columns '1', '2'", "`problem.x=0 problem.y=1`")
 csv_case("beyond the columns", b"1,2\n3,4\n", "problem.x=0 problem.y=2", ONE_OF, "`problem.x=0 problem.y=1`")
 csv_case("beyond, header=false", b"1,2\n", "problem.header=false problem.y=2", "`problem.x`", "no header")
 csv_case(
@@ -123,12 +131,12 @@ csv_case(
 csv_case("bars", b"x|y\n1|2\n", "", "`problem.x`", ONE_OF, "x|y", "`problem.delimiter`")
 csv_case("wrong delimiter", b"x;y\n1;2\n", "problem.delimiter=tab", "`problem.x`", ONE_OF, "x;y")
 csv_case("percent comment", b"% made\nx,y\n1,2\n", "", ONE_OF, "% made", "`problem.comment='%'`")
-csv_case("controls", b"\x1b[31mx\x07,y\n1,2\n", "", ONE_OF, r"\x1b[31mx\x07, y")
+csv_case("controls", b"\x1b[31mx\x07,y\n1,2\n", "", ONE_OF, r"'\x1b[31mx\x07', 'y'")
 csv_case("long name", b"z" * 9000 + b",y\n1,2\n", "", ONE_OF, "zzz...")
-csv_case("many names", b",".join(b"c%d" % one for one in range(5000)) + b"\n", "", ONE_OF, "c19, 4980 more")
+csv_case("many names", b",".join(b"c%d" % one for one in range(5000)) + b"\n", "", ONE_OF, "'c19', 4980 more")
 csv_case("asked for controls", b"x,y\n1,2\n", "problem.x=" + "\x1b" + "[1m", "`problem.x`", ONE_OF, r"\x1b[1m")
-csv_case("Latin-1 names", "größe,y\n1,2\n".encode("latin-1"), "problem.x=große", "größe, y", "`problem.encoding`")
-csv_case("case of names", b"X,Y\n1,2\n", "", "`problem.x`", ONE_OF, "X, Y")
+csv_case("Latin-1 names", "größe,y\n1,2\n".encode("latin-1"), "problem.x=große", "'größe', 'y'", "`problem.encoding`")
+csv_case("case of names", b"X,Y\n1,2\n", "", "`problem.x`", ONE_OF, "'X', 'Y'")
 
 # Cells
 
@@ -221,7 +229,7 @@ for ending, write in (("parquet", table), ("npz", arrays)):
         ZERO,
         "'w'",
     )
-    case(f"other columns {ending}", f"a.{ending}", write(a=[1.0], b=[2.0]), "", "`problem.x`", ONE_OF, "a, b")
+    case(f"other columns {ending}", f"a.{ending}", write(a=[1.0], b=[2.0]), "", "`problem.x`", ONE_OF, "'a', 'b'")
     case(
         f"large y {ending}",
         f"a.{ending}",

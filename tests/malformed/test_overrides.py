@@ -287,6 +287,9 @@ def test_choices_that_others_use_are_understood_by_the_hint(group, name, choice)
         ("problem=file n=5", "'model.degree'"),
         ("degree=5", "'model.degree'"),
         ("optimizer=sgd", "'gradient_descent'"),
+        ("backend=cuda", "'device=cuda'"),
+        ("loop=torch", "'backend=torch'"),
+        ("problem.function=cosh", "'problem.target'"),
         ("tol=1e-6", "'loop.tolerance'"),
     ],
 )

@@ -43,7 +43,12 @@ the connection breaks before it says so. Every fault lasts until the fit has end
 and `action=sync` runs beside the recorder. The store is afterwards compared with the journal and the files of the run: its
 params, tags, points, dataset, artifacts, status and times. A sample of the suite runs in `.ci/run`.
 
+<details markdown>
+<summary>The table of all cases</summary>
+
 {table}
+
+</details>
 
 {facts}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polyexp.base import InputError, cut, nearest, one_of, require, shown
+from polyexp.base import InputError, nearest, one_of, require, shown
 from polyexp.problem.files.dates import DATES
 from polyexp.problem.files.format import NUMBERS, CellError, Format
 from polyexp.problem.files.formats import FORMATS, UNREADABLE
@@ -226,7 +226,11 @@ def _require_column(key: str, column: str, names: list[str], opened: Format) -> 
     if column not in names:
         like = nearest(column, names[:MAX_NAMES_COMPARED])
         columns = f"the columns {_listed(names)}{opened.header}"
-        raise InputError(f"`{key}` must be one of {columns}, got {got}.{opened.hint() or like}")
+        given = f"and means {got} where it is left out: type `{key}=...` with one of them"
+        is_default = key in ("problem.x", "problem.y") and column == key.rpartition(".")[2]
+        raise InputError(
+            f"`{key}` must be one of {columns}, {given if is_default else f'got {got}'}.{opened.hint() or like}"
+        )
     if names.count(column) > 1:
         raise InputError(
             f"`{key}` must name one column, got {got}, which is the name of {names.count(column)} columns."
@@ -244,7 +248,7 @@ def _dates_hint(key: str, holds: str) -> str:
 
 def _listed(names: list[str]) -> str:
     more = [f"{len(names) - MAX_NAMES_LISTED} more"] if len(names) > MAX_NAMES_LISTED else []
-    return _short(", ".join([*map(cut, names[:MAX_NAMES_LISTED]), *more]), 150)
+    return _short(", ".join([*map(shown, names[:MAX_NAMES_LISTED]), *more]), 200)
 
 
 def _reason(error: Exception) -> str:

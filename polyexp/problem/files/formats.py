@@ -10,7 +10,7 @@ from polyexp.problem.files.format import Format
 from polyexp.problem.files.npz import NPZ
 from polyexp.problem.files.parquet import Parquet
 
-__all__ = ["FORMATS", "UNREADABLE"]
+__all__ = ["FILE_ENDINGS", "FORMATS", "UNREADABLE"]
 
 FORMATS: Mapping[str, type[Format]] = {
     ".csv": CSV,
@@ -20,5 +20,6 @@ FORMATS: Mapping[str, type[Format]] = {
     ".parquet": Parquet,
     ".npz": NPZ,
 }
+FILE_ENDINGS = tuple(FORMATS)
 UNREADABLE = (OSError, EOFError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 """The errors of reading a file that is damaged, forbidden or of another kind; pyarrow's errors derive from them."""
