@@ -221,6 +221,34 @@ finally:
     assert ended == (129, "still here\n", "polyexp: ended, since its terminal was closed.\n")
 
 
+def test_where_python_cannot_raise_an_exception_nothing_is_printed_of_it(tmp_path):
+    """As in what the garbage collector calls. It is noted, and raised at the end; other exceptions are printed."""
+    code = """
+import os, signal, sys
+from polyexp.cli.signals import signals
+
+class Deleted:
+    def __init__(self, done):
+        self.done = done
+    def __del__(self):
+        self.done()
+
+signals.take()
+signals.imported()
+try:
+    with signals.never_lost():
+        Deleted(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        print(signals.asked(), flush=True)
+        Deleted(lambda: 1 / 0)
+except KeyboardInterrupt as stop:
+    sys.exit(stop.code)
+"""
+    ended = run_python(code, cwd=tmp_path)
+    assert (ended.code, ended.out) == (143, "True\n")
+    assert "ZeroDivisionError" in ended.err
+    assert "Interrupted" not in ended.err
+
+
 def test_in_another_thread_nothing_is_taken():
     code = """
 import threading

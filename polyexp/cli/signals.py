@@ -10,9 +10,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 __all__ = ["Interrupted", "Signals", "signals"]
 
@@ -54,6 +55,8 @@ class Signals:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+        if not isinstance(sys.unraisablehook, _Silent):
+            sys.unraisablehook = _Silent(sys.unraisablehook)
 
     def imported(self) -> None:
         """Raise `Interrupted` from here on, since the libraries are imported."""
@@ -105,6 +108,23 @@ class Signals:
         if not self._gently:
             self._raised = stop
             raise stop
+
+
+class _Silent:
+    """What prints the exceptions that Python cannot raise, as those in a `__del__` or in what the garbage collector calls.
+
+    It leaves out `Interrupted`, which is noted: the run that begins next is asked to stop.
+
+    Args:
+        rest: What prints the others.
+    """
+
+    def __init__(self, rest: Callable[[Any], object]) -> None:
+        self._rest = rest
+
+    def __call__(self, unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, Interrupted):
+            self._rest(unraisable)
 
 
 def _exit_at_once(stop: Interrupted) -> None:
