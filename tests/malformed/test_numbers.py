@@ -121,6 +121,7 @@ OUT_OF_RANGE = {
     "model.initial_scale": ("nan", "inf", "-inf"),
     "loop.tolerance": ("-1", "nan"),
     "tracking.wait": ("-1", "nan", "inf", "86401"),
+    "checkpoint.every": ("0", "-1", "nan", "inf"),
     "optimizer.learning_rate": ("0", "-1", "nan", "inf", "1e-400", "true", "fast"),
     "optimizer.momentum": ("1", "-0.1", "nan", "heavy"),
     "optimizer.alpha": ("1", "-1"),
