@@ -8,7 +8,7 @@ import argparse
 import random
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,11 @@ _cases: list[dict[str, Any]] = []
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or report.outcome != "passed":
         case = {"fault": report.nodeid, "when": "", **dict(report.user_properties)}
-        _cases.append({**case, "passed": report.outcome == "passed", "skipped": report.outcome == "skipped"})
+        skipped = report.outcome == "skipped"
+        reason = (
+            str(report.longrepr[2]).removeprefix("Skipped: ") if skipped and isinstance(report.longrepr, tuple) else ""
+        )
+        _cases.append({**case, "passed": report.outcome == "passed", "skipped": skipped, "reason": reason})
 
 
 def pytest_terminal_summary(config: pytest.Config) -> None:
@@ -99,9 +103,10 @@ def _facts(is_sample: bool) -> Iterator[str]:
     for case in _cases:
         if "fact" in case:
             yield f"- {case['fact']}"
-    skipped = sum(case["skipped"] for case in _cases)
-    if skipped:
-        yield f"- {skipped} cases were left out on the machine that made the table, where no disks can be mounted."
+    reasons = Counter(case["reason"] for case in _cases if case["skipped"])
+    if reasons:
+        listed = "; ".join(f"{reason} ({number})" for reason, number in sorted(reasons.items()))
+        yield f"- {reasons.total()} cases were left out on the machine that made the tables: {listed}."
 
 
 if __name__ == "__main__":
