@@ -11,7 +11,7 @@ import pytest
 import polyexp as p
 from tests import kernels
 from tests.helpers.commands import run
-from tests.helpers.interruptions import FOLDER, STORE, Kept, interrupted_in_process, tag, uninterrupted
+from tests.helpers.interruptions import FOLDER, RUN_DIR, STORE, Kept, interrupted_in_process, tag, uninterrupted
 from tests.helpers.recorded_fits import verdict
 from tests.helpers.rounding import Bound
 
@@ -49,7 +49,7 @@ def test_on_another_backend(first, then, loop, tmp_path, new_store, facts):
     facts(table="elsewhere", fault=first, when=then)
     new_store(tmp_path / STORE)
     words = (*SETTINGS, f"loop={loop}")
-    ended = interrupted_in_process(tmp_path, *words, f"backend={first}", at=AT)
+    ended = interrupted_in_process(tmp_path, *words, RUN_DIR, f"backend={first}", at=AT)
     assert ended.code == 130, ended.err
     before, mark = tag(tmp_path / STORE, "polyexp.computed_by"), tag(tmp_path / STORE, "polyexp.fingerprint")
     resumed = run(f"resume={FOLDER}", f"backend={then}", cwd=tmp_path)
@@ -79,7 +79,7 @@ def test_on_another_processor(environment, tmp_path, facts):
     backend = "torch" if "torch" in environment.name else "numpy"
     facts(table="elsewhere", fault=f"{backend} of this machine", when=environment.name)
     words = (*SETTINGS, f"backend={backend}", "tracking=none")
-    ended = interrupted_in_process(tmp_path, *words, at=AT)
+    ended = interrupted_in_process(tmp_path, *words, RUN_DIR, at=AT)
     assert ended.code == 130, ended.err
     resumed = run(f"resume={FOLDER}", cwd=tmp_path, env=environment.variables)
     assert resumed.code == 0, resumed.err
@@ -118,7 +118,7 @@ def test_as_another_run(what, tmp_path, new_store, facts):
         data.write_text("x,y\n" + "".join(f"{k / 20},{k * k % 7}\n" for k in range(40)))
         words = ("problem=file", "problem.path=data.csv", *(one for one in SETTINGS if "num_samples" not in one))
         was = data.stat().st_mtime_ns
-    ended = interrupted_in_process(tmp_path, *words, "backend=numpy", at=AT)
+    ended = interrupted_in_process(tmp_path, *words, RUN_DIR, "backend=numpy", at=AT)
     assert ended.code == 130, ended.err
     if word is None:
         os.utime(data, ns=(was, was + 1))
