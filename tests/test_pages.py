@@ -150,10 +150,10 @@ def _recorded(cli, folder):
     """What the names of the pages stand for: runs, two of them of one model, and a sweep, that have been recorded."""
     from polyexp.tracking.store import open_store
 
-    quick = ("backend=numpy", "loop.steps=100", "quiet=true")
+    quick = ("backend=numpy", "loop.steps=100")
     for words in (["model=power_series"], ["model=legendre"], ["model=legendre", "seed=1"]):
         assert cli(*quick, *words).code == 0
-    assert cli("-m", *quick[:-1], "seed=0,1").code == 0
+    assert cli("-m", *quick, "seed=0,1").code == 0
     runs = all_runs(open_store(f"sqlite:///{folder / 'outputs' / 'mlflow.db'}").client)
     ids = [run.info.run_id[:8] for run in runs if "polyexp.sweep" not in run.data.tags][: len(NAMED_RUNS)]
     run_folder, *_ = (folder / "outputs" / "runs").glob("*/*")
