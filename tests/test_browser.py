@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,21 +15,12 @@ import pytest
 
 from polyexp.tracking.store import open_store
 from polyexp.tracking.view import ALL_RUNS, decoded, of_sweep
+from tests.helpers.browser import FLAGS, chromium_path
 from tests.helpers.commands import run_in_process
 from tests.helpers.servers import serving
 from tests.helpers.stores import all_runs, sweeps
 
 pytestmark = pytest.mark.browser
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SECONDS = 90  # until a page must have shown something, on a busy machine
 SWEEP = ("backend=numpy", "model.degree=3,5", "optimizer.learning_rate=1e-7,1e-6,1e-5", "seed=0,1,2,3,4")
 LARGE = (
@@ -83,15 +73,14 @@ def chromium(tmp_path_factory):
     """Opens a browser with a fresh profile, in a window of a given size."""
     from playwright.sync_api import sync_playwright
 
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "Chromium is needed: apt-get install chromium"
+    path = chromium_path()
     with sync_playwright() as playwright:
 
         def opened(width, height):
             profile = tmp_path_factory.mktemp("profile")
             size = {"width": width, "height": height}
             return playwright.chromium.launch_persistent_context(
-                profile, executable_path=path, args=FLAGS, viewport=size, headless=True
+                profile, executable_path=path, args=["--headless", *FLAGS], viewport=size, headless=True
             )
 
         yield opened

@@ -1,21 +1,11 @@
 """What docs/assets/search.js makes of what is typed into the search of the site, in a real browser (`make test-browser`)."""
 
-import shutil
-
 import pytest
 
+from tests.helpers.browser import FLAGS, chromium_path
 from tests.helpers.pages import ROOT
 
 pytestmark = pytest.mark.browser
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 STAND_IN = "window.sent = []; window.Worker = class { postMessage(message) { window.sent.push(message); } };"
 TYPED = {
     "can a fit be served": "fit serv",
@@ -36,10 +26,8 @@ TYPED = {
 def page():
     from playwright.sync_api import sync_playwright
 
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "Chromium is needed: apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         page = browser.new_page()
         page.add_script_tag(content=STAND_IN)
         page.add_script_tag(path=ROOT / "docs" / "assets" / "search.js")

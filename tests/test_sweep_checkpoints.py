@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from polyexp.experiment import run as run_module
 from polyexp.fitting import CHECKPOINT, checkpoint_writer, read_checkpoint, write_checkpoint
 from polyexp.sweep import CHECKPOINTS, MANIFEST, batch_checkpoint, read_table
 from polyexp.sweep import run as sweep_run
 from tests.helpers.commands import SHORT
+from tests.helpers.interruptions import interrupted_in_process
 from tests.helpers.stores import all_runs, sweeps
 
 FOLDER = "hydra.sweep.dir=outputs/s"
@@ -33,32 +33,12 @@ NUMBERS = ("outcome", "steps", "loss", "excess_loss", "parameters", "max_error",
 
 
 @pytest.fixture
-def interrupted(cli, monkeypatch):
+def interrupted(cli, tmp_path):
     """Call it with words: a sweep into outputs/s has been interrupted at a snapshot with at least so many steps."""
 
-    def call(*words, at=150, number=signal.SIGINT):
-        def interrupting(compute):
-            def computing(*args, observe=None, **options):
-                def seen(snapshot):
-                    if observe:
-                        observe(snapshot)
-                    if snapshot.step >= at:
-                        os.kill(os.getpid(), number)
-                        options["stop"] = lambda: True
-
-                options["stop"] = options.get("stop")
-                return compute(*args, observe=seen, **options | {"stop": lambda: options["stop"]()})
-
-            return computing
-
-        with monkeypatch.context() as patch:
-            for module in (batch_checkpoint, run_module):
-                patch.setattr(module, "compute", interrupting(module.compute))
-            ended = cli(*words, FOLDER)
-        assert (ended.code, ended.err.splitlines()[-1]) in (
-            (130, "polyexp: interrupted."),
-            (143, "polyexp: terminated."),
-        )
+    def call(*words, at=150):
+        ended = interrupted_in_process(tmp_path, *words, FOLDER, at=at)
+        assert (ended.code, ended.err.splitlines()[-1]) == (130, "polyexp: interrupted.")
         assert re.fullmatch(
             r"\d jobs: 0 finished, .*\. To go on, type `python -m polyexp sweep\.resume=outputs/s`\.",
             ended.out.splitlines()[-1],

@@ -96,10 +96,9 @@ class JobMaker:
             done: Whether it has its result already.
         """
         template, job = self._loader.job(self._master, words)
-        composed = self.composing(number, words)
-        # The record of a job that begins anew has been removed.
-        goes_on = not done and (Path(*template.folder(job, number, composed)) / JOURNAL).exists()
-        begin = partial(_begun, template, job, number, composed, self._sweep, goes_on)
+        folder = Path(*template.folder(job, number, self.composing(number, words))).absolute()
+        goes_on = not done and (folder / JOURNAL).exists()  # that of a job that begins anew has been removed
+        begin = partial(_begun, template, job, number, folder, self._sweep, goes_on)
         return ReadyJob(number, experiment, begin, done, goes_on)
 
     def left(self, number: int, words: Sequence[str]) -> Ended | None:
@@ -122,10 +121,8 @@ class JobMaker:
         return Ended(JobRow(number, row.overrides, FAILED, run_id=row.run_id, reason=reason))
 
 
-def _begun(template: Template, job: JobOverrides, number: int, composed: Any, of: InSweep, goes_on: bool) -> Job:
+def _begun(template: Template, job: JobOverrides, number: int, folder: Path, of: InSweep, goes_on: bool) -> Job:
     """Make the folder of a job with the files of Hydra, and return the circumstances of its run."""
-    sweep, name = template.folder(job, number, composed)
-    folder = Path(sweep, name).absolute()
     files = template.files(job, number, folder)
     files.write(folder)
     overrides = tuple(map(unquoted, job.words))

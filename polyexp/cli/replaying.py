@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from polyexp.base import Component, InputError, cut
 from polyexp.cli.recorded_words import recorded_words
-from polyexp.cli.texts import unquoted
 from polyexp.cli.values import Override
 from polyexp.tracking import MLflow, NoTracking, Tracker, recorded_fit
 
@@ -60,7 +59,7 @@ def typed_tracker(overrides: Sequence[Override]) -> Tracker:
 
 def _text(typed: Mapping[str, Override], key: str) -> str | None:
     """The value of an override as a text; None where it is not typed."""
-    return unquoted(typed[key].word).partition("=")[2] if key in typed else None
+    return typed[key].text if key in typed else None
 
 
 def _require_nothing_else(options: argparse.Namespace, overrides: Sequence[Override]) -> None:

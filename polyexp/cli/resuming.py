@@ -9,7 +9,7 @@ import yaml
 from polyexp.base import InputError, cut, open_regular, shown
 from polyexp.cli.recorded_words import recorded_words
 from polyexp.cli.replaying import typed_tracker
-from polyexp.cli.texts import quote, unquoted
+from polyexp.cli.texts import quote
 from polyexp.cli.values import Override
 from polyexp.tracking import (
     FOLDER_TAG,
@@ -56,7 +56,7 @@ def resuming_words(options: argparse.Namespace, overrides: Sequence[Override]) -
     typed = {one.key: one for one in overrides}
     if RESUME_RUN not in typed:
         return None
-    value = unquoted(typed[RESUME_RUN].word).partition("=")[2]
+    value = typed[RESUME_RUN].text
     if value == "null":
         return None
     if options.multirun:
@@ -111,7 +111,7 @@ def _require_own(fit: RecordedFit, header: Header, folder: Path) -> None:
 def _require_same(fit: RecordedFit, header: Header, overrides: Sequence[Override]) -> None:
     """Require that nothing is typed that would make it another run."""
     for one in overrides:
-        value = unquoted(one.word).partition("=")[2]
+        value = one.text
         if one.key == "tracking.experiment_name" and header.store is not None and value != header.experiment:
             raise InputError(
                 f"`{one.key}` cannot be changed in a run that goes on: it is {shown(header.experiment)}. Leave it out."

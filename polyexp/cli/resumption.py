@@ -10,7 +10,7 @@ import yaml
 
 from polyexp.base import InputError, cut, open_regular, shown
 from polyexp.cli.configs import conf_dir
-from polyexp.cli.texts import quote, unquoted
+from polyexp.cli.texts import quote
 from polyexp.cli.values import Override
 from polyexp.sweep import INSTEAD, MANIFEST
 
@@ -49,7 +49,7 @@ def resumed_words(options: argparse.Namespace, overrides: Sequence[Override]) ->
         InputError: The sweep is not there or damaged, or something is typed that would make it another one.
     """
     typed = {one.key: one for one in overrides}
-    value = unquoted(typed[RESUME].word).partition("=")[2] if RESUME in typed else ""
+    value = typed[RESUME].text if RESUME in typed else ""
     if value == "null" or RESUME not in typed:
         return None
     folder = _folder(value)

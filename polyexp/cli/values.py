@@ -12,7 +12,7 @@ from polyexp.base import InputError, cut, require
 from polyexp.cli.config_loader import MAX_CHARACTERS, parse
 from polyexp.cli.kinds import kinds_of, wanted
 from polyexp.cli.ranges import parser
-from polyexp.cli.texts import UNREADABLE, quote, quoted, shell_word
+from polyexp.cli.texts import UNREADABLE, quote, quoted, shell_word, unquoted
 from polyexp.experiment import GROUPS
 
 __all__ = ["CHOSEN", "Override", "choices_of", "read", "values"]
@@ -58,6 +58,11 @@ class Override:
     def shown(self) -> str:
         """The word, as sentences quote it."""
         return f"`{cut(self.word)}`" if self.word else "''"
+
+    @property
+    def text(self) -> str:
+        """The value as a text, without the quotes that are put around texts."""
+        return unquoted(self.word).partition("=")[2]
 
     def for_hydra(self, sweeps: bool) -> str:
         """The word for Hydra's parser, with texts in quotes.

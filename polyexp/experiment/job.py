@@ -11,7 +11,16 @@ from polyexp.backend import threads_of
 from polyexp.base import spell, version
 from polyexp.experiment.experiment import Experiment
 from polyexp.experiment.schema import GROUPS
-from polyexp.tracking import DATA_TAG, FINGERPRINT_TAG, FOLDER_TAG, REPLAY_TAG, RunInfo, environment_tags
+from polyexp.tracking import (
+    DATA_TAG,
+    FINGERPRINT_TAG,
+    FOLDER_TAG,
+    OVERRIDES_TAG,
+    REPLAY_TAG,
+    SWEEP_TAG,
+    RunInfo,
+    environment_tags,
+)
 
 __all__ = ["InSweep", "Interruption", "Job", "Uninterrupted", "run_info", "short_number", "short_word", "typed_values"]
 
@@ -110,9 +119,9 @@ def run_info(experiment: Experiment, job: Job) -> RunInfo:
     if experiment.problem.stamp is not None:
         tags[DATA_TAG] = str(experiment.problem.stamp)
     if job.overrides:
-        tags["polyexp.overrides"] = " ".join(job.overrides)
+        tags[OVERRIDES_TAG] = " ".join(job.overrides)
     if job.sweep:
-        tags["polyexp.sweep"] = job.sweep.name
+        tags[SWEEP_TAG] = job.sweep.name
     if job.replay_of:
         tags[REPLAY_TAG] = job.replay_of
     params = {key: spell(value) for key, value in experiment.settings().items()}

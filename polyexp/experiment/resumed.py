@@ -12,6 +12,7 @@ from polyexp.experiment.experiment import Experiment
 from polyexp.fitting import Checkpoint, History, SavedCheckpoint, read_checkpoint
 from polyexp.tracking import (
     DATA_TAG,
+    OVERRIDES_TAG,
     RESUMED_TAG,
     Header,
     Journal,
@@ -31,7 +32,6 @@ from polyexp.tracking import (
 __all__ = ["Resumed", "can_go_on"]
 
 KEPT = ("snapshot",)  # kinds of lines of a journal
-OVERRIDES_TAG = "polyexp.overrides"
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,7 @@ class Resumed:
                 header, _ = header_of(folder)
                 if end_of(folder) is None and not is_gone(folder, header):
                     raise InputError(going_on)
-                saved, warning = _checkpoint(folder)
-                history = history_of(folder, saved.steps) if saved else None
-                resumed = cls(folder, header, saved, history, warning, recorded_steps(folder))
+                resumed = cls(folder, header, *_checkpoint(folder), recorded_steps(folder))
             except (OSError, JournalError) as error:
                 raise InputError(f"The run in {folder} cannot be resumed: {error}") from error
             yield resumed
@@ -163,19 +161,20 @@ def can_go_on(folder: Path, fingerprint: str) -> bool:
         return False
 
 
-def _checkpoint(folder: Path) -> tuple[SavedCheckpoint | None, str]:
-    """The checkpoint of a run and what is to be said of it; None where there is none that can be used."""
+def _checkpoint(folder: Path) -> tuple[SavedCheckpoint | None, History | None, str]:
+    """The checkpoint of a run, its history and what is to be said of it; None where there is none that can be used."""
+    histories: list[History] = []
+
+    def read_history(saved: SavedCheckpoint) -> None:
+        try:
+            histories.append(history_of(folder, saved.steps))
+        except (JournalError, OSError) as error:
+            raise InputError("needs more snapshots than the journal of the run has") from error
+
     try:
-        return read_checkpoint(folder, partial(_require_snapshots, folder))
+        saved, warning = read_checkpoint(folder, read_history)
     except FileNotFoundError:
-        return None, ""
+        return None, None, ""
     except InputError as error:
-        return None, f"{str(error).removesuffix('.')}, so the run begins again with its first step."
-
-
-def _require_snapshots(folder: Path, saved: SavedCheckpoint) -> None:
-    """Require a journal with the snapshots of a checkpoint."""
-    try:
-        history_of(folder, saved.steps)
-    except (JournalError, OSError) as error:
-        raise InputError("needs more snapshots than the journal of the run has") from error
+        return None, None, f"{str(error).removesuffix('.')}, so the run begins again with its first step."
+    return saved, histories[-1], warning

@@ -10,11 +10,11 @@ from types import TracebackType
 from polyexp.base import printable
 from polyexp.fitting.checkpoint import Checkpoint
 from polyexp.fitting.checkpoint_file import CHECKPOINT, write_checkpoint
+from polyexp.fitting.checkpoint_settings import CheckpointSettings
 from polyexp.fitting.saved_checkpoint import SavedCheckpoint
 
 __all__ = ["CheckpointWriter"]
 
-EVERY_SECONDS = 30.0
 CLOSING_SECONDS = 10.0  # for which the end of a run waits for a disk
 
 
@@ -52,7 +52,7 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
         settings: Mapping[str, str],
         fingerprint: str,
         *,
-        every: float = EVERY_SECONDS,
+        every: float = CheckpointSettings.every,
         with_history: bool = False,
         warn: Callable[[str], None] = lambda sentence: None,
         first: Callable[[], None] = lambda: None,

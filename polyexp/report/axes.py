@@ -29,6 +29,7 @@ __all__ = [
     "colour_scale",
     "figure",
     "legend",
+    "legend_below",
     "log_axis",
     "log_steps",
     "plain",
@@ -146,6 +147,20 @@ def legend(ax: Any, columns: int = 4) -> None:
             columnspacing=1.2,
             handlelength=1.8,
         )
+
+
+def legend_below(made: Figure, ax: Any, columns: int) -> None:
+    """Draw the legend of a figure at its lower edge, below the axes, which must leave room for it."""
+    made.legend(
+        *ax.get_legend_handles_labels(),
+        loc="lower left",
+        bbox_to_anchor=(0.01, 0.05 / made.get_figheight()),
+        ncols=columns,
+        frameon=False,
+        fontsize=8.5,
+        borderaxespad=0,
+        labelspacing=0.3,
+    )
 
 
 def log_axis(ax: Any, *curves: np.ndarray, otherwise: str, along: str = "y") -> bool:

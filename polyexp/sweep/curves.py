@@ -15,6 +15,7 @@ from polyexp.report.axes import (
     axis_name,
     figure,
     legend,
+    legend_below,
     log_steps,
 )
 from polyexp.report.figures.curves import MAX_MARKS
@@ -131,13 +132,4 @@ def _legend(made: Figure, ax: Any, below: float) -> None:
     if not below:
         legend(ax, columns=5)
         return
-    made.legend(
-        *ax.get_legend_handles_labels(),
-        loc="lower left",
-        bbox_to_anchor=(0.01, 0.05 / made.get_figheight()),
-        ncols=LEGEND_COLUMNS,
-        frameon=False,
-        fontsize=8.5,
-        borderaxespad=0,
-        labelspacing=0.3,
-    )
+    legend_below(made, ax, LEGEND_COLUMNS)

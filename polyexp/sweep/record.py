@@ -20,6 +20,7 @@ from polyexp.tracking import (
     JOURNAL,
     KIND_SWEEP,
     KIND_TAG,
+    OVERRIDES_TAG,
     Delivered,
     Journal,
     RunInfo,
@@ -144,7 +145,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         self._tracking.begin(self.folder)
         tags = {**version.tags(), KIND_TAG: KIND_SWEEP, FOLDER_TAG: str(self.folder)}
         if self._words:
-            tags["polyexp.overrides"] = " ".join(self._words)
+            tags[OVERRIDES_TAG] = " ".join(self._words)
         header = self._tracking.header(RunInfo(f"sweep {self.name}", {}, (), tags))
         keys = dict.fromkeys([*varying([one.experiment for one in self.jobs]), *self._keys])
         header = header.of_sweep(self.name, tuple(keys))

@@ -10,8 +10,10 @@ from polyexp.tracking.entry import (
     KIND_COMPARISON,
     KIND_SWEEP,
     KIND_TAG,
+    OVERRIDES_TAG,
     REPLAY_TAG,
     RESUMED_TAG,
+    SWEEP_TAG,
     Status,
 )
 from polyexp.tracking.environment import differences, environment_tags, recorded_environment, runs_together
@@ -55,9 +57,11 @@ __all__ = [
     "KIND_SWEEP",
     "KIND_TAG",
     "NOTE",
+    "OVERRIDES_TAG",
     "REPLAY_TAG",
     "RESULT",
     "RESUMED_TAG",
+    "SWEEP_TAG",
     "Delivered",
     "DeliveryState",
     "Destination",

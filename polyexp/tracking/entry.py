@@ -24,9 +24,12 @@ __all__ = [
     "KIND_TAG",
     "MAX_NAME_CHARACTERS",
     "NO_MODEL_TAG",
+    "OUTCOME_TAG",
+    "OVERRIDES_TAG",
     "PARENT_TAG",
     "REPLAY_TAG",
     "RESUMED_TAG",
+    "SWEEP_TAG",
     "Dataset",
     "Entry",
     "File",
@@ -47,6 +50,9 @@ KIND_TAG = "polyexp.kind"  # of a run that is no fit
 KIND_COMPARISON, KIND_SWEEP = "comparison", "sweep"
 PARENT_TAG = "mlflow.parentRunId"  # of a run: the run below which MLflow shows it
 DATA_TAG = "polyexp.data_stamp"  # of a run of a data file: its size in bytes and its time
+OUTCOME_TAG = "polyexp.outcome"  # of a run with a result
+OVERRIDES_TAG = "polyexp.overrides"  # of a run or a sweep: what was typed
+SWEEP_TAG = "polyexp.sweep"  # of a job: the name of its sweep
 RESUMED_TAG = "polyexp.resumed"  # of a run that went on: after how many steps, and with which other settings
 FOLDER_TAG = "polyexp.output_folder"  # of a run: its folder
 NO_MODEL_TAG = "polyexp.no_model"  # of a run: why it has no MLflow model, where it might have had one

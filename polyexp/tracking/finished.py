@@ -13,6 +13,7 @@ from polyexp.base import InputError, open_regular
 from polyexp.tracking import sqlite
 from polyexp.tracking.artifact_folder import UnknownLocationError, local_folder
 from polyexp.tracking.artifacts import MEGABYTE
+from polyexp.tracking.entry import OUTCOME_TAG
 from polyexp.tracking.ownership import RESULT
 from polyexp.tracking.recorded import RESULT_LIMIT, RecordedRun, RecordedRuns
 from polyexp.tracking.result_file import ResultFile
@@ -20,7 +21,7 @@ from polyexp.tracking.selection import Selection
 
 __all__ = ["FINGERPRINT_TAG", "FinishedRun", "finished_in_sqlite", "finished_recorded", "read_result"]
 
-FINGERPRINT_TAG, OUTCOME_TAG = "polyexp.fingerprint", "polyexp.outcome"
+FINGERPRINT_TAG = "polyexp.fingerprint"
 FINISHED = f"""
     SELECT fingerprint.value, runs.run_uuid, outcome.value, runs.artifact_uri
     FROM runs

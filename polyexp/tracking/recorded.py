@@ -16,7 +16,7 @@ import numpy as np
 from polyexp.base import InputError, nearest, printable, shown
 from polyexp.model import Model
 from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
-from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG
+from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, OUTCOME_TAG, SWEEP_TAG
 from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
 from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter, sweep_name
@@ -68,7 +68,7 @@ class RecordedRun:
     @property
     def outcome(self) -> str | None:
         """The name of the outcome; None for a run without a result."""
-        return self.tags.get("polyexp.outcome")
+        return self.tags.get(OUTCOME_TAG)
 
     def result(self) -> ResultFile:
         """The content of result.json, of which at most 10 MB are read.
@@ -286,4 +286,4 @@ def _in_folder(run: RecordedRun, sweep: str | None) -> bool:
     folder = Path(run.tags.get(FOLDER_TAG, ""))
     if sweep_name(Path(sweep)) != sweep:
         return Path(sweep).absolute() in folder.parents
-    return run.tags.get("polyexp.sweep") == sweep or f"/{sweep}/" in folder.as_posix()
+    return run.tags.get(SWEEP_TAG) == sweep or f"/{sweep}/" in folder.as_posix()

@@ -12,7 +12,7 @@ from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Outcome, Result
 from polyexp.loop import Loop, Manual
 from polyexp.tracking.dataset import dataset_of
-from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS, NO_MODEL_TAG
+from polyexp.tracking.entry import FOLDER_TAG, MAX_NAME_CHARACTERS, NO_MODEL_TAG, OUTCOME_TAG
 from polyexp.tracking.environment import environment_tags
 from polyexp.tracking.journal import Journal
 from polyexp.tracking.logged_model import model_data, why_none
@@ -115,7 +115,7 @@ def write_result(
         # A metric has one value at each step, and a run that goes on has its final ones at its end.
         {} if result.outcome is Outcome.INTERRUPTED else final_metrics(result, predicted),
         derived_params(result, predicted),
-        {"polyexp.outcome": result.outcome.name, "mlflow.note.content": text, **_no_model(model)},
+        {OUTCOME_TAG: result.outcome.name, "mlflow.note.content": text, **_no_model(model)},
         dataset_of(f"{samples.name}_{samples.total}", samples.x, samples.y),
         model,
     )

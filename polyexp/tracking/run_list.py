@@ -11,7 +11,7 @@ from polyexp.base import InputError, counted, import_optional, require, whole
 from polyexp.fitting import Result
 from polyexp.tracking import sqlite
 from polyexp.tracking.destination import Destination
-from polyexp.tracking.entry import FOLDER_TAG, KIND_TAG, PARENT_TAG
+from polyexp.tracking.entry import FOLDER_TAG, KIND_TAG, OUTCOME_TAG, PARENT_TAG
 from polyexp.tracking.errors import opening_errors
 from polyexp.tracking.loaded_result import loaded
 from polyexp.tracking.recorded import LABEL_CHARACTERS, RecordedRun, RecordedRuns, line_of, lines_of_texts
@@ -23,7 +23,7 @@ from polyexp.tracking.store import open_recorded
 
 __all__ = ["ListedRun", "RunList", "runs"]
 
-LOSS, OUTCOME_TAG = "loss/final", "polyexp.outcome"
+LOSS = "loss/final"
 MAX_KEYS = 3  # settings of problems that a sentence names
 MLFLOW_TAGS = "mlflow."  # the beginning of tags that MLflow has for its own pages
 EXAMPLE = "metrics.`loss/final` < 1 and params.model = 'legendre'"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyexp.base import InputError, cut, require
+from polyexp.tracking.entry import OUTCOME_TAG, SWEEP_TAG
 
 __all__ = ["Selection", "filter_error", "mlflow_filter", "of_sweep_filter", "sweep_name"]
 
-HAS_RESULT_FILTER = "tags.`polyexp.outcome` != ''"  # an MLflow filter; only a run with a result has this tag
+HAS_RESULT_FILTER = f"tags.`{OUTCOME_TAG}` != ''"  # an MLflow filter; only a run with a result has this tag
 DATE = re.compile(r"\d{4}-\d\d-\d\d")  # of the folder in which the sweeps of a day are
 MAX_REASON_CHARACTERS = 200  # of MLflow's message in an error, as that may list every attribute that a run can have
 
@@ -43,7 +44,7 @@ def of_sweep_filter(sweep: str | None, key: str = "action.sweep") -> str:
     if not sweep:
         return ""
     date, _, time = sweep_name(Path(sweep)).rpartition("/")
-    return f"tags.`polyexp.sweep` {'LIKE' if date else '='} {_quoted(f'%{time}' if date else time, key)}"
+    return f"tags.`{SWEEP_TAG}` {'LIKE' if date else '='} {_quoted(f'%{time}' if date else time, key)}"
 
 
 def sweep_name(folder: Path) -> str:

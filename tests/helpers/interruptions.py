@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from polyexp.experiment import run as run_module
+from polyexp.sweep import batch_checkpoint
 from tests.helpers.commands import POLYEXP, Finished, run, run_in_process, start
 from tests.helpers.recorded_fits import PATIENCE_SECONDS, journal, recorders_of
 
@@ -256,17 +257,22 @@ def tag(store: Path, key: str) -> str:
 
 
 def interrupted_in_process(root: Path, *words: str, at: int) -> Finished:
-    """A run that gets SIGINT, in this process, at the first snapshot with at least so many steps."""
-    compute = run_module.compute
+    """A command that gets SIGINT, in this process, at the first snapshot of a run or batch with at least so many steps."""
+    left = [signal.SIGINT]  # a second one would end the process at once; batches are computed in several threads
 
-    def interrupting(*args: Any, observe: Callable[[Any], None], **options: Any) -> Any:
-        def seen(snapshot: Any) -> None:
-            observe(snapshot)
-            if snapshot.step >= at:
-                os.kill(os.getpid(), signal.SIGINT)
-                options["stop"] = lambda: True
+    def interrupting(compute: Callable[..., Any]) -> Callable[..., Any]:
+        def computing(*args: Any, observe: Callable[[Any], None] = lambda snapshot: None, **options: Any) -> Any:
+            def seen(snapshot: Any) -> None:
+                observe(snapshot)
+                if snapshot.step >= at:
+                    with contextlib.suppress(IndexError):
+                        os.kill(os.getpid(), left.pop())
 
-        return compute(*args, observe=seen, **options)
+            return compute(*args, observe=seen, **options)
 
-    with patch.object(run_module, "compute", interrupting):
+        return computing
+
+    with contextlib.ExitStack() as patches:
+        for module in (run_module, batch_checkpoint):
+            patches.enter_context(patch.object(module, "compute", interrupting(module.compute)))
         return run_in_process(*words, cwd=root)

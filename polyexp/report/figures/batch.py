@@ -7,7 +7,7 @@ import numpy as np
 
 from polyexp.exact import Forecast
 from polyexp.fitting import Result, summary_of
-from polyexp.report.axes import COLOURS, Figure, annotate, colour_scale, figure, log_axis, thinned
+from polyexp.report.axes import COLOURS, Figure, annotate, colour_scale, figure, legend_below, log_axis, thinned
 from polyexp.report.figures.curves import MAX_CURVES, drawable, grid, spread_steps, subject, updates
 from polyexp.report.figures.displayed import DisplayedData
 from polyexp.report.figures.fit import draw_data, limit_y_axis, name_axes
@@ -40,16 +40,7 @@ def batch_legend(made: Figure, ax: Any) -> None:
         made: The figure.
         ax: Its axes.
     """
-    made.legend(
-        *ax.get_legend_handles_labels(),
-        loc="lower left",
-        bbox_to_anchor=(0.01, 0.05 / made.get_figheight()),
-        ncols=LEGEND_COLUMNS,
-        frameon=False,
-        fontsize=8.5,
-        borderaxespad=0,
-        labelspacing=0.3,
-    )
+    legend_below(made, ax, LEGEND_COLUMNS)
 
 
 def draw_fits(ax: Any, result: Result, shown: DisplayedData) -> None:
