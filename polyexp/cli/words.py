@@ -14,8 +14,8 @@ from polyexp.base import InputError, meant, version
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
 from polyexp.cli.replaying import replayed_words
-from polyexp.cli.resuming import resuming_words
-from polyexp.cli.resumption import resumed_words
+from polyexp.cli.resumed_run import resuming_words
+from polyexp.cli.resumed_sweep import resumed_words
 from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.values import Override
 from polyexp.experiment import all_keys, key_hint

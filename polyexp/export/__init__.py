@@ -1,7 +1,7 @@
 """A fitted polynomial as source code or data that does not need polyexp."""
 
 from polyexp.export.accuracy import Accuracy, Fit, measured_accuracy, require_agreement, rounded_up
-from polyexp.export.fitted import Form, export_result, exported_fit, exported_in_any_basis
+from polyexp.export.fitted import Form, export_result, exported_fit, exported_in_any_basis, told_of
 from polyexp.export.formats import FORMATS, Exported
 from polyexp.export.formula import BASES, PRECISIONS, Formula, formula_of
 from polyexp.export.mlflow_model import MODEL_NAME, About, model_files
@@ -31,4 +31,5 @@ __all__ = [
     "model_files",
     "require_agreement",
     "rounded_up",
+    "told_of",
 ]

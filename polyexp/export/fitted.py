@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from polyexp.base import InputError, one_of, require, save_bytes, version
-from polyexp.export.accuracy import Fit, measured_accuracy, require_agreement
+from polyexp.export.accuracy import Fit, Function, measured_accuracy, require_agreement
 from polyexp.export.formats import FORMATS, Exported
 from polyexp.export.formula import BASES, PRECISIONS, formula_of
 from polyexp.export.names import FUNCTION_NAME, is_name
 from polyexp.fitting import Result
 from polyexp.model import Model
 
-__all__ = ["Form", "export_result", "exported_fit", "exported_in_any_basis"]
+__all__ = ["Form", "export_result", "exported_fit", "exported_in_any_basis", "told_of"]
 
 BYTES_FORMAT = "numpy"  # the format that is no text
 
@@ -34,6 +34,18 @@ class Form(NamedTuple):
 
 
 OWN_BASIS, POWERS_OF_X = Form(), Form(basis="power")
+
+
+def told_of(result: Result, target: str, function: Function | None) -> Fit:
+    """What an export tells of the fit of a single result.
+
+    Args:
+        result: The result.
+        target: What was fitted, in a word.
+        function: The target as a function; None where it is not known.
+    """
+    error = float(result.max_error) if np.isfinite(result.max_error) else None
+    return Fit(result.samples.total, error, target, function, result.outcome.name)
 
 
 def exported_fit(
@@ -109,8 +121,8 @@ def export_result(
     require(is_name(function), "function", FUNCTION_NAME, function)
     if result.runs:
         raise InputError("`export` takes the result of a single run, such as `result[0].export()`.")
-    samples, error = result.samples, float(result.max_error)
-    fit = Fit(samples.total, error if np.isfinite(error) else None, samples.name, samples.target, result.outcome.name)
+    samples = result.samples
+    fit = told_of(result, samples.name, samples.target)
     try:
         form = Form(basis, precision, function)
         made = exported_fit(result.model, result.params, samples.domain, fit, form=form)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.base import InputError
-from polyexp.export import About, Fit, data_of, export_of, exported_in_any_basis, model_files
+from polyexp.export import About, data_of, export_of, exported_in_any_basis, model_files, told_of
 from polyexp.fitting import Outcome, Result
 from polyexp.problem import TARGETS
 from polyexp.tracking.entry import File, LoggedModel, Point
@@ -41,8 +41,7 @@ def model_data(result: Result, settings: Mapping[str, Any]) -> dict[str, Any] | 
         return {"none": "The parameters of the run are not finite."}
     samples, function = result.samples, TARGETS.get(str(settings.get("problem.target")))
     target = str(settings.get("problem.path") or settings.get("problem") or samples.name)
-    error = float(result.max_error) if np.isfinite(result.max_error) else None
-    fit = Fit(samples.total, error, target, function, result.outcome.name)
+    fit = told_of(result, target, function)
     try:
         export = exported_in_any_basis(result.model, result.params, samples.domain, fit, "")
     except InputError as refusal:
