@@ -58,8 +58,8 @@ pictures are made; and while it is delivered, in three of four such cases to a s
 must keep every line that it had; it must say no more than three lines that an uninterrupted run does not say; the store must
 have all of its journal. In half of the cases it writes checkpoints every 0.1 s, in the others only where it is interrupted,
 so that it begins anew after SIGKILL; a quarter of those that were killed are resumed at once, while their recorders still
-close them. Resumed, with `action=sync` behind it, the files, the journal and the store are compared with those of an
-uninterrupted run.
+close them. Resumed, and delivered by `action=sync` where that is needed, the files, the journal and the store are compared
+with those of an uninterrupted run.
 
 A run that goes on elsewhere is compared with an uninterrupted one on the first backend. The bound is for gradient descent on
 40 samples that are not reduced, and follows from the number of operations of a step, the sizes of their terms and the
