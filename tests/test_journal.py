@@ -416,9 +416,10 @@ def test_values_of_other_kinds_are_errors_of_the_journal(tmp_path, journal_bytes
 )
 def test_a_line_that_is_damaged_is_one_sentence(tmp_path, line):
     new_run(tmp_path)
+    number = len((tmp_path / JOURNAL).read_bytes().splitlines()) + 1
     with (tmp_path / JOURNAL).open("ab") as file:
         file.write(line)
-    with pytest.raises(JournalError, match=r"^A line of .*/journal\.jsonl is (damaged|too long)\.$"):
+    with pytest.raises(JournalError, match=rf"^Line {number} of .*/journal\.jsonl is (damaged|too long)\.$"):
         read(tmp_path)
 
 

@@ -238,7 +238,11 @@ def test_a_damaged_snapshot_in_the_journal_is_refused(cli, folder, interrupted):
     (folder / JOURNAL).write_text(text.replace('"step": 10,', '"step": "ten",'))
     ended = cli("resume=outputs/one")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
-    assert f"A line of {folder / JOURNAL} is damaged" in ended.err
+    number = next(place for place, line in enumerate(text.splitlines(), 1) if '"step": 10,' in line)
+    assert ended.err == (
+        f"polyexp: The run in {folder} cannot be resumed: Line {number} of {folder / JOURNAL} is damaged. Start a run of its "
+        "own.\n"
+    )
 
 
 def test_a_run_that_has_ended_goes_on_with_more_steps(cli, tmp_path, folder):
@@ -407,6 +411,21 @@ def test_another_store_is_refused_and_the_printed_command_names_it(cli, tmp_path
     )
     assert contents(folder) == before
     assert cli(*command.split()[3:]).code == 0
+
+
+def test_a_run_that_goes_on_without_its_store_is_delivered_later(cli, tmp_path, folder, interrupted, store, same):
+    interrupted()
+    first = only_run(store)
+    assert cli("action=sync", "action.folder=outputs").code == 0
+    resumed = cli("resume=outputs/one", "tracking=none")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert only_run(store).info.status == "KILLED"
+    synced = cli("action=sync", "action.folder=outputs")
+    assert (synced.code, synced.err) == (0, "")
+    run = only_run(store)
+    assert (run.info.run_id, run.info.status) == (first.info.run_id, "FINISHED")
+    assert [step for step, _ in history(store, run, "loss/train")] == [1, 2, 5, 10, 20, 50, *range(100, 1001, 100)]
+    same()
 
 
 def test_another_experiment_of_mlflow_is_refused(cli, interrupted):

@@ -1,7 +1,7 @@
 """The command line of `resume=<run>`: the recorded settings of the run, what is typed over them, and its own folder."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -19,6 +19,7 @@ from polyexp.tracking import (
     KIND_TAG,
     REPLAY_TAG,
     Header,
+    MLflow,
     NoTracking,
     RecordedFit,
     header_of,
@@ -71,9 +72,8 @@ def resuming_words(options: argparse.Namespace, overrides: Sequence[Override]) -
     _require_same(fit, header, overrides)
     rest = [one for one in overrides if one.key != RESUME_RUN]
     place = quote(str(folder).replace("${", "\\${"))
-    keys = {one.key for one in rest}
-    words = [*recorded_words(fit, rest), *_circumstances(folder, keys), *(one.word for one in rest)]
-    words += _tracking(header, keys)
+    words = [*recorded_words(fit, rest), *_circumstances(folder, set(typed)), *(one.word for one in rest)]
+    words += _tracking(header, typed)
     return [*words, f"hydra.run.dir={place}", f"{RESUME_RUN}={place}"]
 
 
@@ -145,9 +145,10 @@ def _circumstances(folder: Path, typed: set[str]) -> Iterator[str]:
             yield word
 
 
-def _tracking(header: Header, typed: set[str]) -> Iterator[str]:
+def _tracking(header: Header, typed: Mapping[str, Override]) -> Iterator[str]:
     """Where the run is recorded, which is where it goes on; the store itself is that of the command, never one of a record."""
-    if header.store is None and "tracking" not in typed:
-        yield "tracking=none"
-    elif header.store is not None and "tracking.experiment_name" not in typed:
+    choice = typed["tracking"].text if "tracking" in typed else None
+    if header.store is None and choice is None:
+        yield f"tracking={NoTracking.name}"
+    elif header.store is not None and choice in (None, MLflow.name) and "tracking.experiment_name" not in typed:
         yield f"tracking.experiment_name={quote(header.experiment)}"

@@ -72,8 +72,10 @@ class Resumed:
                 if end_of(folder) is None and not is_gone(folder, header):
                     raise InputError(going_on)
                 resumed = cls(folder, header, *_checkpoint(folder), recorded_steps(folder))
-            except (OSError, JournalError) as error:
-                raise InputError(f"The run in {folder} cannot be resumed: {error}") from error
+            except JournalError as error:
+                raise InputError(f"The run in {folder} cannot be resumed: {error} Start a run of its own.") from error
+            except OSError as error:
+                raise InputError(f"The run in {folder} cannot be resumed: {error}.") from error
             yield resumed
 
     @property

@@ -100,10 +100,21 @@ class Header:
     def again(self, earlier: "Header") -> "Header":
         """This header for a run that goes on: with the id, the name and the start of its earlier one.
 
+        Where it would go on without a store, that of the earlier one is kept, to which it is delivered later.
+
         Args:
             earlier: The header of the journal whose place that of this header takes.
         """
-        return replace(self, id=earlier.id, name=earlier.name, started=earlier.started, resumed=True)
+        place = earlier if self.store is None else self
+        return replace(
+            self,
+            id=earlier.id,
+            name=earlier.name,
+            started=earlier.started,
+            resumed=True,
+            store=place.store,
+            experiment=place.experiment,
+        )
 
     def of_sweep(self, sweep: str, varying: Sequence[str]) -> "Header":
         """This header for a sweep, whose run is the parent of those of its jobs, and whose view shows these alone.

@@ -48,7 +48,7 @@ def history_of(folder: Path, steps: np.ndarray) -> History:
                 raise ValueError("a step twice")
             table[places[step]] = row
         except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise line_error(folder, "damaged, or is a snapshot without parameters") from error
+            raise line_error(folder, "damaged, or is a snapshot without parameters", line.end) from error
         found.add(step)
     if len(found) < len(places):
         raise JournalError(
@@ -71,9 +71,12 @@ def recorded_steps(folder: Path) -> frozenset[int]:
         OSError: It cannot be read.
     """
     _, position = header_of(folder)
-    steps: list[Any] = [line.content.get("step") for line in _snapshots(folder, position)]
-    if not all(map(is_whole, steps)):
-        raise line_error(folder, "damaged")
+    steps: set[int] = set()
+    for line in _snapshots(folder, position):
+        step: Any = line.content.get("step")
+        if not is_whole(step):
+            raise line_error(folder, "damaged", line.end)
+        steps.add(step)
     return frozenset(steps)
 
 

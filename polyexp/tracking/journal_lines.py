@@ -37,14 +37,18 @@ class JournalError(InputError):
     """A journal that cannot be used."""
 
 
-def line_error(folder: Path, what: str) -> JournalError:
+def line_error(folder: Path, what: str, end: int) -> JournalError:
     """The error of a line of a journal.
 
     Args:
         folder: The folder of the run.
         what: What the line is, such as "damaged".
+        end: The position in the file behind it, in bytes.
     """
-    return JournalError(f"A line of {printable(str(folder / JOURNAL))} is {what}.")
+    path = folder / JOURNAL
+    with open_regular(path) as file:
+        number = file.read(end - 1).count(b"\n") + 1
+    return JournalError(f"Line {number} of {printable(str(path))} is {what}.")
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,10 @@ def lines_of(folder: Path, position: int) -> Iterator[Line]:
             try:
                 kind, content = _parsed(text)
             except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
-                raise line_error(folder, "damaged") from error
+                raise line_error(folder, "damaged", position) from error
             yield Line(kind, content, position)
         if len(text) == MAX_LINE_BYTES:
-            raise line_error(folder, "too long")
+            raise line_error(folder, "too long", position + len(text))
 
 
 def kept_lines(folder: Path, kinds: Collection[str]) -> Iterator[bytes]:
@@ -146,7 +150,7 @@ def final_metrics_of(folder: Path) -> tuple[Mapping[str, Any], int] | None:
         if line.kind in ("result", EARLIER):
             metrics, at = line.content.get("metrics"), line.content.get("time")
             if not (isinstance(metrics, dict) and is_whole(at)):
-                raise line_error(folder, "damaged")
+                raise line_error(folder, "damaged", line.end)
             found = (metrics, int(at or 0)) if metrics else found
     return found
 
@@ -162,7 +166,8 @@ def end_of(folder: Path) -> tuple[Status, str] | None:
         OSError: The file cannot be read.
     """
     with open_regular(folder / JOURNAL) as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_END_BYTES))
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - MAX_END_BYTES))
         lines = file.read().split(b"\n")
     if len(lines) < 2 or lines[-1] or not lines[-2].startswith(b'{"kind": "end"'):
         return None
@@ -170,7 +175,7 @@ def end_of(folder: Path) -> tuple[Status, str] | None:
         _, content = _parsed(lines[-2])
         return Status(content["status"]), str(content.get("reason", ""))
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
-        raise line_error(folder, "damaged") from error
+        raise line_error(folder, "damaged", size) from error
 
 
 def is_gone(folder: Path, header: Header) -> bool:

@@ -113,7 +113,7 @@ class _Reading:
                 self._take_final(line)
                 self._note = replace(self._note, position=line.end, regular=self._regular, early=self._early)
         except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError) as error:
-            raise line_error(self._folder, "damaged") from error
+            raise line_error(self._folder, "damaged", line.end) from error
         self._end = line.end
 
     def finish(self, gone: bool) -> Undelivered:

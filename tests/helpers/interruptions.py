@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -141,6 +142,11 @@ class Ended:
     before: str
     seconds: float
     late: bool
+
+    @property
+    def steps(self) -> set[int]:
+        """The steps whose losses it has printed."""
+        return {int(one) for one in re.findall(r"^Loss at (\d+) iteration", self.out, re.MULTILINE)}
 
     def lines_after(self, otherwise: list[str]) -> list[str]:
         """The lines that it has printed after the signal and that a run without a signal does not print."""

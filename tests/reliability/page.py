@@ -55,11 +55,12 @@ params, tags, points, dataset, artifacts, status and times. A sample of the suit
 In the following tables a run of about a second, alone on its machine, gets a signal at a random time of one of its phases,
 which a seed decides: at the start, as soon as polyexp handles signals; while libraries are imported; during the fit; while
 pictures are made; and while it is delivered, in three of four such cases to a store that is locked meanwhile. Its journal
-must keep every line that it had; it must say no more than three lines that an uninterrupted run does not say; the store must
-have all of its journal. In half of the cases it writes checkpoints every 0.1 s, in the others only where it is interrupted,
-so that it begins anew after SIGKILL; a quarter of those that were killed are resumed at once, while their recorders still
-close them. Resumed, and delivered by `action=sync` where that is needed, the files, the journal and the store are compared
-with those of an uninterrupted run.
+must keep every line that it had, and have every loss that was printed; it must say no more than three lines that an
+uninterrupted run does not say; the store must have all of its journal. In half of the cases it writes checkpoints every
+0.1 s, in the others only where it is interrupted, so that it begins anew after SIGKILL; a quarter of those that were killed
+are resumed at once, while their recorders still close them. Resumed, and delivered by `action=sync` where that is needed, the
+files, the journal and the store are compared with those of an uninterrupted run. A run had 15 seconds to end after a signal,
+on a machine that does other work, too: the time of a block is measured, not required.
 
 A run that goes on elsewhere is compared with an uninterrupted one on the first backend. The bound is for gradient descent on
 40 samples that are not reduced, and follows from the number of operations of a step, the sizes of their terms and the

@@ -90,10 +90,11 @@ def test_interrupted_and_resumed(
         assert ended.seconds <= MAX_SECONDS
     assert "Traceback" not in ended.out + ended.err
     if not journal(one.folder):
+        assert not ended.steps
         require_nothing(facts, one, number)
         return
     # A run that was killed may be resumed before its recorder has closed it.
-    run_id = require_kept(facts, one, number, at_once=number == signal.SIGKILL and drawn.random() < 0.25)
+    run_id = require_kept(facts, one, ended, number, at_once=number == signal.SIGKILL and drawn.random() < 0.25)
     require_resumed(facts, one, expected, run_id)
 
 
@@ -107,11 +108,12 @@ def require_nothing(facts, one, number):
         assert (refused.code, refused.out, len(refused.err.splitlines())) == (2, "", 1)
 
 
-def require_kept(facts, one, number, *, at_once):
-    """Require that a run has kept what had been seen, and that the store has it, and return its id."""
+def require_kept(facts, one, ended, number, *, at_once):
+    """Require that a run has kept what had been written or printed, and that the store has it, and return its id."""
     content = (one.folder / "journal.jsonl").read_bytes()
     lost = sum(line not in content for line in one.journal_before.splitlines(keepends=True))
     lines = journal(one.folder)
+    lost += len(ended.steps - {line["step"] for line in lines if line["kind"] == "snapshot"})
     end = lines[-1]["status"] if lines[-1]["kind"] == "end" else "KILLED"
     outcomes = [line["tags"]["polyexp.outcome"] for line in lines if line["kind"] == "result"]
     facts(lost=lost, interrupted=int(end == "KILLED"), finished=int(end != "KILLED"))
