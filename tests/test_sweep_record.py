@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from polyexp.base import InputError
 from polyexp.cli.jobs import RunError, error_of
 from polyexp.experiment import run as run_module
-from polyexp.sweep import PlannedJob
+from polyexp.sweep import PlannedJob, record
 from polyexp.sweep.record import row_of
 from polyexp.sweep.table import read_table
 from polyexp.tracking import Status, end_of, sweep_name
@@ -118,6 +119,25 @@ def test_a_sweep_that_is_interrupted_has_its_table(cli, store, tmp_path, monkeyp
     assert (parent.info.status, len(children)) == ("KILLED", 2)
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
     assert "sweep.csv" in {one.path for one in store.list_artifacts(parent.info.run_id)}
+
+
+@pytest.mark.parametrize("part", ["summary", "write_table", "draw_sweep"])
+def test_a_sweep_that_is_interrupted_once_its_jobs_have_ended_is_finished(cli, store, tmp_path, monkeypatch, part):
+    original = getattr(record, part)
+
+    def interrupted(*args, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        return original(*args, **options)
+
+    monkeypatch.setattr(record, part, interrupted)
+    done = cli(*SWEEP, "seed=0,1", "report.pictures=all")
+    assert (done.code, done.err) == (130, "polyexp: interrupted.\n")
+    assert "2 jobs: 2 finished." in done.out
+    assert last_line(tmp_path / FOLDER)["status"] == "FINISHED"
+    assert [row.outcome for row in read_table(tmp_path / FOLDER).rows] == ["MAX_STEPS"] * 2
+    assert cli("action=sync", "action.folder=outputs").code == 0
+    parent, children = parted(store)
+    assert [run.info.status for run in (parent, *children)] == ["FINISHED"] * 3
 
 
 def test_the_run_of_a_sweep_is_neither_compared_nor_exported(cli, store):

@@ -21,6 +21,7 @@ from polyexp.cli.composition import all_checked
 from polyexp.cli.config_loader import as_typed, in_one_sentence, parse, require_short
 from polyexp.cli.jobs import CheckedLauncher, JobTask, error_of, numbered, reasons_of
 from polyexp.cli.ranges import spelled_out
+from polyexp.cli.signals import signals
 from polyexp.cli.texts import quoted, unquoted
 from polyexp.experiment import Experiment, InSweep
 from polyexp.experiment.schema import require_schema
@@ -75,7 +76,7 @@ class Sweep:
         self._overrides = effective([*self._params, *self._typed])
         keys = frozenset(key for key, one in self._overrides.items() if one.is_sweep_override())
         words = tuple(map(unquoted, as_typed(cfg.hydra.overrides.task)))
-        self._record = SweepRecord(Path(cfg.hydra.sweep.dir).absolute(), words, keys)
+        self._record = SweepRecord(Path(cfg.hydra.sweep.dir).absolute(), words, keys, signals)
         self._task = JobTask(task, InSweep(self._record.name, keys), self._counter)
 
     def run(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from polyexp.base import InputError, counted, folder_errors, from_here, version
-from polyexp.experiment import varying
+from polyexp.experiment import Interruption, varying
 from polyexp.report import Terminal
 from polyexp.sweep.figure import draw_sweep
 from polyexp.sweep.jobs import write_manifest
@@ -44,13 +44,14 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         folder: The folder of the sweep.
         words: The command line after `-m`.
         keys: The keys to which the sweep gives several values.
+        interruption: What may ask the sweep to end early.
     """
 
-    def __init__(self, folder: Path, words: Sequence[str], keys: Iterable[str]) -> None:
+    def __init__(self, folder: Path, words: Sequence[str], keys: Iterable[str], interruption: Interruption) -> None:
         self.folder, self.name = folder, recorded_name(folder) or sweep_name(folder)
         self.jobs: list[SweepJob] = []
         self.reused: dict[int, JobRow] = {}  # the rows of jobs whose result is that of an earlier run, by their numbers
-        self._words, self._keys = words, tuple(sorted(keys))
+        self._words, self._keys, self._interruption = words, tuple(sorted(keys)), interruption
         self._journal: Journal | None = None
         self._held, self._is_taken = ExitStack(), False  # the lock of the folder
 
@@ -103,21 +104,25 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             return
         tracking = self._tracking
         with folder_errors(self.folder, "sweep"), Terminal(self.folder, quiet=quiet) as terminal:
-            table, resume = self._table(reasons), f"sweep.resume={self._typed}"
-            if isinstance(error, KeyboardInterrupt):  # the recorder delivers what is left, and nobody waits for it
-                terminal.print(interrupted(table, resume))
-                self._end(terminal, table, error)
-                return
-            terminal.print_parts(summary(table, resume))
-            store = address_of(tracking)
+            with self._interruption.gently():
+                table, resume = self._table(reasons), f"sweep.resume={self._typed}"
+                if isinstance(error, KeyboardInterrupt):  # the recorder delivers what is left, and nobody waits for it
+                    terminal.print(interrupted(table, resume))
+                    self._end(terminal, table, error)
+                    return
+                terminal.print_parts(summary(table, resume))
+            store, delivered = address_of(tracking), Delivered()
             jobs = [one.folder for one in self.jobs if is_recorded_in(store, one.folder)]
             try:
-                delivered = tracking.delivered(jobs) if jobs else Delivered()
+                if jobs and not self._interruption.asked():
+                    delivered = tracking.delivered(jobs)
             finally:
-                self._end(terminal, table, error)
-            if not delivered.warning:
+                with self._interruption.gently():
+                    self._end(terminal, table, error)
+            if not (delivered.warning or self._interruption.asked()):
                 delivered = tracking.delivered([self.folder])
             terminal.end(self.folder, delivered.lines, delivered.warning)
+        self._interruption.end()
 
     def _table(self, reasons: Mapping[int, str]) -> SweepTable:
         """What has become of the jobs, from the folder of each of them; where that does not say it, why they have failed."""
@@ -166,7 +171,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
         try:
             files = [write_table(self.folder, table)]
             try:
-                if self.jobs[0].experiment.report.draws(in_sweep=False) and not isinstance(error, KeyboardInterrupt):
+                if self.jobs[0].experiment.report.draws(in_sweep=False) and not self._interruption.asked():
                     files.append(draw_sweep(self.folder, table, self._lowest))
             except Exception as failure:  # the results do not depend on the picture
                 terminal.warn(f"the picture of this sweep could not be made ({failure!r}).")

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import math
 import os
 import pty
 import re
@@ -28,11 +29,12 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def run_on_terminal(
-    *words: str, cwd: Path, until: str = "", env: dict[str, str] | None = None, columns: int = 100
+    *words: str, cwd: Path, until: str = "", after: float = 0, env: dict[str, str] | None = None, columns: int = 100
 ) -> Finished:
     """`python -m polyexp *words` on a pseudo terminal, where stdout and stderr are one (`out`).
 
-    until: Ctrl-C is typed once this has been written. env: added to the environment variables of the tests.
+    until: Ctrl-C is typed once this has been written, and `after` seconds have passed.
+    env: added to the environment variables of the tests.
     """
     terminal, other_side = opened(columns)
     child = subprocess.Popen(
@@ -46,14 +48,19 @@ def run_on_terminal(
     )
     os.close(other_side)
     out, ends = "", time.monotonic() + 60
-    while time.monotonic() < ends and select.select([terminal], [], [], 60)[0]:
+    typed_at = math.inf
+    while (now := time.monotonic()) < ends:
+        if now >= typed_at:
+            os.write(terminal, b"\x03")
+            typed_at = math.inf
+        if not select.select([terminal], [], [], min(ends, typed_at) - now)[0]:
+            continue
         try:
             out += os.read(terminal, 65536).decode(errors="replace")
         except OSError:  # the other side has closed
             break
         if until and until in out:
-            os.write(terminal, b"\x03")
-            until = ""
+            typed_at, until = time.monotonic() + after, ""
     os.close(terminal)
     return Finished(child.wait(), out, "")
 

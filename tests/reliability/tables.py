@@ -119,6 +119,21 @@ TABLES = {
         },
         of="interruptions",
     ),
+    "sweeps": Table(
+        "Sweeps interrupted by Ctrl-C on a terminal",
+        {"Six jobs, computed as": "fault", "When": "when"},
+        {
+            "Cases": _number,
+            "As promised": _passed,
+            "Exit code": _all("exit"),
+            "Before the sweep": _total("before"),
+            "Interrupted": _total("interrupted"),
+            "Jobs with a result then": _total("jobs"),
+            "Lines after it": _largest("lines"),
+            "Rows of finished runs after resuming": _total("rows"),
+            "Jobs the same to the bit": _total("identical"),
+        },
+    ),
     "elsewhere": Table(
         "Resumed elsewhere",
         {"Interrupted with": "fault", "Resumed with": "when"},
