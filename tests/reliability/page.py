@@ -62,6 +62,9 @@ are resumed at once, while their recorders still close them. Resumed, and delive
 files, the journal and the store are compared with those of an uninterrupted run. A run had 15 seconds to end after a signal,
 on a machine that does other work, too: the time of a block is measured, not required.
 
+A sweep gets Ctrl-C on a pseudo terminal, at a random time after its jobs were checked, and is resumed by the command that it
+prints; its jobs are compared with those of an uninterrupted sweep, and its table with the store.
+
 A run that goes on elsewhere is compared with an uninterrupted one on the first backend. The bound is for gradient descent on
 40 samples that are not reduced, and follows from the number of operations of a step, the sizes of their terms and the
 condition number (`tests/helpers/rounding.py`): it is no tolerance that was tuned. The distance is the Euclidean one of the
