@@ -1,6 +1,8 @@
 """Numbers and nouns of the sentences about a run: what is rounding is left out, digits distinguish, one thing has no s."""
 
+import re
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import polyexp as p
 from polyexp.base import counted
 from polyexp.fitting import Snapshot
 from polyexp.report import description, headline, loss_line
-from polyexp.report.sentences import coefficients, forecast_sentences, judgement, number
+from polyexp.report.sentences import cancellation, coefficients, forecast_sentences, judgement, number
 from polyexp.report.tables import Column, columns_of, tables
 from tests.helpers.figures import AUTO, Run
 
@@ -96,6 +98,37 @@ def test_what_has_diverged_has_few_digits():
         line.split("|")[2].strip() for line in description(run.result, run.forecast).splitlines() if "| w" in line
     ]
     assert learned == [value.strip() for _, value, _ in coefficients(run.result)]
+
+
+def fitted(model, low, high):
+    """A fit of a line with noise by the model on an interval of 74 numbers."""
+    x = np.linspace(low, high, 74)
+    y = 20 + (x - low) / (high - low) + 0.1 * np.random.default_rng(0).standard_normal(x.size)
+    return p.fit(x, y, model, loop=p.ClosedForm(), optimizer=p.GradientDescent(learning_rate="auto"))
+
+
+@pytest.mark.parametrize(
+    ("own", "instead"), [(True, "use the values of the parameters"), (False, "fit `model=legendre_series`")]
+)
+def test_powers_of_x_that_cancel_each_other_are_said(own, instead):
+    low, high = 1950, 2023
+    result = fitted(p.LegendreSeries(degree=7), low, high)
+    if not own:
+        result = replace(fitted(p.PowerSeries(degree=7), low, high), params=result.power_series)
+    (sentence,) = cancellation(result)
+    shown = [power or value for _, value, power in coefficients(result)]
+    exact = [Fraction(text.split()[0]) for text in shown]
+    x = np.linspace(low, high, 1000)
+    values = [float(sum(c * Fraction(one) ** k for k, c in enumerate(exact))) for one in x]
+    error = float(re.search(r"errors of up to (\S+),", sentence)[1])
+    # At 1000 points instead of 64 the largest error is larger, by less than a half in a polynomial of such a degree.
+    assert 0.95 * error < np.abs(values - result(x)).max() < 1.5 * error
+    assert instead in sentence
+
+
+@pytest.mark.parametrize("interval", [(-1, 1), (0, 1), (-100, 50)])
+def test_of_powers_of_x_that_have_six_digits_nothing_is_said(interval):
+    assert cancellation(fitted(p.LegendreSeries(degree=7), *interval)) == []
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps")])

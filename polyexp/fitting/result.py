@@ -110,7 +110,9 @@ class Result(Value):
     def power_series(self) -> np.ndarray | None:  # shape: (*runs, degree + 1)
         """The coefficients of the fitted polynomial in x, by ascending power; None for a model that is not a polynomial.
 
-        They are inf or nan where those of a run that diverged overflow.
+        They are inf or nan where those of a run that diverged overflow. On a domain that lies far from 0, or of a high degree,
+        their terms cancel each other, so that a sum of them has fewer digits than the values of the fitted model, which
+        calling the result gives.
         """
         if self.model.polynomial_degree is None:
             return None

@@ -11,6 +11,7 @@ from polyexp.fitting import Outcome, Result, Snapshot
 __all__ = [
     "DIGITS",
     "advice",
+    "cancellation",
     "coefficients",
     "digits_of",
     "ending",
@@ -29,6 +30,7 @@ __all__ = [
 
 DIGITS, DIGITS_OF_DIVERGED = 10, 4  # of parameters in tables; those of a run that diverged have no meaning
 LEAST_ROUNDING = 1e-12  # part of the largest term, up to which another one is rounding that solving has amplified
+MAX_CANCELLATION = 1e-6  # of the largest value, which coefficients as they are shown may be wrong
 POINTS = 64  # of the domain, at which the sizes of terms are compared
 MAX_ROUNDING_OF_SCATTER = 1e-9  # by which sums of squares of many samples may differ, relative to the sum
 
@@ -80,6 +82,32 @@ def coefficients(result: Result) -> list[tuple[str, str, str]]:
     params += [("", "")] * (size - len(params))
     powers = [f"{power}  x^{k}" for k, power in enumerate(powers)] + [""] * (size - len(powers))
     return [(name, value, power) for (name, value), power in zip(params, powers, strict=True)]
+
+
+def cancellation(result: Result) -> list[str]:
+    """A sentence where the coefficients in powers of x, as `coefficients` shows them, do not give six digits of the values.
+
+    Powers of x cancel each other where the domain lies far from 0, or the degree is high: the sum of terms of size S is known
+    to the rounding of S only (Higham, 2002, section 5.1).
+    """
+    series = result.power_series
+    if series is None or result.outcome is Outcome.DIVERGED or not result.samples.size:
+        return []
+    shown = np.array([float(number(value, DIGITS)) for value in series])
+    x = np.linspace(*result.samples.domain, POINTS)
+    with np.errstate(all="ignore"):
+        exact = result(x)
+        error = np.abs(np.polynomial.polynomial.polyval(x, shown) - exact).max()
+    if not error > MAX_CANCELLATION * np.abs(exact).max():
+        return []
+    own = np.array_equal(series, result.params)
+    instead = (
+        "fit `model=legendre_series`" if own else "use the values of the parameters, or the file of `action=export`"
+    )
+    return [
+        f"As they are shown, the coefficients in powers of x give values with errors of up to {error:.2g}, since the powers "
+        f"cancel each other on this domain: {instead}."
+    ]
 
 
 def _aligned(value: float, digits: int) -> str:

@@ -14,6 +14,7 @@ from polyexp.fitting import Outcome, Result, Snapshot
 from polyexp.report.progress_bar import DisplayInterval, FitBar, has_bars
 from polyexp.report.sentences import (
     advice,
+    cancellation,
     coefficients,
     ending,
     forecast_sentences,
@@ -150,6 +151,8 @@ class Terminal:
         self.print("")
         self.print(headline(result))
         self.print_table(columns_of(("parameter", "value", "in powers of x"), coefficients(result)), keys=0)
+        for line in cancellation(result):
+            self.print(line)
         taken = counted(int(result.steps), "step")
         self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}. {ending(result, forecast)}")
         for line in verdict(result, forecast, suggests=self._suggests):
