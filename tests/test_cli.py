@@ -277,6 +277,14 @@ def test_a_package_adds_a_model_with_one_class_and_one_yaml(tmp_path):
     assert (result["config"]["model"], result["config"]["model.degree"]) == ("even_series", 2)
     assert result["loss"] < 5e-3  # |x| by even powers
 
+    (site / "even" / "conf" / "model" / "even_series.yaml").unlink()  # as where it is no data of the package
+    refused = run("model=even_series", cwd=folder, env={"PYTHONPATH": path})
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert refused.err.endswith(
+        "got 'even_series'. Its class is there, but not `conf/model/even_series.yaml` in the package that brings it: install "
+        "it with that.\n"
+    )
+
 
 @pytest.mark.parametrize(
     ("value", "error"),

@@ -93,13 +93,15 @@ def key_hint(key: str, applicable: Collection[str]) -> str:
 
 
 def choice_hint(group: str, word: str, allowed: Collection[str]) -> str:
-    """A sentence that names the choice that was probably meant, or an empty text.
+    """A sentence that names the choice that was probably meant, or the file that is missing; an empty text for neither.
 
     Args:
         group: The config group.
         word: The choice that does not exist.
         allowed: The choices that exist.
     """
+    if (group, word) in Component.registry:
+        return f" Its class is there, but not `conf/{group}/{word}.yaml` in the package that brings it: install it with that."
     names = CHOICES_ELSEWHERE.get(group, {})
     lower = word.lower()
     same = [one for one in allowed if lower.replace("-", "_") in (one.lower(), one.lower().rpartition("/")[2])]
