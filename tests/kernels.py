@@ -64,7 +64,7 @@ class Environment:
             return f"this processor lacks its instructions (signal {-done.returncode})"
         if done.returncode:
             return done.stderr.strip().splitlines()[-1]
-        return "" if self.expected(found) else f"the library took {found or 'no such code'} instead"
+        return "" if self.expected(found) else f"asked for {self.name}, the library took {found or 'no such code'}"
 
 
 def kernel(name: str) -> Environment:

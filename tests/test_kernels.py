@@ -59,7 +59,7 @@ def test_every_environment_is_run_and_named(monkeypatch, capsys):
     printed = capsys.readouterr().out
     for line in (
         "SEED=5",
-        "B: left out, the library took another instead.",
+        "B: left out, asked for B, the library took another.",
         "C: left out, this processor lacks its instructions (signal 4).",
         "what failed",
         "D: 2 passed (1 s)",

@@ -27,7 +27,8 @@ process of its own, the recorder, delivers the journal to MLflow while the run g
   machine; on another backend, or with another processor's code, they are equal within what rounding explains. Another model,
   problem or data file is refused before anything is changed.
 - Of a checkpoint the old or the new one is read, whatever fails, is killed or is damaged while or after it is written.
-- A replay of a run is identical to the bit on the same machine; elsewhere it names what is not the same, as the kernel.
+- A replay of a run is identical to the bit on the same machine; elsewhere it names what is not the same, as the kernel. (A job
+  of a sweep that was computed in a batch is rounded otherwise alone, and its replay names that.)
 - Of a curve at most 1000 points are delivered: the early ones, evenly spread others, and the last. `history.csv`, which is an
   artifact of the run, has all.
 
@@ -44,7 +45,7 @@ and `action=sync` runs beside the recorder. The store is afterwards compared wit
 params, tags, points, dataset, artifacts, status and times. A sample of the suite runs in `.ci/run`.
 
 <details markdown>
-<summary>The table of all cases</summary>
+<summary>The table of all cases in which a store, a folder or a process fails</summary>
 
 {table}
 
@@ -59,8 +60,9 @@ must keep every line that it had, and have every loss that was printed; it must 
 uninterrupted run does not say; the store must have all of its journal. In half of the cases it writes checkpoints every
 0.1 s, in the others only where it is interrupted, so that it begins anew after SIGKILL; a quarter of those that were killed
 are resumed at once, while their recorders still close them. Resumed, and delivered by `action=sync` where that is needed, the
-files, the journal and the store are compared with those of an uninterrupted run. A run had 15 seconds to end after a signal,
-on a machine that does other work, too: the time of a block is measured, not required.
+files, the journal and the store are compared with those of an uninterrupted run. The exit code -9 is the end by SIGKILL. The
+seconds until a run had ended hold its block of steps, its checkpoint and its files, and of a fit that had ended its pictures,
+on a machine that runs four of these cases at once; 15 seconds were allowed.
 
 A sweep gets Ctrl-C on a pseudo terminal, at a random time after its jobs were checked, and is resumed by the command that it
 prints; its jobs are compared with those of an uninterrupted sweep, and its table with the store.
@@ -68,7 +70,7 @@ prints; its jobs are compared with those of an uninterrupted sweep, and its tabl
 A run that goes on elsewhere is compared with an uninterrupted one on the first backend. The bound is for gradient descent on
 40 samples that are not reduced, and follows from the number of operations of a step, the sizes of their terms and the
 condition number (`tests/helpers/rounding.py`): it is no tolerance that was tuned. The distance is the Euclidean one of the
-parameters, the largest of all snapshots.
+parameters, the largest of all snapshots; "to the bit" are the parameters with all losses and norms of gradients.
 
 {tables}
 
@@ -83,8 +85,8 @@ parameters, the largest of all snapshots.
 | `delivery.json`, `recorder.log` | less than 1 kB; the latter only where a delivery failed | may be deleted with the journal |
 
 `python -m polyexp action=sync action.dry_run=true` lists what is not delivered yet, and how much the folders hold. Once a run
-is delivered, its whole folder may be deleted: `compare` and `export` read from MLflow. `delivery.json` alone may be deleted
-at any time; the next delivery then looks everything up in the store. `action=sync` asks a SQLite store which runs it has, as an
+is delivered, its whole folder may be deleted, unless it is to be resumed: `compare` and `export` read from MLflow.
+`delivery.json` alone may be deleted at any time; the next delivery then looks everything up in the store. `action=sync` asks a SQLite store which runs it has, as an
 older copy may have been put back in its place. So a run that was removed from the store for good (`mlflow gc`) is delivered
 again as long as its folder is there.
 """

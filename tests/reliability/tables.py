@@ -101,7 +101,7 @@ TABLES = {
             "Interrupted": _total("interrupted"),
             "Fit had ended": _total("finished"),
             "Lines after it": _largest("lines"),
-            "Seconds to its end": _largest("seconds", ".1f"),
+            "Seconds until it had ended": _largest("seconds", ".1f"),
             "Lines of journals lost": _total("lost"),
             "Steps missing or twice": _total("wrong"),
             "Resumed to the bit": _total("identical"),

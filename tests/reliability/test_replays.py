@@ -32,7 +32,7 @@ def test_with_another_processors_code(environment, tmp_path, facts):
     own, reason = environment_of("numpy")["kernel"], environment.reason_to_leave_out()
     name = environment.variables.get("OPENBLAS_CORETYPE", "")
     if reason or own in (name, *kernels.ALIASES.get(name, ())):
-        pytest.skip(reason or "it is the kernel of this machine")
+        pytest.skip(reason or f"{environment.name} is what this machine uses itself")
     torch = "torch" in environment.name
     facts(table="replays", fault=f"defaults, backend={'torch' if torch else 'numpy'}", when=environment.name)
     record(tmp_path, f"backend={'torch' if torch else 'numpy'}", "loop.steps=400")

@@ -101,7 +101,7 @@ OTHER = {
     "interval of the snapshots": ("loop.log_every=100", "loop.log_every", "500", "100"),
     "seed": ("seed=1", "seed", "0", "1"),
     "data file": (None, None, None, None),
-    "number of steps": (f"loop.steps={AT - 1}", "loop.steps", str(AT), str(AT - 1)),
+    "fewer steps than it has taken": (f"loop.steps={AT - 1}", "loop.steps", str(AT), str(AT - 1)),
 }
 
 
