@@ -78,7 +78,7 @@ parameters, the largest of all snapshots; "to the bit" are the parameters with a
 
 | File | Size | After the delivery |
 |---|---|---|
-| `journal.jsonl` | 5 kB, and 170 bytes and 20 a parameter for each snapshot | may be deleted, but is needed for another store |
+| `journal.jsonl` | 5 kB, and 170 bytes and 20 a parameter for each snapshot | may be deleted, but is needed for another store and to resume the run |
 | `history.csv` | 70 bytes and 20 a parameter for each snapshot | a copy is in MLflow |
 | `result.json`, `config.yaml`, pictures, `page.html` | 3 kB, 1 kB, 50 to 100 kB each, 5 MB | copies are in MLflow |
 | `polyexp.log` | what was printed; with `quiet=true` without the losses | may be deleted |
@@ -86,7 +86,7 @@ parameters, the largest of all snapshots; "to the bit" are the parameters with a
 
 `python -m polyexp action=sync action.dry_run=true` lists what is not delivered yet, and how much the folders hold. Once a run
 is delivered, its whole folder may be deleted, unless it is to be resumed: `compare` and `export` read from MLflow.
-`delivery.json` alone may be deleted at any time; the next delivery then looks everything up in the store. `action=sync` asks a SQLite store which runs it has, as an
-older copy may have been put back in its place. So a run that was removed from the store for good (`mlflow gc`) is delivered
-again as long as its folder is there.
+`delivery.json` alone may be deleted at any time; the next delivery then looks everything up in the store. `action=sync` asks a
+SQLite store which runs it has, as an older copy may have been put back in its place. So a run that was removed from the store
+for good (`mlflow gc`) is delivered again as long as its folder is there.
 """
