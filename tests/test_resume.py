@@ -428,6 +428,74 @@ def test_a_run_that_goes_on_without_its_store_is_delivered_later(cli, tmp_path, 
     same()
 
 
+@pytest.mark.parametrize("name", ["journal.jsonl", "polyexp.log", "history.csv", ".hydra", ".hydra/overrides.yaml"])
+@pytest.mark.parametrize("kind", ["link", "dangling link", "other kind", "pipe"])
+def test_nothing_is_written_through_a_link(cli, tmp_path, folder, interrupted, name, kind):
+    interrupted("tracking=none")
+    place, victim = folder / name, tmp_path / "victim"
+    is_folder = place.is_dir()
+    shutil.rmtree(place) if is_folder else place.unlink()
+    if kind == "link":
+        victim.mkdir() if is_folder else victim.write_text("precious")
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "other kind":
+        place.write_text("") if is_folder else place.mkdir()
+    else:
+        place.symlink_to(victim)
+    before = contents(tmp_path)
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert name.removesuffix(".jsonl") in ended.err
+    assert contents(tmp_path) == before
+    assert kind == "link" or not victim.exists()
+
+
+def test_a_copy_of_a_run_is_refused_and_one_that_was_moved_goes_on(cli, tmp_path, folder, interrupted, store):
+    interrupted()
+    copy = tmp_path / "outputs" / "copy"
+    shutil.copytree(folder, copy)
+    before = contents(tmp_path)
+    ended = cli("resume=outputs/copy")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert f"is a copy of that in {folder}" in ended.err
+    assert contents(tmp_path) == before
+    shutil.rmtree(folder)
+    assert cli("resume=outputs/copy").code == 0
+    run = only_run(store)
+    assert [step for step, _ in history(store, run, "loss/train")] == [1, 2, 5, 10, 20, 50, *range(100, 1001, 100)]
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "folder"])
+def test_where_the_journal_is_missing_this_is_said(cli, folder, interrupted, store, name):
+    interrupted()
+    run_id = only_run(store).info.run_id
+    (folder / JOURNAL).unlink() if name == JOURNAL else folder.rename(folder.with_name("two"))
+    ended = cli(f"resume={run_id}")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert f"{folder}, is not there, or has no {JOURNAL}" in ended.err
+    assert "type `resume=` with its new path" in ended.err
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["quiet=true,false", "report.page", "quiet=${oc.env:HOME}", "checkpoint.every=often"],
+)
+def test_words_of_the_record_that_cannot_be_used_are_left_out(cli, folder, interrupted, same, word):
+    interrupted("tracking=none")
+    (folder / ".hydra" / "overrides.yaml").write_text(f"- report.pictures=none\n- {word}\n")
+    ended = cli("resume=outputs/one")
+    assert (ended.code, ended.err) == (0, "")
+    same()
+
+
+def test_a_quiet_run_says_how_it_goes_on(interrupted):
+    ended = interrupted("tracking=none", "quiet=true")
+    assert re.fullmatch(
+        r"INTERRUPTED after \d+ steps, loss \S+\. To go on, type `python -m polyexp resume=outputs/one`\.\n", ended.out
+    )
+
+
 def test_another_experiment_of_mlflow_is_refused(cli, interrupted):
     interrupted()
     ended = cli("resume=outputs/one", "tracking.experiment_name=other")

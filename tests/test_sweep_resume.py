@@ -252,6 +252,33 @@ def test_a_folder_that_is_damaged_is_refused(cli, swept, folder, name, text):
     assert "`sweep.skip_finished=true`" in error
 
 
+@pytest.mark.parametrize("deep", ["[" * 100_000, "a: [" * 50 + "{" * 100, "- " * 200], ids=["lists", "both", "blocks"])
+def test_a_record_that_is_nested_deeply_is_refused(bare_cli, swept, folder, deep):
+    swept("tracking=none")
+    (folder / "multirun.yaml").write_text(deep)
+    ended = bare_cli("sweep.resume=outputs/s")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "does not describe a sweep" in ended.err
+
+
+@pytest.mark.parametrize(
+    "name", [".hydra/config.yaml", "polyexp.log", "0/.hydra", "0/polyexp.log", "1/.hydra/hydra.yaml"]
+)
+def test_nothing_is_written_through_a_link(cli, swept, folder, tmp_path, name):
+    swept("tracking=none")
+    place, victim = folder / name, tmp_path / "victim"
+    place.parent.mkdir(exist_ok=True)
+    shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    for job in "01":
+        killed(folder / job)
+    victim.write_text("precious")
+    place.symlink_to(victim)
+    ended = cli("sweep.resume=outputs/s")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert name in ended.err
+    assert victim.read_text() == "precious"
+
+
 @pytest.mark.parametrize(
     "word",
     ["hydra.job_logging.handlers.x.class=os.system", "hydra/launcher=/etc/x", "~seed", "--help", "--cfg=job", "a=b"],

@@ -51,7 +51,8 @@ class Replay(Action, name="replay"):
             raise InputError(
                 f"The run {fit.shown} was interrupted: type `resume={fit.shown}` first, so that it has a result."
             )
-        fit.history()
+        for _ in fit.history()[1]:  # a damaged line is found before the run, not after it
+            pass
         settings = experiment.settings()
         for key in fit.params:
             if key in settings and not fit.agrees(key, settings[key]):

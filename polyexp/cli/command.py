@@ -34,6 +34,7 @@ from polyexp.tracking import require_no_run
 __all__ = ["Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
+LOGS = ("polyexp.log", "recorder.log")
 MAX_NAME = 200  # characters of the name of a config file; file systems allow 255 bytes
 
 
@@ -211,11 +212,11 @@ def _discarded_if_refused(folder: Path) -> Iterator[None]:
 
 
 def _holds_descriptions_alone(folder: Path) -> bool:
-    """Whether a folder holds nothing but what Hydra writes of a run or a sweep and of its jobs, and empty logs."""
+    """Whether a folder holds nothing but what Hydra writes of a run or a sweep and of its jobs, and logs that are empty."""
     files = (one for one in folder.rglob("*") if not one.is_dir())
     return all(
         one.name == "multirun.yaml"
         or one.parent.name == ".hydra"
-        or (one.name == "polyexp.log" and not one.stat().st_size)  # a signal came before the journal
+        or (one.name in LOGS and not one.stat().st_size)  # a signal came before the journal
         for one in files
     )

@@ -2,11 +2,15 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
-from polyexp.base import InputError, cut, open_regular, shown
+from polyexp.base import InputError, cut, open_regular, printable, shown
+from polyexp.cli.configs import ConfigFiles
+from polyexp.cli.judge import Judge
+from polyexp.cli.kinds import is_interpolation
 from polyexp.cli.recorded_words import recorded_words
 from polyexp.cli.replaying import typed_tracker
 from polyexp.cli.texts import quote
@@ -24,6 +28,7 @@ from polyexp.tracking import (
     RecordedFit,
     header_of,
     recorded_fit,
+    require_plain,
 )
 
 __all__ = ["RESUME_RUN", "resuming_words"]
@@ -66,7 +71,8 @@ def resuming_words(options: argparse.Namespace, overrides: Sequence[Override]) -
         raise InputError(f"`{RESUME_RUN}` takes the settings from the record: leave the options of config files out.")
     named = recorded_fit(value, RESUME_RUN, typed_tracker(overrides))
     folder = _folder(value, named)
-    header, _ = header_of(folder)
+    require_plain(folder)
+    header = _header(folder)
     fit = recorded_fit(str(folder), RESUME_RUN, NoTracking())  # params in a store stay those of the first start
     _require_own(named, header, folder)
     _require_same(fit, header, overrides)
@@ -79,20 +85,47 @@ def resuming_words(options: argparse.Namespace, overrides: Sequence[Override]) -
 
 def _folder(value: str, fit: RecordedFit) -> Path:
     """The folder of the run, which has its journal."""
-    for text in (value, fit.tags.get(FOLDER_TAG)):
-        if text and (Path(text) / JOURNAL).is_file():
-            return Path(text).resolve()
+    places = [Path(text) for text in (value, fit.tags.get(FOLDER_TAG)) if text]
+    for place in places:
+        if (place / JOURNAL).is_file():
+            return place.resolve()
+    missing, folder = f"is not there, or has no {JOURNAL}", printable(fit.tags.get(FOLDER_TAG, value))
     raise InputError(
-        f"The run {fit.shown} cannot be resumed: its folder, {shown(fit.tags.get(FOLDER_TAG, value))}, is not there. "
-        "Resume it on the machine where it was started."
+        f"The run {fit.shown} cannot be resumed: its folder, {folder}, {missing}. Resume it on the machine where it was "
+        f"started, and where the folder has been moved, type `{RESUME_RUN}=` with its new path."
     )
+
+
+def _header(folder: Path) -> Header:
+    """The header of the journal in a folder."""
+    try:
+        return header_of(folder)[0]
+    except OSError as error:  # of an empty file, too
+        raise InputError(
+            f"The run in {printable(str(folder))} cannot be resumed: its {JOURNAL} cannot be read ({error.strerror}). Start a "
+            "run of its own."
+        ) from error
+
+
+def _has_run(folder: Path, journal_id: str) -> bool:
+    """Whether a folder has the journal with this id."""
+    with suppress(InputError, OSError):
+        return header_of(folder)[0].id == journal_id
+    return False
 
 
 def _require_own(fit: RecordedFit, header: Header, folder: Path) -> None:
     """Require that the folder is that of the run, and that it goes on by itself."""
     if fit.tags.get(JOURNAL_TAG, header.id) != header.id:
         raise InputError(
-            f"The run {fit.shown} cannot be resumed: its folder {shown(str(folder))} has another run by now. Start it again."
+            f"The run {fit.shown} cannot be resumed: its folder {printable(str(folder))} has another run by now. Start it "
+            "again."
+        )
+    original = Path(header.tags.get(FOLDER_TAG, folder)).absolute()
+    if original.resolve() != folder and _has_run(original, header.id):
+        raise InputError(
+            f"The run in {printable(str(folder))} is a copy of that in {printable(str(original))}, which is recorded as the "
+            f"same run: type `{RESUME_RUN}={printable(quote(str(original)))}`, or start a run of its own."
         )
     if header.parent:
         raise InputError(
@@ -101,7 +134,9 @@ def _require_own(fit: RecordedFit, header: Header, folder: Path) -> None:
         )
     if kind := header.tags.get(KIND_TAG):
         instead = f": type `sweep.resume={folder}`" if kind == KIND_SWEEP else ""
-        raise InputError(f"{shown(str(folder))} is that of a {cut(kind)}, and `{RESUME_RUN}` is of one run{instead}.")
+        raise InputError(
+            f"{printable(str(folder))} is that of a {cut(kind)}, and `{RESUME_RUN}` is of one run{instead}."
+        )
     if replayed := header.tags.get(REPLAY_TAG):
         raise InputError(
             f"The run {fit.shown} is a replay, whose verdict comes at its end: type `action=replay action.run={cut(replayed)}`."
@@ -116,8 +151,7 @@ def _require_same(fit: RecordedFit, header: Header, overrides: Sequence[Override
             raise InputError(
                 f"`{one.key}` cannot be changed in a run that goes on: it is {shown(header.experiment)}. Leave it out."
             )
-        group = one.key.replace("/", ".").partition(".")[0]
-        if one.key in CHANGEABLE or group in CHANGEABLE_GROUPS:
+        if one.key in CHANGEABLE or _group(one.key) in CHANGEABLE_GROUPS:
             continue
         recorded = fit.params.get(one.key)
         if recorded is None or not fit.agrees(one.key, value):
@@ -139,10 +173,21 @@ def _circumstances(folder: Path, typed: set[str]) -> Iterator[str]:
             words = yaml.safe_load(file.read(MAX_OVERRIDES_BYTES))
     except (OSError, RecursionError, ValueError, yaml.YAMLError):
         return
-    for word in words if isinstance(words, list) else ():
-        key = word.partition("=")[0] if isinstance(word, str) else ""
-        if key in KEPT_KEYS and key not in typed and key.partition(".")[0] not in typed:
-            yield word
+    kept = [
+        Override.of(word)
+        for word in (words if isinstance(words, list) else ())
+        if isinstance(word, str) and (key := word.partition("=")[0]) in KEPT_KEYS and not {key, _group(key)} & typed
+    ]
+    judge = Judge.of(ConfigFiles(), kept, multirun=False)
+    for one in kept:
+        with suppress(InputError):
+            judge.for_hydra(one)
+            if not is_interpolation(one.value):
+                yield one.word
+
+
+def _group(key: str) -> str:
+    return key.replace("/", ".").partition(".")[0]
 
 
 def _tracking(header: Header, typed: Mapping[str, Override]) -> Iterator[str]:

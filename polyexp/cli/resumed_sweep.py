@@ -19,6 +19,7 @@ __all__ = ["RESUME", "resumed_words"]
 RESUME = "sweep.resume"
 RECORD = "multirun.yaml"  # which Hydra's sweeper writes
 SWEEPS = Path("outputs", "sweeps")
+MAX_DEPTH = 100  # of mappings and lists in it
 MAX_BYTES = 2**21  # of the record, which holds every word of the command line up to four times
 # The settings that may be typed beside `sweep.resume`: how the jobs run, not what they are.
 TYPED = (
@@ -96,7 +97,7 @@ def _recorded(folder: Path, typed: set[str]) -> Iterator[str]:
             text = file.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:
             raise ValueError("it is too large")
-        hydra = yaml.load(text.decode("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["hydra"]
+        hydra = _loaded(text.decode("utf-8"))["hydra"]
         options = list(_options(hydra))
         words = [_override(one) for part in ("hydra", "task") for one in hydra["overrides"][part]]
     except OSError as error:
@@ -110,6 +111,16 @@ def _recorded(folder: Path, typed: set[str]) -> Iterator[str]:
         of_other_launcher = "hydra/launcher" in typed and key.startswith(LAUNCHER)
         if key not in (*OF_COMMAND, "hydra.mode", "hydra.sweep.dir", *typed) and not of_other_launcher:
             yield plain
+
+
+def _loaded(text: str) -> Any:
+    """The content of a YAML file, which the parser of C would end the process over where it is nested very deeply."""
+    loader, depth = getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
+    for event in yaml.parse(text, loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError("it is nested too deeply")
+    return yaml.load(text, loader)
 
 
 def _options(hydra: Mapping[str, Any]) -> Iterator[str]:

@@ -36,7 +36,8 @@ class Terminal:
 
     Args:
         folder: The folder of the run, which must exist.
-        quiet: Whether only warnings are printed; polyexp.log then gets everything but the losses, which are in history.csv.
+        quiet: Whether only warnings, and how an interrupted run goes on, are printed; polyexp.log then gets everything but the
+            losses, which are in history.csv.
         log_only: Whether everything goes to polyexp.log alone, warnings too.
     """
 
@@ -44,7 +45,7 @@ class Terminal:
         self._quiet = quiet
         self._log = (folder / "polyexp.log").open("a", encoding="utf-8", errors="backslashreplace")
         log = Stream(file=self._log)
-        self._outputs = [log] if log_only else [Stream(quiet=quiet), log]
+        self._outputs, self._loud = ([log] if log_only else [Stream(quiet=one), log] for one in (quiet, False))
         self._errors = [log] if log_only else [Stream(stderr=True), log]
         self._bar: FitBar | None = None
         self._interval, self._pending = DisplayInterval(), list[str]()
@@ -61,10 +62,10 @@ class Terminal:
         with suppress(OSError):  # of a full disk, of which the run has spoken
             self._log.close()
 
-    def print(self, what: str) -> None:
-        """Print text, whose lines are wrapped at blanks on a terminal alone."""
+    def print(self, what: str, *, always: bool = False) -> None:
+        """Print text, whose lines are wrapped at blanks on a terminal alone; `always`: also where `quiet` is set."""
         self._flush()
-        for console in self._outputs:
+        for console in self._loud if always else self._outputs:
             _print(console, what)
 
     def print_table(self, columns: Sequence[Column], *, keys: int = 1) -> None:
@@ -185,7 +186,7 @@ class Terminal:
         self._interrupted = True
         taken = counted(int(result.steps), "step")
         how = f" To go on, type `{command}`." if command else ""
-        self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}.{how}")
+        self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}.{how}", always=True)
 
     def prediction(self, forecast: Forecast) -> None:
         """Print a table of the modes, how far each of them comes, and what to try."""

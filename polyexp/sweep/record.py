@@ -107,7 +107,7 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             with self._interruption.gently():
                 table, resume = self._table(reasons), f"sweep.resume={self._typed}"
                 if isinstance(error, KeyboardInterrupt):  # the recorder delivers what is left, and nobody waits for it
-                    terminal.print(interrupted(table, resume))
+                    terminal.print(interrupted(table, resume), always=True)
                     self._end(terminal, table, error)
                     return
                 terminal.print_parts(summary(table, resume))

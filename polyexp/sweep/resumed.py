@@ -8,7 +8,7 @@ from polyexp.base import InputError, NotDeliveredError, counted, folder_errors, 
 from polyexp.experiment import can_go_on
 from polyexp.sweep.jobs import INSTEAD, PlannedJob, read_manifest
 from polyexp.sweep.outcomes import SweepJob, going_on_error, header_in, is_going_on, is_recorded_in
-from polyexp.tracking import JOURNAL, NOTE, RESULT, address_of, require_same_store
+from polyexp.tracking import JOURNAL, NOTE, RESULT, address_of, require_plain, require_same_store
 
 __all__ = ["as_planned", "clear", "recorded_name"]
 
@@ -42,6 +42,7 @@ def as_planned(folder: Path, jobs: Sequence[SweepJob]) -> list[SweepJob]:
     planned = _require_same_jobs(folder, jobs)
     store = address_of(jobs[0].experiment.tracking)
     for one in (folder, *(job.folder for job in jobs)):
+        require_plain(one)
         if header := header_in(one):
             require_same_store(one, header, store, "sweep")
         if is_going_on(one):

@@ -28,7 +28,7 @@ from polyexp.tracking.logged_model import model_data, why_none
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
-from polyexp.tracking.ownership import RESULT, locked_folder, require_no_run
+from polyexp.tracking.ownership import RESULT, locked_folder, require_no_run, require_plain
 from polyexp.tracking.recorded import RecordedRun, RecordedRuns
 from polyexp.tracking.reference import RecordedFit, recorded_fit
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
@@ -113,6 +113,7 @@ __all__ = [
     "require_no_credentials",
     "require_no_run",
     "require_no_typed_credentials",
+    "require_plain",
     "require_same_store",
     "runs",
     "runs_together",

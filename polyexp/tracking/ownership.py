@@ -1,17 +1,34 @@
 """The folder of a run, which belongs to this run alone."""
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from polyexp.base import InputError, open_regular, shown
+from polyexp.base import InputError, open_regular, printable
 
-__all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "taken", "without_delivery"]
+__all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "require_plain", "taken", "without_delivery"]
 
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"  # all that a run without a journal has
+DESCRIPTIONS = ".hydra"  # the folder with Hydra's descriptions of a run
+WRITTEN = (  # the files that a run or a sweep writes under names of their own
+    JOURNAL,
+    RESULT,
+    "history.csv",
+    "config.yaml",
+    "polyexp.log",
+    "recorder.log",
+    "delivery.json",
+    "checkpoint.npz",
+    "checkpoint.previous.npz",
+    "multirun.yaml",
+    "jobs.csv",
+    "sweep.csv",
+    *(f"{DESCRIPTIONS}/{name}.yaml" for name in ("config", "hydra", "overrides")),
+)
 MAX_WAIT_SECONDS, POLL_SECONDS = 10.0, 0.05  # for a delivery that goes on
 
 
@@ -23,10 +40,31 @@ def require_no_run(key: str, folder: Path) -> None:
         folder: The folder.
 
     Raises:
-        InputError: It has the journal or the result of a run.
+        InputError: It has the journal or the result of a run, or something else than a file where one is written.
     """
     if (folder / JOURNAL).exists() or (folder / RESULT).exists():
         raise taken(key, folder)
+    require_plain(folder)
+
+
+def require_plain(folder: Path) -> None:
+    """Require that what a run writes again in its folder are files of this folder: nothing is written through a link.
+
+    Args:
+        folder: The folder of a run or a sweep, in which anybody may have written; it need not exist.
+
+    Raises:
+        InputError: A link, a folder or anything else is where a file would be written, or a link in place of a folder.
+    """
+    for name in (DESCRIPTIONS, *WRITTEN):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            is_plain = (stat.S_ISDIR if name == DESCRIPTIONS else stat.S_ISREG)((folder / name).lstat().st_mode)
+            if not is_plain:
+                kind = "folder" if name == DESCRIPTIONS else "regular file"
+                raise InputError(
+                    f"{printable(str(folder / name))} must be a {kind}, since it is written again, and is a link or something "
+                    "else: remove it."
+                )
 
 
 def taken(key: str, folder: Path) -> InputError:
@@ -37,7 +75,7 @@ def taken(key: str, folder: Path) -> InputError:
         folder: The folder.
     """
     return InputError(
-        f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: "
+        f"`{key}` must name a folder without a run in it, got {printable(str(folder))}: "
         f"{'leave it out, so that each run has its own' if '.' in key else 'name another one'}."
     )
 

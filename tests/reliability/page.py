@@ -78,7 +78,7 @@ parameters, the largest of all snapshots; "to the bit" are the parameters with a
 
 | File | Size | After the delivery |
 |---|---|---|
-| `journal.jsonl` | 5 kB, and 170 bytes and 20 a parameter for each snapshot | may be deleted, but is needed for another store and to resume the run |
+| `journal.jsonl` | 5 kB, and 170 bytes and 20 a parameter for each snapshot | needed to resume the run, and for another store |
 | `history.csv` | 70 bytes and 20 a parameter for each snapshot | a copy is in MLflow |
 | `result.json`, `config.yaml`, pictures, `page.html` | 3 kB, 1 kB, 50 to 100 kB each, 5 MB | copies are in MLflow |
 | `polyexp.log` | what was printed; with `quiet=true` without the losses | may be deleted |
