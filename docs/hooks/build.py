@@ -11,6 +11,7 @@ from docs.hooks.interface import interface_pages
 from docs.hooks.notebook import NOTEBOOK, NOTEBOOK_PAGE, notebook_files
 from docs.hooks.runs import TUTORIAL, draw_pictures
 from docs.hooks.settings import reference_pages
+from docs.hooks.shapes import lost_shapes
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "build" / "docs" / "powers-of-x"
@@ -59,8 +60,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return markdown
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Called with the content of each page: a picture leads to its file, which shows it in its full size."""
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Called with the content of each page: a picture leads to its file, which shows it in its full size.
+
+    Raises:
+        PluginError: A shape in a docstring has become a heading or italics.
+    """
+    if page.file.src_uri.startswith(INTERFACE) and (lost := lost_shapes(html)):
+        raise PluginError(f"{page.file.src_uri}: Markdown has read {lost[0]!r} as a heading or as italics.")
     return PICTURE.sub(lambda found: f'<a href="{found[1]}">{found[0]}</a>', html)
 
 
