@@ -24,9 +24,11 @@ PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>(?!\s*</a>)')
 # What pages say where they are read without the site, and what they say in it.
 LINKS = {
     f"({NOTEBOOK})": f"({NOTEBOOK_PAGE})",
+    "(../CONTRIBUTING.md": "(contributing.md",
     "The reference of the site that `make docs` builds has": "The [reference of all settings](reference/index.md) has",
 }
 INTERFACE = "reference/python/"  # whose pages have many headings of one word
+NAMED_PAGE = re.compile(r"\bdocs/([\w-]+)\.md\b")  # in the comments of config files, which the reference shows
 FOR_DEVELOPERS = ("architecture.md", *ELSEWHERE)
 
 
@@ -57,6 +59,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return markdown
     for written, link in LINKS.items():
         markdown = markdown.replace(written, link)
+    if page.file.src_uri.startswith("reference/"):
+        markdown = NAMED_PAGE.sub(r"[\1](../\1.md)", markdown)
     return markdown
 
 
