@@ -20,6 +20,8 @@ ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md
 LOADED_FROM_ELSEWHERE = re.compile(
     r"""<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)"""
 )
+DRAWN = re.compile(r'<div class="(language-text [^"]*)">(?=(?:(?!</div>).)*[─│▼])', re.DOTALL)
+OPTION = re.compile(r"<code>(?=--[\w-]{1,30}</code>)")
 PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>(?!\s*</a>)')
 # What pages say where they are read without the site, and what they say in it.
 LINKS = {
@@ -67,11 +69,16 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Called with the content of each page: a picture leads to its file, which shows it in its full size.
 
+    A block of text with lines that are drawn, of a table or a diagram, gets the class `drawn`, by which it is not wrapped;
+    the name of an option gets the class `option`, by which it does not break at a hyphen.
+
     Raises:
         PluginError: A shape in a docstring has become a heading or italics.
     """
     if page.file.src_uri.startswith(INTERFACE) and (lost := lost_shapes(html)):
         raise PluginError(f"{page.file.src_uri}: Markdown has read {lost[0]!r} as a heading or as italics.")
+    html = DRAWN.sub(r'<div class="\1 drawn">', html)
+    html = OPTION.sub('<code class="option">', html)
     return PICTURE.sub(lambda found: f'<a href="{found[1]}">{found[0]}</a>', html)
 
 
