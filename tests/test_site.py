@@ -167,6 +167,12 @@ def test_every_page_is_in_the_navigation():
     assert named == written | made
 
 
+@pytest.mark.parametrize(("words", "page"), [("custom model", "own-model"), ("rest api", "serving")])
+def test_pages_have_the_words_that_others_use_for_their_subject(words, page):
+    """What is not on a page, a search for it does not find."""
+    assert re.search(rf"\b{words}\b", text_of(f"docs/{page}.md"), re.IGNORECASE)
+
+
 def test_the_tutorial_shows_pictures_of_its_five_runs():
     text = text_of(f"docs/{TUTORIAL}")
     assert len(fits_of(text)) == 5
