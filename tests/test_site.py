@@ -1,5 +1,6 @@
 """What docs/hooks makes of polyexp: the reference of all settings and of the Python interface, and the notebook."""
 
+import inspect
 import json
 import re
 from dataclasses import fields, replace
@@ -14,6 +15,7 @@ from docs.hooks.interface import interface_pages, names_by_row
 from docs.hooks.notebook import NOTEBOOK, NOTEBOOK_PAGE, notebook_files
 from docs.hooks.runs import PICTURES, TUTORIAL, fits_of
 from docs.hooks.settings import reference_pages
+from docs.hooks.shapes import lost_shapes, with_shapes
 from polyexp.base import InputError, spell
 from polyexp.cli.configs import ConfigFiles, choices, conf_dir
 from polyexp.experiment import GROUPS, build
@@ -127,6 +129,33 @@ def test_the_interface_has_a_directive_for_every_public_name():
     assert all(names for names in names_by_row().values())
 
 
+@pytest.mark.parametrize("name", sorted({*polyexp.__all__} - {"__version__"}))
+def test_no_shape_of_the_interface_becomes_a_heading_or_italics(name):
+    """What `make docs` refuses in the pages that it makes is refused here in what they are made of."""
+    for text in map(with_shapes, docstrings(getattr(polyexp, name))):
+        prose = re.sub(r"`[^`]*`|^ *(>>>|\.\.\.) .*$", "", text, flags=re.MULTILINE)
+        assert re.findall(r"^ *#.*$|\(\*\w.*$|\b[Ss]hape \([A-Z].*$", prose, re.MULTILINE) == []
+
+
+def docstrings(value):
+    """What is written on a class or a function, and on the public members of the class."""
+    members = [one for key, one in inspect.getmembers(value) if inspect.isclass(value) and not key.startswith("_")]
+    return [text for one in (value, *members) if (text := inspect.getdoc(one))]
+
+
+def test_shapes_are_shown_as_code():
+    written = (
+        "Their y. # shape: (N,)\n\n# shape: (*runs, K) -> (*runs,)\n\n>>> (1,)  # no shape: (N,)\n`(*runs, K)` is it."
+    )
+    shown = (
+        "Their y. Shape `(N,)`.\n\nShape `(*runs, K)` -> `(*runs,)`.\n\n>>> (1,)  # no shape: (N,)\n`(*runs, K)` is it."
+    )
+    assert with_shapes(written) == shown
+    lost = '<h4 id="a">shape: (<em>runs, K) -&gt; (</em>runs,)</h4>'
+    assert lost_shapes(lost) == ['<h4 id="a">shape: (', "<em>runs, K) -&gt; (</em>"]
+    assert lost_shapes("<h4>A head</h4><p>Shape <code>(*runs, K)</code>.</p>") == []
+
+
 def test_every_page_is_in_the_navigation():
     class Loader(yaml.SafeLoader):
         """A loader that reads the tags of MkDocs as their values."""
@@ -136,6 +165,12 @@ def test_every_page_is_in_the_navigation():
     written = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     made = {*pages(), *interface_pages(), NOTEBOOK_PAGE, "changelog.md", "contributing.md"}
     assert named == written | made
+
+
+@pytest.mark.parametrize(("words", "page"), [("custom model", "own-model"), ("rest api", "serving")])
+def test_pages_have_the_words_that_others_use_for_their_subject(words, page):
+    """What is not on a page, a search for it does not find."""
+    assert re.search(rf"\b{words}\b", text_of(f"docs/{page}.md"), re.IGNORECASE)
 
 
 def test_the_tutorial_shows_pictures_of_its_five_runs():

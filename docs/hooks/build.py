@@ -11,6 +11,7 @@ from docs.hooks.interface import interface_pages
 from docs.hooks.notebook import NOTEBOOK, NOTEBOOK_PAGE, notebook_files
 from docs.hooks.runs import TUTORIAL, draw_pictures
 from docs.hooks.settings import reference_pages
+from docs.hooks.shapes import lost_shapes
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "build" / "docs" / "powers-of-x"
@@ -19,13 +20,17 @@ ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md
 LOADED_FROM_ELSEWHERE = re.compile(
     r"""<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)"""
 )
+DRAWN = re.compile(r'<div class="(language-text [^"]*)">(?=(?:(?!</div>).)*[─│▼])', re.DOTALL)
+OPTION = re.compile(r"<code>(?=--[\w-]{1,30}</code>)")
 PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>(?!\s*</a>)')
 # What pages say where they are read without the site, and what they say in it.
 LINKS = {
     f"({NOTEBOOK})": f"({NOTEBOOK_PAGE})",
+    "(../CONTRIBUTING.md": "(contributing.md",
     "The reference of the site that `make docs` builds has": "The [reference of all settings](reference/index.md) has",
 }
 INTERFACE = "reference/python/"  # whose pages have many headings of one word
+NAMED_PAGE = re.compile(r"\bdocs/([\w-]+)\.md\b")  # in the comments of config files, which the reference shows
 FOR_DEVELOPERS = ("architecture.md", *ELSEWHERE)
 
 
@@ -56,11 +61,24 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return markdown
     for written, link in LINKS.items():
         markdown = markdown.replace(written, link)
+    if page.file.src_uri.startswith("reference/"):
+        markdown = NAMED_PAGE.sub(r"[\1](../\1.md)", markdown)
     return markdown
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Called with the content of each page: a picture leads to its file, which shows it in its full size."""
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Called with the content of each page: a picture leads to its file, which shows it in its full size.
+
+    A block of text with lines that are drawn, of a table or a diagram, gets the class `drawn`, by which it is not wrapped;
+    the name of an option gets the class `option`, by which it does not break at a hyphen.
+
+    Raises:
+        PluginError: A shape in a docstring has become a heading or italics.
+    """
+    if page.file.src_uri.startswith(INTERFACE) and (lost := lost_shapes(html)):
+        raise PluginError(f"{page.file.src_uri}: Markdown has read {lost[0]!r} as a heading or as italics.")
+    html = DRAWN.sub(r'<div class="\1 drawn">', html)
+    html = OPTION.sub('<code class="option">', html)
     return PICTURE.sub(lambda found: f'<a href="{found[1]}">{found[0]}</a>', html)
 
 

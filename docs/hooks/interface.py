@@ -4,6 +4,7 @@ import inspect
 from importlib import import_module
 
 import polyexp
+from docs.hooks.shapes import with_shapes
 
 __all__ = ["interface_pages", "names_by_row"]
 
@@ -58,4 +59,4 @@ def _page(title: str, names: list[str]) -> str:
 def _summary(name: str) -> str:
     """The first sentence of a docstring, in a table."""
     text = (inspect.getdoc(getattr(polyexp, name)) or "").split("\n\n")[0].replace("\n", " ")
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    return with_shapes(text).replace("|", "\\|").replace("<", "&lt;")
