@@ -118,7 +118,12 @@ def test_what_a_signal_raises_is_not_lost_in_the_code_of_others(cli, tmp_path, m
 
 
 def test_before_a_journal_begins_nothing_is_left(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(Signals, "gently", lambda self: os.kill(os.getpid(), signal.SIGINT))
+    def killed(self):
+        (folder,) = tmp_path.glob("outputs/runs/*/*")
+        (folder / "recorder.log").touch()  # by a recorder that has just been started
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Signals, "gently", killed)
     ended = cli(*SHORT)
     assert (ended.code, ended.err) == ENDS[signal.SIGINT]
     assert not (tmp_path / "outputs" / "runs").exists()
