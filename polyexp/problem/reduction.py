@@ -19,7 +19,7 @@ import numpy as np
 
 from polyexp.base import InputError
 from polyexp.problem.projection import ROUNDING_OF_PROJECTION, SAMPLES_PER_BLOCK, by_blocks, by_lanczos
-from polyexp.problem.samples import Chunk, Samples, scatter_of
+from polyexp.problem.samples import Chunk, Samples, chunk_of, scatter_of
 from polyexp.problem.source import Dropped, OnProgress, Source
 
 __all__ = ["gauss", "merge", "reduce_chunks", "samples_for"]
@@ -133,7 +133,7 @@ def reduce_chunks(chunks: Iterable[Chunk], degree: int, *, loss: str = "mean", n
     reduced: Samples | None = None
     total, low, high = 0, np.inf, -np.inf  # of all samples, also of those without weight
     for arrays in chunks:
-        chunk = Chunk(*map(np.asarray, arrays))
+        chunk = chunk_of(arrays)
         total, low, high = total + chunk.x.size, min(low, chunk.x.min()), max(high, chunk.x.max())
         if chunk.weights.any():
             part = gauss(_sum_of(chunk, name), degree)

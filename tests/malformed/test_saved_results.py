@@ -203,7 +203,7 @@ def test_other_archives_are_refused(kind, saved, tmp_path):
 
 def test_files_that_are_missing_or_no_files(saved, tmp_path):
     assert refusal(tmp_path).startswith(
-        "`folder` must name a folder with the result.json of a result or of a run, got "
+        "`folder` must be the path of a folder with the result.json of a result or of a run, got "
     )
     content, arrays = saved
     write(tmp_path, content, arrays)
