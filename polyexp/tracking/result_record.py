@@ -77,7 +77,7 @@ def record(
         snapshots=result.history.step.size,
         lower_bound=math.nan if predicted.exact else predicted.lowest or 0.0,
     )
-    with Journal(place, tracker.header(about)) as journal:
+    with path_errors("folder", given, FOLDER), Journal(place, tracker.header(about)) as journal:
         for snapshot in result.history.snapshots(one.is_early):
             journal.snapshot(snapshot)
         config = json.dumps(settings, indent=2, default=str) + "\n"
@@ -96,7 +96,7 @@ def record(
 def _require_kinds(result: Any, name: Any, loop: Any, tracking: Any) -> None:
     require(isinstance(result, Result), "result", "the result of a fit", result)
     require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
-    if name != "":
+    if not isinstance(name, str) or name.strip():
         wanted = f"a text of 1 to {MAX_NAME_CHARACTERS} characters"
         require(len(require_text("name", name, wanted)) <= MAX_NAME_CHARACTERS, "name", wanted, name)
     require(loop is None or isinstance(loop, Loop), "loop", "the loop of the fit, such as `Manual()`", loop)
