@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError, cut, one_of, path_errors, require, require_path, whole
+from polyexp.base import InputError, cut, finite, one_of, path_errors, require, require_path, whole
 from polyexp.exact import quadratic_of
 from polyexp.fitting import History, Outcome, Result, stored_arrays
 from polyexp.model import Model
@@ -156,9 +156,7 @@ def _saved(arrays: Arrays, content: Mapping[str, Any], where: str) -> Result:
         optimizer = component_of(Optimizer.group, config)
         model, computed_by = component_of(Model.group, config), text_of(content, "computed_by")
         target = config.get("problem.target")
-        seconds = content.get("seconds")
-        is_time = isinstance(seconds, (int, float)) and 0 <= seconds < np.inf
-        require(is_time, "seconds", "a finite number of at least 0", seconds)
+        finite("seconds", content.get("seconds"), 0)
     with about(ARRAYS, where):
         samples = _samples(arrays, target)
         size = len(model.param_names)
@@ -184,7 +182,7 @@ def _saved(arrays: Arrays, content: Mapping[str, Any], where: str) -> Result:
             outcome=_outcomes(arrays.take("outcome", "U", *runs)),
             steps=numbers["steps"],
             history=_history(arrays, runs, size),
-            seconds=float(seconds or 0.0),
+            seconds=float(content["seconds"]),
             computed_by=computed_by,
         )
 

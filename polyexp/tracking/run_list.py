@@ -244,10 +244,11 @@ def _listed(
                 there = False
         if there:
             return
-    recorded = RecordedRuns(open_recorded(destination), experiment)
     of_sweep = of_sweep_filter(sweep, "sweep")
-    several = recorded.search(" and ".join(one for one in (of_sweep, words) if one), words, key="filter")
-    yield from islice((_of_client(run) for run in several if KIND_TAG not in run.tags), last)
+    with opening_errors(destination.uri, destination.key):
+        recorded = RecordedRuns(open_recorded(destination), experiment)
+        several = recorded.search(" and ".join(one for one in (of_sweep, words) if one), words, key="filter")
+        yield from islice((_of_client(run) for run in several if KIND_TAG not in run.tags), last)
 
 
 def _of_tables(run: SqliteRun) -> ListedRun:

@@ -106,7 +106,7 @@ def _opened(destination: Destination) -> Store:
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """A context in which MLflow does not log the errors of a database, which it raises, too, with their whole commands of SQL."""
+    """A context in which MLflow does not log the errors of a database, which it also raises, with all of their SQL."""
     logger = logging.getLogger("mlflow.store.db.utils")
     before, logger.disabled = logger.disabled, True
     try:
