@@ -20,7 +20,6 @@ __all__ = [
     "identity_of",
     "is_server",
     "require_address",
-    "require_is_text",
     "require_no_credentials",
     "require_no_typed_credentials",
     "sqlite_path",
@@ -52,31 +51,18 @@ ADVICE = {
 }
 
 
-def require_is_text(uri: Any, key: str = KEY) -> None:
-    """Require a text in the place of an address; the error does not repeat another value, which may hold a password.
-
-    Args:
-        uri: The value.
-        key: The name of the value in the error.
-    """
-    if not isinstance(uri, str):
-        raise InputError(
-            f"`{key}` must be an address such as {ADDRESSES}, got a value of the type {type(uri).__name__}."
-        )
-
-
-def require_no_credentials(uri: str, key: str = KEY) -> None:
+def require_no_credentials(uri: Any, key: str = KEY) -> None:
     """Require that the address of a store, such as the value of `tracking.uri`, holds no password.
 
     Of a server (http, https) and of an address of any other kind that is not known it may hold no user either: nothing before
     an @ is allowed. The error repeats no part of the value.
 
     Args:
-        uri: The address, or any other text.
+        uri: The address, or any other value.
         key: The name of the value in the error.
 
     Raises:
-        InputError: Where it holds a password, or something that could be one, or has more than 2000 characters.
+        InputError: Where it holds a password, or something that could be one, has more than 2000 characters, or is no text.
 
     Example:
         >>> require_no_credentials("postgresql://somebody@host/name")
@@ -86,7 +72,8 @@ def require_no_credentials(uri: str, key: str = KEY) -> None:
         ...     print("hunter2" in str(error), "PGPASSWORD" in str(error))
         False True
     """
-    require_is_text(uri, key)
+    if not isinstance(uri, str):  # the error does not repeat another value, which may hold a password
+        raise InputError(f"`{key}` must be an address such as {ADDRESSES}, got one of type {type(uri).__name__}.")
     if len(uri) > MAX_CHARACTERS:
         raise InputError(f"`{key}` must have at most {MAX_CHARACTERS} characters, got {len(uri)}.")
     if _has_credentials(uri):
@@ -255,10 +242,9 @@ def _decoded(uri: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    try:
-        return quote(text, safe="", errors="surrogateescape")
-    except UnicodeEncodeError:  # half of a surrogate pair that stands for no byte
-        return quote(text, safe="", errors="surrogatepass")
+    # Halves of surrogate pairs, but for those in which Python keeps the bytes of a path.
+    for_no_byte = re.search("[\ud800-\udc7f\udd00-\udfff]", text)
+    return quote(text, safe="", errors="surrogatepass" if for_no_byte else "surrogateescape")
 
 
 def _quotable(uri: str) -> str:

@@ -23,7 +23,6 @@ from polyexp.tracking.address import (
     identity_of,
     is_server,
     require_address,
-    require_is_text,
     require_no_credentials,
     sqlite_path,
     sqlite_uri,
@@ -98,14 +97,12 @@ class Destination(Pages):
         Raises:
             InputError: It is no address of a store, or it holds credentials and is not that of MLFLOW_TRACKING_URI.
         """
-        if uri is not None:
-            require_is_text(uri, key)
         variable = os.environ.get(VARIABLE)
         if variable and uri in (None, "", variable, without_credentials(variable.strip())):
             chosen, key = variable, VARIABLE
         else:
+            require_no_credentials("" if uri is None else uri, key)
             chosen = uri or _default_uri()
-            require_no_credentials(uri or "", key)
         require_address(chosen, key)
         with opening_errors(chosen, key):
             path = sqlite_path(chosen)

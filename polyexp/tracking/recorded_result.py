@@ -80,7 +80,8 @@ def recorded_result(files: Any, text: bytes, content: Mapping[str, Any], where: 
 def _require_whole(record: ResultFile, content: Mapping[str, Any], model: Model) -> None:
     """Require what is written of every run, and null only where a number may be missing or not finite."""
     for key in ("steps", "loss", "seconds", "computed_by"):
-        require(key in content, key, "there", None)
+        if key not in content:
+            raise InputError(f"`{key}` is missing")
     wanted = f"a finite number, or null where the outcome is {' or '.join(sorted(WITHOUT_LOSS))}"
     require(record.loss is not None or record.outcome in WITHOUT_LOSS, "loss", wanted, None)
     wanted = "null, since the model is not linear in its parameters"
