@@ -77,6 +77,8 @@ def test_a_name_that_is_too_long(key, wanted, call, result, working_folder):
     ("name", "place", "reason"),
     [
         ("export", ".", "Is a directory"),
+        ("export", "/", "Is a directory"),
+        ("export", "..", "Is a directory"),
         ("export", "missing/a.c", "No such file or directory"),
         ("export", "file/a.c", "Not a directory"),
         ("save", "file", "File exists"),
@@ -135,7 +137,7 @@ def test_arguments_of_record(arguments, sentence, result, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("uri", [5, b"sqlite:///user:secret@x", ["secret"]], ids=type)
+@pytest.mark.parametrize("uri", [5, b"sqlite:///user:secret@x", {"secret": 1}], ids=type)
 def test_an_address_that_is_no_text_is_not_repeated(uri):
     wanted = "an address such as sqlite:///path/to/mlflow.db, https://server or postgresql://server/database"
     kind = type(uri).__name__

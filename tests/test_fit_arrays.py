@@ -208,14 +208,12 @@ def test_masked_values_are_refused(key, masked, size, call):
 def test_what_the_sentence_on_masks_says_to_type():
     mask = MASKED.mask
     result = p.fit(MASKED[~mask], np.array(Y)[~mask], LINE, **PARTS)
-    assert result == p.fit([0.0, 2.0], [1.0, 5.0], LINE, **PARTS)
-    assert result == p.fit(MASKED.compressed(), [1.0, 5.0], LINE, **PARTS)
+    for x in ([0.0, 2.0], MASKED.compressed()):
+        np.testing.assert_array_equal(result.params, p.fit(x, [1.0, 5.0], LINE, **PARTS).params)
 
 
 def test_a_function_that_masks_values_is_not_defined_there():
-    with pytest.raises(
-        p.InputError, match=r"`problem.domain` must be an interval where log is finite, got \[-1.0, 1.0\]"
-    ):
+    with pytest.raises(p.InputError, match=r"`problem.domain` must be an interval where log is finite, got \[-1, 1\]"):
         p.Problem(np.ma.log, domain=[-1, 1]).samples()
 
 

@@ -218,6 +218,7 @@ def test_files_that_are_missing_or_no_files(saved, tmp_path):
     assert refusal(tmp_path).startswith("The result.json in HERE cannot be read (")
 
 
+SECONDS = "a finite number of at least 0"
 RECORDS = {
     "an outcome": ({"outcome": EVIL}, {}, "result.json", "`outcome` must be one of CONVERGED"),
     "an optimizer": (
