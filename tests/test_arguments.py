@@ -177,3 +177,54 @@ def test_a_result_is_called_with_numbers(x, result):
 def test_a_model_is_called_with_its_parameters(result):
     assert refusal(result.model, [1, 2, 3], 0.5) == "params must have shape (*runs, 2), got (3,)."
     assert refusal(result.model, ["a", "b"], 0.5) == "`params` must be a number or an array of numbers, got ['a', 'b']."
+
+
+SAMPLES = p.Samples.of([0, 1, 2], [1, 3, 5])
+CHUNK = p.Chunk(SAMPLES.x, SAMPLES.y, SAMPLES.weights)
+A_SAMPLE = "samples, such as those of `Samples.of` or `Problem().samples()`"
+A_MODEL = "a model, such as `PowerSeries(degree=3)`"
+DEGREE = "`degree` must be a whole number of at least 0"
+LINE, PARTS = p.PowerSeries(degree=1), {"backend": p.NumPy(), "loop": p.Manual(steps=3)}
+KINDS = {
+    "gauss": (lambda: p.gauss([1, 2], 3), f"`samples` must be {A_SAMPLE}, got [1, 2]."),
+    "a degree": (lambda: p.gauss(SAMPLES, -1), f"{DEGREE}, got -1."),
+    "merge": (lambda: p.merge(SAMPLES, None, 3), f"`other` must be {A_SAMPLE}, got None."),
+    "merge of a degree": (lambda: p.merge(SAMPLES, SAMPLES, "3"), f"{DEGREE}, got '3'."),
+    "chunks": (
+        lambda: p.reduce_chunks(5, 3),
+        "`chunks` must be chunks of samples, such as `Problem().chunks()`, got 5.",
+    ),
+    "a chunk": (
+        lambda: p.reduce_chunks([[1, 2]], 3),
+        "`chunks` must be chunks with x, y and weights each, got [1, 2] for one.",
+    ),
+    "no degree": (lambda: p.reduce_chunks([CHUNK], None), f"{DEGREE}, got None."),
+    "a loss": (lambda: p.reduce_chunks([CHUNK], 1, loss="x"), "`loss` must be one of mean, sum, got 'x'."),
+    "samples of a problem": (
+        lambda: p.fit(p.Problem(), LINE, samples=5, **PARTS),
+        f"`samples` must be {A_SAMPLE}, got 5.",
+    ),
+    "ragged seeds": (
+        lambda: p.fit(SAMPLES, LINE, seed=[1, [2]], **PARTS),
+        "`seed` must be a whole number from 0 to 4294967295 or a sequence of them, got [1, [2]].",
+    ),
+    "place": (lambda: p.place(5, LINE, p.NumPy()), f"`samples` must be {A_SAMPLE}, got 5."),
+    "place of a model": (lambda: p.place(SAMPLES, None, p.NumPy()), f"`model` must be {A_MODEL}, got None."),
+    "place on a backend": (
+        lambda: p.place(SAMPLES, LINE, "numpy"),
+        "`backend` must be a backend, such as `NumPy()`, got 'numpy': write `NumPy()`.",
+    ),
+    "start": (
+        lambda: p.start("ab", p.GradientDescent(), p.NumPy()),
+        "`params` must be a number or an array of numbers, got 'ab'.",
+    ),
+    "axes": (
+        lambda: p.fit(SAMPLES, LINE, **PARTS).plot(5),
+        "`ax` must be axes of matplotlib, such as those of `pyplot.subplots()`, got 5.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "sentence"), KINDS.values(), ids=KINDS)
+def test_arguments_of_the_wrong_kind(call, sentence):
+    assert refusal(call) == sentence

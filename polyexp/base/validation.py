@@ -131,7 +131,10 @@ def number_list(key: str, value: Any, length: int, wanted: str) -> None:
 
 def seeds(key: str, value: Any) -> None:
     """Require a seed of `np.random.RandomState`, or a sequence of them."""
-    several = np.ndim(value) == 1 and len(value) > 0
+    try:
+        several = np.ndim(value) == 1 and len(value) > 0
+    except ValueError:  # of a ragged list
+        several = False
     ok = all(isinstance(one, (int, np.integer)) and 0 <= one < 2**32 for one in (value if several else [value]))
     require(ok, key, "a whole number from 0 to 4294967295 or a sequence of them", value)
 

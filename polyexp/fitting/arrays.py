@@ -53,8 +53,12 @@ def problem_and_model(problem: Any, y: Any, model: Any) -> tuple[Source | Sample
     return samples_of(problem, y), model
 
 
-def require_parts(**parts: Any) -> None:
-    """Require that each part of a fit, by its name, is None or a component of its group.
+def require_parts(*, required: bool = False, **parts: Any) -> None:
+    """Require that each part of a fit, by its name, is a component of its group, or None.
+
+    Args:
+        required: Whether None is refused, too.
+        **parts: The parts.
 
     Raises:
         InputError: One is not; the sentence says what to write instead.
@@ -68,7 +72,7 @@ def require_parts(**parts: Any) -> None:
         `loop` must be a loop, such as `Manual(steps=1000)`, got 'manual': write `Manual()`.
     """
     for name, value in parts.items():
-        if value is not None:
+        if required or value is not None:
             _require_part(name, value)
 
 
@@ -99,8 +103,8 @@ def _require_one_axis(key: str, value: Any) -> None:
 
 def _has_missing(value: Any) -> bool:
     """Whether a column of a table has values that pandas calls missing, and no type of numbers."""
-    several = hasattr(value, "__len__") and hasattr(value, "__iter__") and not isinstance(value, (str, bytes))
-    return several and any(one is None or type(one).__name__ == "NAType" for one in value)
+    is_column = getattr(value, "ndim", None) == 1 or isinstance(value, (list, tuple))
+    return is_column and any(one is None or type(one).__name__ == "NAType" for one in value)
 
 
 def _require_data_first(problem: Any, y: Any, model: Any) -> None:

@@ -7,10 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyexp.base import InputError, Value, by_value, finite_array, number_list, one_of, require, require_unmasked
+from polyexp.base import (
+    InputError,
+    Value,
+    by_value,
+    finite_array,
+    number_list,
+    one_of,
+    require,
+    require_unmasked,
+    shown,
+)
 from polyexp.problem.targets import Target
 
-__all__ = ["Array", "Chunk", "Data", "Samples", "chunk_of"]
+__all__ = ["Array", "Chunk", "Data", "Samples", "chunk_of", "require_samples"]
 
 INTERVAL = "[low, high] with low <= high, both finite"
 Array = Any
@@ -40,6 +50,16 @@ class Chunk(NamedTuple):
     weights: np.ndarray  # shape: (n,)
 
 
+def require_samples(key: str, value: Any) -> None:
+    """Require samples.
+
+    Args:
+        key: The name of the value.
+        value: The value.
+    """
+    require(isinstance(value, Samples), key, "samples, such as those of `Samples.of` or `Problem().samples()`", value)
+
+
 def chunk_of(arrays: Iterable[Any]) -> Chunk:
     """A chunk of NumPy arrays.
 
@@ -47,9 +67,12 @@ def chunk_of(arrays: Iterable[Any]) -> Chunk:
         arrays: Its x, y and weights as any arrays, or lists.
 
     Raises:
-        InputError: One of them is an array with masked values.
+        InputError: They are not three, or one of them is an array with masked values.
     """
-    given = Chunk(*arrays)
+    try:
+        given = Chunk(*arrays)
+    except TypeError as error:  # no three arrays
+        raise InputError(f"`chunks` must be chunks with x, y and weights each, got {shown(arrays)} for one.") from error
     for name, array in given._asdict().items():
         require_unmasked(name, array)
     return Chunk(*map(np.asarray, given))
