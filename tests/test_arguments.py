@@ -119,13 +119,13 @@ def test_the_name_of_a_function_is_a_text(function, result):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"name": 5}, "`name` must be a text of 1 to 250 characters, got 5."),
-        ({"name": None}, "`name` must be a text of 1 to 250 characters, got None."),
+        ({"name": 5}, "`name` must be a text of at most 250 characters, got 5."),
+        ({"name": None}, "`name` must be a text of at most 250 characters, got None."),
         (
             {"name": HALF},
-            r"`name` must be a text of 1 to 250 characters, without halves of surrogate pairs, got '\ud800'.",
+            r"`name` must be a text of at most 250 characters, without halves of surrogate pairs, got '\ud800'.",
         ),
-        ({"name": "a\0"}, r"`name` must be a text of 1 to 250 characters, without NUL characters, got 'a\x00'."),
+        ({"name": "a\0"}, r"`name` must be a text of at most 250 characters, without NUL characters, got 'a\x00'."),
         ({"loop": 5}, "`loop` must be the loop of the fit, such as `Manual()`, got 5."),
         ({"tracking": "mlflow"}, "`tracking` must be a tracker, such as `MLflow()` or `NoTracking()`, got 'mlflow'."),
         ({"result": None}, "`result` must be the result of a fit, got None."),

@@ -97,7 +97,7 @@ def _require_kinds(result: Any, name: Any, loop: Any, tracking: Any) -> None:
     require(isinstance(result, Result), "result", "the result of a fit", result)
     require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
     if not isinstance(name, str) or name.strip():
-        wanted = f"a text of 1 to {MAX_NAME_CHARACTERS} characters"
+        wanted = f"a text of at most {MAX_NAME_CHARACTERS} characters"
         require(len(require_text("name", name, wanted)) <= MAX_NAME_CHARACTERS, "name", wanted, name)
     require(loop is None or isinstance(loop, Loop), "loop", "the loop of the fit, such as `Manual()`", loop)
     wanted = "a tracker, such as `MLflow()` or `NoTracking()`"
