@@ -96,7 +96,8 @@ def fit(
         The result of all runs, in float64 NumPy.
 
     Raises:
-        InputError: x and y are not finite numbers in equally long arrays of one axis; the checkpoint is of another fit;
+        InputError: x and y are not finite numbers in equally long arrays of one axis, or have masked values; the model stands
+            before the data; the checkpoint is of another fit;
             `start`, or a function that is to be called, is of the wrong kind; the parts do not fit together, such as a
             backend without what the loop needs, or shapes of runs that do not broadcast; samples are given twice; or they
             cannot be read.

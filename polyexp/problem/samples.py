@@ -143,7 +143,7 @@ class Samples(Value):
             name: The name of the samples in messages and pictures.
 
         Raises:
-            InputError: x, y and weights are not sequences of finite numbers of one length, or weights, loss or domain
+            InputError: x, y and weights are not sequences of finite numbers of one length, have masked values, or weights, loss or domain
                 are not as above.
         """
         one_of("loss", loss, ("mean", "sum"))
