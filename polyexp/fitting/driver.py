@@ -97,10 +97,9 @@ def fit(
 
     Raises:
         InputError: x and y are not finite numbers in equally long arrays of one axis, or have masked values; the model stands
-            before the data; the checkpoint is of another fit;
-            `start`, or a function that is to be called, is of the wrong kind; the parts do not fit together, such as a
-            backend without what the loop needs, or shapes of runs that do not broadcast; samples are given twice; or they
-            cannot be read.
+            before the data; the checkpoint is of another fit; `start`, or a function that is to be called, is of the wrong
+            kind; the parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do not
+            broadcast; samples are given twice; or they cannot be read.
 
     Example:
         >>> import polyexp as p

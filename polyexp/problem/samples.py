@@ -143,8 +143,8 @@ class Samples(Value):
             name: The name of the samples in messages and pictures.
 
         Raises:
-            InputError: x, y and weights are not sequences of finite numbers of one length, have masked values, or weights, loss or domain
-                are not as above.
+            InputError: x, y and weights are not sequences of finite numbers of one length, have masked values, or weights,
+                loss or domain are not as above.
         """
         one_of("loss", loss, ("mean", "sum"))
         x, y = finite_array("x", x), finite_array("y", y)
