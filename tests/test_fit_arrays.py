@@ -155,6 +155,83 @@ def test_a_problem_is_no_file():
         p.Problem("a.csv")
 
 
+CUBIC = p.LegendreSeries(degree=3)
+SWAPPED = {
+    "the model first": ((CUBIC, X, Y), "problem", "fit(x, y, model)"),
+    "the model between": ((X, CUBIC, Y), "y", "fit(x, y, model)"),
+    "a model and a problem": ((CUBIC, p.Problem()), "problem", "fit(problem, model)"),
+    "a model and samples": ((CUBIC, p.Samples.of(X, Y), None), "problem", "fit(problem, model)"),
+    "a model alone": ((CUBIC,), "problem", "fit(problem, model)"),
+    "arrays of NumPy": ((CUBIC, np.array(X), np.array(Y)), "problem", "fit(x, y, model)"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "key", "call"), SWAPPED.values(), ids=SWAPPED)
+def test_the_data_come_first(arguments, key, call):
+    with pytest.raises(p.InputError) as raised:
+        p.fit(*arguments, **PARTS)
+    assert str(raised.value) == f"`{key}` must not be the model, got {CUBIC}: the data come first, type `{call}`."
+
+
+def test_an_array_is_no_model():
+    with pytest.raises(
+        p.InputError, match=r"`model` must be a model, such as `PowerSeries\(degree=3\)`, got \[0, 1, 2, 4\]"
+    ):
+        p.fit(X, Y, np.array(X), **PARTS)
+
+
+MASKED = np.ma.masked_array([0.0, 1.0, 2.0, 4.0], [False, True, False, True])
+WEIGHTS = np.ma.masked_array([1.0, 2.0], [True, False])
+MASKS = {
+    "x": ("x", 2, 4, lambda: p.fit(MASKED, Y, LINE, **PARTS)),
+    "y": ("y", 2, 4, lambda: p.fit(X, MASKED, LINE, **PARTS)),
+    "samples": ("y", 2, 4, lambda: p.Samples.of(X, MASKED)),
+    "weights": ("weights", 2, 4, lambda: p.Samples.of(X, Y, weights=MASKED)),
+    "params": ("params", 1, 2, lambda: p.fit(X, Y, LINE, params=WEIGHTS, **PARTS)),
+    "initial": ("model.initial", 1, 2, lambda: p.PowerSeries(degree=1, initial=WEIGHTS)),
+    "rates": ("optimizer.learning_rate", 1, 2, lambda: p.GradientDescent(WEIGHTS)),
+    "a result": ("x", 2, 4, lambda: p.fit(X, Y, LINE, **PARTS)(MASKED)),
+    "a model": ("params", 1, 2, lambda: LINE(WEIGHTS, X)),
+    "a chunk": ("y", 2, 4, lambda: p.reduce_chunks([p.Chunk(np.array(X), MASKED, np.ones(4))], 1)),
+}
+
+
+@pytest.mark.parametrize(("key", "masked", "size", "call"), MASKS.values(), ids=MASKS)
+def test_masked_values_are_refused(key, masked, size, call):
+    with pytest.raises(p.InputError) as raised:
+        call()
+    values = f"{masked} masked value{'s' if masked > 1 else ''} among {size}"
+    what = f"`{key}[~mask]` with one `mask` for all arrays, or `{key}.compressed()`"
+    assert str(raised.value) == f"`{key}` must have no masked values, got {values}: leave them out, type {what}."
+
+
+def test_what_the_sentence_on_masks_says_to_type():
+    mask = MASKED.mask
+    result = p.fit(MASKED[~mask], np.array(Y)[~mask], LINE, **PARTS)
+    for x in ([0.0, 2.0], MASKED.compressed()):
+        np.testing.assert_array_equal(result.params, p.fit(x, [1.0, 5.0], LINE, **PARTS).params)
+
+
+def test_a_function_that_masks_values_is_not_defined_there():
+    with pytest.raises(p.InputError, match=r"`problem.domain` must be an interval where log is finite, got \[-1, 1\]"):
+        p.Problem(np.ma.log, domain=[-1, 1]).samples()
+
+
+def test_a_source_of_masked_values(monkeypatch):
+    monkeypatch.setattr(p.Problem, "chunks", lambda *_, **__: iter([(MASKED, np.array(Y), np.ones(4))]))
+    with pytest.raises(p.InputError, match=r"^`x` must have no masked values, got 2 masked values among 4: "):
+        p.fit(p.Problem(), LINE, **PARTS)
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA])
+def test_a_column_of_objects_with_missing_values(missing):
+    with pytest.raises(p.InputError) as raised:
+        p.fit(pd.Series([1, missing, 2, 3], dtype=object), Y, LINE, **PARTS)
+    text = str(raised.value)
+    assert text.startswith("`x` must be an array of numbers, none of which is missing, got 0 ")
+    assert text.endswith(": leave out what is missing.")
+
+
 def test_a_word_is_no_array():
     with pytest.raises(p.InputError, match=r"`problem.sampling` must be one of linspace, uniform, chebyshev, got "):
         p.Problem("sin", sampling=np.array([1, 2]))

@@ -14,6 +14,7 @@ from tests.helpers.servers import serving
 QUICK = ("backend=numpy", "loop.steps=50", "report.pictures=none", "quiet=true")
 ALL = "attributes.status != 'X'"  # a filter that every run passes, so that MLflow is asked
 SWEEP = "polyexp.sweep"
+EXAMPLE = "metrics.`loss/final` < 1 and params.model = 'legendre'"
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ def test_metrics_that_are_nan_and_deleted_runs_are_left_out(recorded, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"last": 0}, "`last` must be a whole number of at least 1, got 0."),
+        ({"last": 0}, "`last` must be a whole number from 1 to 9223372036854775807, got 0."),
         (
             {"filter": " "},
             "`filter` must be an MLflow filter, such as metrics.`loss/final` < 1 and params.model = 'legendre', got ' '.",
@@ -191,12 +192,61 @@ def test_metrics_that_are_nan_and_deleted_runs_are_left_out(recorded, tmp_path):
             "`filter` must be an MLflow filter such as metrics.`loss/final` < 1 and params.model = 'legendre', got 'bla bla' "
             "(Invalid clause(s) in filter string: 'bla bla').",
         ),
+        ({"last": 10**30}, f"`last` must be a whole number from 1 to 9223372036854775807, got {10**30}."),
+        (
+            {"filter": "end_time < 9999999999999999999999"},
+            "`filter` cannot be used, got 'end_time < 9999999999999999999999': Python int too large to convert to SQLite "
+            "INTEGER.",
+        ),
+        (
+            {"filter": "params.a = '\ud800'"},
+            "`filter` must be an MLflow filter, such as metrics.`loss/final` < 1 and params.model = 'legendre', without "
+            """halves of surrogate pairs, got "params.a = '\\ud800'".""",
+        ),
+        ({"filter": 5}, f"`filter` must be an MLflow filter, such as {EXAMPLE}, got 5."),
+        ({"sweep": 5}, "`sweep` must be the name or the folder of a sweep, got 5."),
+        ({"sweep": ""}, "`sweep` must be the name or the folder of a sweep, got ''."),
+        ({"sweep": b"a"}, "`sweep` must be the name or the folder of a sweep, got b'a'."),
+        ({"experiment_name": 5}, "`experiment_name` must be the name of an MLflow experiment, got 5."),
+        (
+            {"experiment_name": "\ud800"},
+            "`experiment_name` must be the name of an MLflow experiment, without halves of surrogate pairs, got '\\ud800'.",
+        ),
     ],
 )
 def test_what_is_not_allowed_is_refused(arguments, sentence, recorded):
     with pytest.raises(p.InputError) as raised:
         p.runs(recorded, **arguments)
     assert str(raised.value) == sentence
+
+
+def test_a_filter_of_which_the_store_can_make_nothing(recorded, capfd):
+    with pytest.raises(p.InputError) as raised:
+        p.runs(recorded, filter=" and ".join(["metrics.`loss/final` < 1"] * 200))
+    text = str(raised.value)
+    assert text.startswith("`filter` cannot be used, got 'metrics.`loss/final` < 1 and metrics.")
+    assert "too many FROM clause terms" in text
+    assert "SELECT" not in text
+    assert len(text) < 300
+    assert capfd.readouterr() == ("", "")
+    assert len(p.runs(recorded, filter=ALL)) == 5
+
+
+def test_a_store_that_fails_is_not_blamed_on_the_filter(recorded, monkeypatch):
+    def broken(*arguments, **keywords):
+        raise ConnectionError("the store has gone")
+
+    monkeypatch.setattr("mlflow.MlflowClient.search_runs", broken)
+    with pytest.raises(
+        p.InputError, match=r"`uri` must name a store that can be opened, got .* \(the store has gone\)"
+    ):
+        p.runs(recorded, filter=ALL)
+
+
+def test_numbers_of_numpy_and_paths_are_taken(recorded):
+    assert len(p.runs(recorded, last=np.int64(2))) == 2
+    folder = p.runs(recorded)[1].folder.parent
+    assert len(p.runs(recorded, sweep=folder)) == 3
 
 
 def test_where_nothing_is_recorded_nothing_is_made(working_folder):

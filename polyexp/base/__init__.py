@@ -1,5 +1,6 @@
 """The base of all other folders: components, errors, and the validation of values."""
 
+from polyexp.base.arguments import path_errors, require_path, require_text
 from polyexp.base.component import SETTINGS, Component
 from polyexp.base.errors import DisagreementError, FolderError, InputError, NotDeliveredError
 from polyexp.base.files import folder_errors, open_regular, replaced, save_bytes, save_text, sync_folder
@@ -17,7 +18,9 @@ from polyexp.base.validation import (
     number_list,
     one_of,
     positive,
+    real_array,
     require,
+    require_unmasked,
     seeds,
     whole,
 )
@@ -49,10 +52,15 @@ __all__ = [
     "number_list",
     "one_of",
     "open_regular",
+    "path_errors",
     "positive",
     "printable",
+    "real_array",
     "replaced",
     "require",
+    "require_path",
+    "require_text",
+    "require_unmasked",
     "save_bytes",
     "save_text",
     "seeds",

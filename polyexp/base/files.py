@@ -79,6 +79,8 @@ def replaced(path: Path) -> Iterator[Path]:
         ...     [one.name for one in Path(folder).iterdir()]
         ['a.txt']
     """
+    if path.name in ("", ".."):  # of "." it is empty
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     unfinished.unlink(missing_ok=True)  # of a process of this number that was killed, or planted
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # no link is followed

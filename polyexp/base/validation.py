@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from polyexp.base.errors import InputError
-from polyexp.base.text import cut, shown
+from polyexp.base.text import counted, cut, shown
 
 __all__ = [
     "LARGEST_OF_ALL_INTEGERS",
@@ -26,7 +26,9 @@ __all__ = [
     "number_list",
     "one_of",
     "positive",
+    "real_array",
     "require",
+    "require_unmasked",
     "seeds",
     "whole",
 ]
@@ -89,19 +91,19 @@ def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
 def finite(key: str, value: Any, low: float = -math.inf) -> None:
     """Require one finite number of at least `low`."""
     wanted = "a finite number" if low == -math.inf else f"a finite number of at least {low:g}"
-    array = as_numbers(value)
+    array = as_numbers(key, value)
     require(array is not None and array.ndim == 0 and bool(np.isfinite(array) & (array >= low)), key, wanted, value)
 
 
 def positive(key: str, value: Any, wanted: str = "a finite number above 0") -> None:
     """Require a finite number above 0, or an array of them, one for each run."""
-    array = as_numbers(value)
+    array = as_numbers(key, value)
     require(array is not None and bool(np.all(np.isfinite(array) & (array > 0))), key, wanted, value)
 
 
 def fraction(key: str, value: Any, wanted: str = "a number from 0 to below 1") -> None:
     """Require a number in [0, 1), or an array of them, one for each run."""
-    array = as_numbers(value)
+    array = as_numbers(key, value)
     require(array is not None and bool(np.all((array >= 0) & (array < 1))), key, wanted, value)
 
 
@@ -123,20 +125,23 @@ def one_of(key: str, value: Any, allowed: Iterable[str], also: str = "") -> None
 
 def number_list(key: str, value: Any, length: int, wanted: str) -> None:
     """Require a list of `length` finite numbers; `wanted` is what is allowed, in words that follow "must be"."""
-    array = as_numbers(value)
+    array = as_numbers(key, value)
     require(array is not None and array.shape == (length,) and bool(np.all(np.isfinite(array))), key, wanted, value)
 
 
 def seeds(key: str, value: Any) -> None:
     """Require a seed of `np.random.RandomState`, or a sequence of them."""
-    several = np.ndim(value) == 1 and len(value) > 0
+    try:
+        several = np.ndim(value) == 1 and len(value) > 0
+    except ValueError:  # of a ragged list
+        several = False
     ok = all(isinstance(one, (int, np.integer)) and 0 <= one < 2**32 for one in (value if several else [value]))
     require(ok, key, "a whole number from 0 to 4294967295 or a sequence of them", value)
 
 
 def finite_array(key: str, value: Any) -> np.ndarray:
     """A float64 copy of `value`; InputError where it is no array of finite numbers, or has integers that float64 has not."""
-    array = as_numbers(value)
+    array = as_numbers(key, value)
     require(array is not None and bool(np.isfinite(array).all()), key, "finite numbers", value)
     copy = np.array(array, float)
     if array is not None and array.dtype.kind in "iu":
@@ -148,12 +153,57 @@ def finite_array(key: str, value: Any) -> np.ndarray:
     return copy
 
 
-def as_numbers(value: Any) -> np.ndarray | None:
-    """`value` as an array of real numbers, or None where it is none: booleans and text are not numbers."""
+def require_unmasked(key: str, value: Any) -> None:
+    """Require an array in which nothing is masked, as NumPy's functions for other arrays would use the values below a mask.
+
+    Args:
+        key: The name of the value.
+        value: Any value.
+    """
+    masked = int(np.sum(np.ma.getmaskarray(value))) if isinstance(value, np.ma.MaskedArray) else 0
+    if masked:
+        raise InputError(
+            f"`{key}` must have no masked values, got {counted(masked, 'masked value')} among {value.size}: leave them out, "
+            f"type `{key}[~mask]` with one `mask` for all arrays, or `{key}.compressed()`."
+        )
+
+
+def real_array(key: str, value: Any) -> np.ndarray:
+    """`value` as a float64 array of any shape, in which numbers may be inf or nan, and nan stands for what is missing.
+
+    Args:
+        key: The name of the value.
+        value: Any value.
+
+    Raises:
+        InputError: It holds something that is no real number, or is an array with masked values.
+    """
+    require_unmasked(key, value)
+    try:
+        array = np.asarray(value)
+        numbers = array.astype(float) if array.dtype.kind in "biufO" and value is not None else None
+    except Exception:  # as in `as_numbers`; an integer may be too large for a float
+        numbers = None
+    if numbers is None:
+        require(False, key, "a number or an array of numbers", value)
+    return np.asarray(numbers)
+
+
+def as_numbers(key: str, value: Any) -> np.ndarray | None:
+    """`value` as an array of real numbers, or None where it is none: booleans and text are not numbers.
+
+    Args:
+        key: The name of the value.
+        value: Any value.
+
+    Raises:
+        InputError: It is an array with masked values.
+    """
+    require_unmasked(key, value)
     if isinstance(value, (list, tuple)) and any(isinstance(one, (bool, np.bool_)) for one in value):
         return None  # among numbers NumPy takes true for 1
     try:
         array = np.asarray(value)
-    except ValueError:  # NumPy refuses ragged lists
+    except Exception:  # NumPy refuses ragged lists; the arrays of other libraries may refuse NumPy with any exception
         return None
     return array if array.size and array.dtype.kind in "iuf" else None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from polyexp.base import InputError, one_of, require, save_bytes, version
+from polyexp.base import InputError, one_of, path_errors, require, require_path, save_bytes, version
 from polyexp.export.accuracy import Fit, Function, measured_accuracy, require_agreement
 from polyexp.export.formats import FORMATS, Exported
 from polyexp.export.formula import BASES, PRECISIONS, formula_of
@@ -16,6 +16,7 @@ from polyexp.model import Model
 
 __all__ = ["Form", "export_result", "exported_fit", "exported_in_any_basis", "told_of"]
 
+FILE = "the path of a file that can be written, in a folder that exists"
 BYTES_FORMAT = "numpy"  # the format that is no text
 
 
@@ -118,7 +119,8 @@ def export_result(
     one_of("format", kind, FORMATS)
     one_of("precision", precision, PRECISIONS)
     one_of("basis", basis, BASES)
-    require(is_name(function), "function", FUNCTION_NAME, function)
+    require(isinstance(function, str) and is_name(function), "function", FUNCTION_NAME, function)
+    place = None if path is None else require_path("path", path, FILE)
     if result.runs:
         raise InputError("`export` takes the result of a single run, such as `result[0].export()`.")
     samples = result.samples
@@ -129,7 +131,8 @@ def export_result(
     except InputError as error_:  # which names the settings of the command line
         raise InputError(str(error_).replace("action.basis=", "basis=").replace("action.basis", "basis")) from error_
     content = FORMATS[kind][1](made)
-    if path is None:
+    if place is None:
         return content if kind == BYTES_FORMAT else content.decode()
-    save_bytes(Path(path), content)
-    return Path(path)
+    with path_errors("path", place, FILE):
+        save_bytes(place, content)
+    return place

@@ -23,6 +23,7 @@ PARTS: dict[str, tuple[type[Component], str, str]] = {  # the class of each part
     "device": (Device, "a device", "CUDA()"),
 }
 AUTO = {"optimizer": 'GradientDescent("auto")'}  # what the word "auto" means, which is the name of a device alone
+DATA = (Source, Samples)
 
 
 def problem_and_model(problem: Any, y: Any, model: Any) -> tuple[Source | Samples, Model]:
@@ -36,11 +37,12 @@ def problem_and_model(problem: Any, y: Any, model: Any) -> tuple[Source | Sample
     Raises:
         InputError: They are none of these, or x and y are not finite numbers in equally long arrays of one axis.
     """
+    _require_data_first(problem, y, model)
     if model is None and isinstance(y, Model):
         y, model = None, y
     if isinstance(y, Model):  # what stands behind the model is given by its name
         _require_model(model)
-    if isinstance(problem, (Source, Samples)):
+    if isinstance(problem, DATA):
         require(y is None or model is None, "y", "left out where a problem, a data file or samples are given", y)
         _require_model(y if model is None else model)
         return problem, model
@@ -51,8 +53,12 @@ def problem_and_model(problem: Any, y: Any, model: Any) -> tuple[Source | Sample
     return samples_of(problem, y), model
 
 
-def require_parts(**parts: Any) -> None:
-    """Require that each part of a fit, by its name, is None or a component of its group.
+def require_parts(*, required: bool = False, **parts: Any) -> None:
+    """Require that each part of a fit, by its name, is a component of its group, or None.
+
+    Args:
+        required: Whether None is refused, too.
+        **parts: The parts.
 
     Raises:
         InputError: One is not; the sentence says what to write instead.
@@ -66,7 +72,7 @@ def require_parts(**parts: Any) -> None:
         `loop` must be a loop, such as `Manual(steps=1000)`, got 'manual': write `Manual()`.
     """
     for name, value in parts.items():
-        if value is not None:
+        if required or value is not None:
             _require_part(name, value)
 
 
@@ -80,7 +86,10 @@ def samples_of(x: Any, y: Any) -> Samples:  # shape: (N,), (N,)
 
 
 def _require_one_axis(key: str, value: Any) -> None:
-    array = as_numbers(value)
+    array = as_numbers(key, value)
+    if array is None and _has_missing(value):
+        wanted = "an array of numbers, none of which is missing"
+        raise InputError(f"`{key}` must be {wanted}, got {shown(value)}: leave out what is missing.")
     require(array is not None, key, "an array of numbers", value)
     if array is not None and array.ndim != 1:
         advice = f": type `numpy.ravel({key})`" if array.size == max(array.shape, default=0) else ""
@@ -90,6 +99,22 @@ def _require_one_axis(key: str, value: Any) -> None:
         first = int(np.flatnonzero(~np.isfinite(array))[0])
         others = f", the first of {count} such numbers" if count > 1 else ""
         raise InputError(f"`{key}` must have finite numbers only, got {array[first]} at index {first}{others}.")
+
+
+def _has_missing(value: Any) -> bool:
+    """Whether a column of a table has values that pandas calls missing, and no type of numbers."""
+    is_column = getattr(value, "ndim", None) == 1 or isinstance(value, (list, tuple))
+    return is_column and any(one is None or type(one).__name__ == "NAType" for one in value)
+
+
+def _require_data_first(problem: Any, y: Any, model: Any) -> None:
+    """Require that none of the arguments of `fit` that stand for data is the model, while another one stands behind it."""
+    between = isinstance(y, Model) and not (model is None or isinstance(model, Component) or isinstance(problem, DATA))
+    if isinstance(problem, Model) or between:
+        several = between or not (model is None or isinstance(y, DATA))
+        call = "fit(x, y, model)" if several else "fit(problem, model)"
+        first, key = (y, "y") if between else (problem, "problem")
+        raise InputError(f"`{key}` must not be the model, got {shown(first)}: the data come first, type `{call}`.")
 
 
 def _require_model(model: Any) -> None:
@@ -110,7 +135,7 @@ def _part_hint(name: str, value: Any, wanted: type[Component]) -> str:
     named = Component.registry.get((name, value)) if isinstance(value, str) else value
     if isinstance(named, type) and issubclass(named, wanted):
         return f": write `{named.__name__}()`"
-    return f": write `{AUTO[name]}`" if value == "auto" and name in AUTO else ""
+    return f": write `{AUTO[name]}`" if isinstance(value, str) and value == "auto" and name in AUTO else ""
 
 
 def _source_hint(value: Any) -> str:

@@ -24,7 +24,7 @@ from polyexp.fitting.updates import place
 from polyexp.loop import Loop, Manual
 from polyexp.model import Model, degree_in_x
 from polyexp.optimizer import GradientDescent, Optimizer
-from polyexp.problem import Chunk, OnProgress, Samples, samples_for
+from polyexp.problem import Chunk, OnProgress, Samples, require_samples, samples_for
 
 __all__ = ["NUMERICAL_CORE", "computed_by", "fit", "require_offers"]
 
@@ -96,10 +96,10 @@ def fit(
         The result of all runs, in float64 NumPy.
 
     Raises:
-        InputError: x and y are not finite numbers in equally long arrays of one axis; the checkpoint is of another fit;
-            `start`, or a function that is to be called, is of the wrong kind; the parts do not fit together, such as a
-            backend without what the loop needs, or shapes of runs that do not broadcast; samples are given twice; or they
-            cannot be read.
+        InputError: x and y are not finite numbers in equally long arrays of one axis, or have masked values; the model stands
+            before the data; the checkpoint is of another fit; `start`, or a function that is to be called, is of the wrong
+            kind; the parts do not fit together, such as a backend without what the loop needs, or shapes of runs that do not
+            broadcast; samples are given twice; or they cannot be read.
 
     Example:
         >>> import polyexp as p
@@ -119,6 +119,8 @@ def fit(
     backend = backend.on_device(device or backend.device)
     require_offers(loop, backend)
     seeds("seed", seed)
+    if samples is not None:
+        require_samples("samples", samples)
     if isinstance(problem, Samples) and samples is not None:
         raise InputError(
             "`samples` are those of a problem or a data file; samples to be fitted are given alone: `fit(samples, model)`."

@@ -120,7 +120,11 @@ class Result(Value):
             return self.model.power_series(self.params)
 
     def __call__(self, x: Any) -> np.ndarray:  # shape: any -> (*runs, *shape of x)
-        """The values of the fitted model at x; inf or nan where those of a run that diverged overflow."""
+        """The values of the fitted model at x; inf or nan where those of a run that diverged overflow.
+
+        Raises:
+            InputError: x holds something that is no real number, or masked values.
+        """
         with np.errstate(all="ignore"):
             return self.model(self.params, x)
 
@@ -233,8 +237,7 @@ class Result(Value):
 
         Raises:
             InputError: An argument is none of these, the model is no polynomial, a number is not finite in this basis or
-                precision, or the result is that of a batch.
-            OSError: The file cannot be written.
+                precision, the result is that of a batch, or the file cannot be written.
 
         Example:
             >>> import polyexp as p
@@ -253,14 +256,13 @@ class Result(Value):
         holds code. The checkpoint of a fit that was stopped is not saved.
 
         Args:
-            folder: The folder, which is made if need be. A result that was saved there before is replaced.
+            folder: The path of the folder, which is made if need be. A result that was saved there before is replaced.
 
         Returns:
             The path of the folder.
 
         Raises:
-            InputError: The folder belongs to a recorded run.
-            OSError: It cannot be written.
+            InputError: The folder belongs to a recorded run, or it cannot be written.
 
         Example:
             >>> from tempfile import TemporaryDirectory

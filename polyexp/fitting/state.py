@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polyexp.backend import Backend
-from polyexp.base import Value, by_value, require
+from polyexp.base import Value, by_value, real_array, require
+from polyexp.fitting.arrays import require_parts
 from polyexp.optimizer import Optimizer
 from polyexp.problem import Array
 
@@ -129,7 +130,8 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
         backend: The backend whose arrays the state consists of.
 
     Raises:
-        InputError: The optimizer begins with an array that has not the axes (*runs,) in front.
+        InputError: The optimizer begins with an array that has not the axes (*runs,) in front, or an argument is of the wrong
+            kind.
 
     Example:
         >>> import polyexp as p
@@ -137,7 +139,8 @@ def start(params: Any, optimizer: Optimizer, backend: Backend) -> State:  # shap
         >>> int(state.step), state.params.tolist(), state.loss.tolist()
         (0, [[0.0, 1.0], [2.0, 3.0]], [nan, nan])
     """
-    params = np.array(params, float)
+    require_parts(required=True, optimizer=optimizer, backend=backend)
+    params = real_array("params", params)
     runs = params.shape[:-1]
     rule = optimizer if optimizer.placed else optimizer.on_device(np.asarray)
     opt_state = {name: np.asarray(array) for name, array in rule.init(params).items()}

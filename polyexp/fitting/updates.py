@@ -7,11 +7,12 @@ import numpy as np
 
 from polyexp.backend import Backend
 from polyexp.base import InputError
+from polyexp.fitting.arrays import require_parts
 from polyexp.fitting.state import State
 from polyexp.loop import Loop
 from polyexp.model import Model
 from polyexp.optimizer import Optimizer
-from polyexp.problem import Array, Data, Samples
+from polyexp.problem import Array, Data, Samples, require_samples
 
 __all__ = ["Arguments", "Carry", "Compilable", "MeasuredUpdate", "Updates", "place", "step"]
 
@@ -27,12 +28,17 @@ def place(samples: Samples, model: Model, backend: Backend) -> Data:
         model: The model on the domain of the samples (`model.on_domain`).
         backend: The backend whose arrays are made.
 
+    Raises:
+        InputError: One of them is something else.
+
     Example:
         >>> import polyexp as p
         >>> data = p.place(p.Samples.of([-1, 0, 1], [1, 0, 1]), p.PowerSeries(degree=1), p.NumPy(dtype="float32"))
         >>> data.y.tolist(), str(data.y.dtype)
         ([1.0, 0.0, 1.0], 'float32')
     """
+    require_samples("samples", samples)
+    require_parts(required=True, model=model, backend=backend)
     put = backend.put
     with np.errstate(over="ignore", invalid="ignore"):  # x^1000 may overflow: an outcome, not a warning
         features = put(model.features(samples.x))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.polynomial.chebyshev import chebinterpolate
 
-from polyexp.base import Component, InputError, finite, finite_array, number_list, one_of, seeds
+from polyexp.base import Component, InputError, finite, finite_array, number_list, one_of, real_array, seeds
 from polyexp.problem import Array
 
 __all__ = ["Elementwise", "Model", "degree_in_x", "linear_formula"]
@@ -164,9 +164,14 @@ class Model(Component):
         return values if np.ndim(seed) else values[0]
 
     def __call__(self, params: Any, x: Any) -> np.ndarray:  # shape: (*runs, K), any -> (*runs, *shape of x)
-        """The values of the model at any x, in float64 NumPy."""
-        x = np.asarray(x, float)
-        values = np.asarray(self.forward(np.asarray(params, float), self.features(x.ravel())))
+        """The values of the model at any x, in float64 NumPy.
+
+        Raises:
+            InputError: x or the parameters are no real numbers, or are masked; or there are not K parameters for each run.
+        """
+        x, params = real_array("x", x), real_array("params", params)
+        self._require_size(params)
+        values = np.asarray(self.forward(params, self.features(x.ravel())))
         return values.reshape((*values.shape[:-1], *x.shape))
 
     def check_params(self, params: Any) -> np.ndarray:
@@ -176,10 +181,13 @@ class Model(Component):
             InputError: They are not K finite numbers for each run.
         """
         array = finite_array("params", params)
-        size = len(self.param_names)
-        if array.ndim < 1 or array.shape[-1] != size:
-            raise InputError(f"params must have shape (*runs, {size}), got {array.shape}.")
+        self._require_size(array)
         return array
+
+    def _require_size(self, params: np.ndarray) -> None:
+        size = len(self.param_names)
+        if params.shape[-1:] != (size,):
+            raise InputError(f"params must have shape (*runs, {size}), got {params.shape}.")
 
 
 @lru_cache(MAX_DEGREES_KEPT)

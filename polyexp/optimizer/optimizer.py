@@ -60,7 +60,7 @@ class Optimizer(Component):
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            array = as_numbers(value) if isinstance(value, (tuple, np.ndarray)) else None
+            array = as_numbers(self.key(one.name), value) if isinstance(value, (tuple, np.ndarray)) else None
             if array is not None:
                 setattr(self, one.name, array.astype(float))
         self._require_number("learning_rate", positive, "a finite number above 0")

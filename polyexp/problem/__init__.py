@@ -3,7 +3,7 @@
 from polyexp.problem.files.data_file import DataFile
 from polyexp.problem.files.formats import FILE_ENDINGS
 from polyexp.problem.reduction import gauss, merge, reduce_chunks, samples_for
-from polyexp.problem.samples import Array, Chunk, Data, Samples
+from polyexp.problem.samples import Array, Chunk, Data, Samples, require_samples
 from polyexp.problem.sampling import Problem
 from polyexp.problem.source import Dropped, OnDropped, OnProgress, Source
 from polyexp.problem.targets import TARGETS, Target
@@ -25,5 +25,6 @@ __all__ = [
     "gauss",
     "merge",
     "reduce_chunks",
+    "require_samples",
     "samples_for",
 ]

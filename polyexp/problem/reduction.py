@@ -17,9 +17,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from polyexp.base import InputError
+from polyexp.base import InputError, one_of, require, whole
 from polyexp.problem.projection import ROUNDING_OF_PROJECTION, SAMPLES_PER_BLOCK, by_blocks, by_lanczos
-from polyexp.problem.samples import Chunk, Samples, scatter_of
+from polyexp.problem.samples import Chunk, Samples, chunk_of, require_samples, scatter_of
 from polyexp.problem.source import Dropped, OnProgress, Source
 
 __all__ = ["gauss", "merge", "reduce_chunks", "samples_for"]
@@ -39,6 +39,9 @@ def gauss(samples: Samples, degree: int) -> Samples:
         samples: N samples, at least one of them with a weight above 0.
         degree: The degree d of the polynomials.
 
+    Raises:
+        InputError: They are no samples, or the degree is no whole number of at least 0.
+
     Example:
         >>> import numpy as np
         >>> import polyexp as p
@@ -50,6 +53,8 @@ def gauss(samples: Samples, degree: int) -> Samples:
         >>> [f"{one.loss(model(params, one.x)):.6g}" for one in (samples, few)]
         ['713145', '713145']
     """
+    require_samples("samples", samples)
+    whole("degree", degree, 0)
     reduced = _reduced(samples, degree)
     return replace(reduced, floor_scatter=samples.floor_scatter + _scatter(samples))
 
@@ -67,8 +72,8 @@ def _reduced(samples: Samples, degree: int) -> Samples:
         parts = [
             _part(samples, slice(begin, begin + SAMPLES_PER_BLOCK), 0.0 if begin else samples.floor) for begin in begins
         ]
-        whole = replace(_union([_reduced(part, degree) for part in parts]), total=samples.total, domain=samples.domain)
-        return _reduced(whole, degree)
+        union = replace(_union([_reduced(part, degree) for part in parts]), total=samples.total, domain=samples.domain)
+        return _reduced(union, degree)
     if projection is None:
         points = np.unique(samples.x)
         if points.size <= degree + 1:
@@ -99,6 +104,9 @@ def merge(one: Samples, other: Samples, degree: int) -> Samples:
         other: Samples.
         degree: The degree of the polynomials whose loss stays the same, at most that of an earlier reduction.
 
+    Raises:
+        InputError: They are no samples, or the degree is no whole number of at least 0.
+
     Example:
         >>> import polyexp as p
         >>> left = p.Problem("exp", domain=[-1, 0], num_samples=50, loss="sum").samples()
@@ -107,6 +115,9 @@ def merge(one: Samples, other: Samples, degree: int) -> Samples:
         >>> both.size, both.total, both.domain
         (4, 100, (-1.0, 1.0))
     """
+    require_samples("one", one)
+    require_samples("other", other)
+    whole("degree", degree, 0)
     return _reduced(_union([one, other]), degree)  # nodes of one x are no samples, so that they add no scatter
 
 
@@ -120,8 +131,8 @@ def reduce_chunks(chunks: Iterable[Chunk], degree: int, *, loss: str = "mean", n
         name: The name of the samples in messages and pictures.
 
     Raises:
-        InputError: There is no sample with a weight above 0, or a chunk is not three arrays of finite numbers of one
-            length.
+        InputError: There is no sample with a weight above 0, a chunk is not three arrays of finite numbers of one length, or
+            an argument is of the wrong kind.
 
     Example:
         >>> import polyexp as p
@@ -130,10 +141,13 @@ def reduce_chunks(chunks: Iterable[Chunk], degree: int, *, loss: str = "mean", n
         >>> few.size, few.total, round(float(few.weights.sum()), 6)
         (6, 1000, 1.0)
     """
+    require(isinstance(chunks, Iterable), "chunks", "chunks of samples, such as `Problem().chunks()`", chunks)
+    whole("degree", degree, 0)
+    one_of("loss", loss, ("mean", "sum"))
     reduced: Samples | None = None
     total, low, high = 0, np.inf, -np.inf  # of all samples, also of those without weight
     for arrays in chunks:
-        chunk = Chunk(*map(np.asarray, arrays))
+        chunk = chunk_of(arrays)
         total, low, high = total + chunk.x.size, min(low, chunk.x.min()), max(high, chunk.x.max())
         if chunk.weights.any():
             part = gauss(_sum_of(chunk, name), degree)

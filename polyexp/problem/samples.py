@@ -1,16 +1,28 @@
 """Weighted samples, and the squared loss that they define."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from polyexp.base import InputError, Value, by_value, finite_array, one_of, require
+from polyexp.base import (
+    InputError,
+    Value,
+    by_value,
+    finite_array,
+    number_list,
+    one_of,
+    require,
+    require_unmasked,
+    shown,
+)
 from polyexp.problem.targets import Target
 
-__all__ = ["Array", "Chunk", "Data", "Samples"]
+__all__ = ["Array", "Chunk", "Data", "Samples", "chunk_of", "require_samples"]
 
+INTERVAL = "[low, high] with low <= high, both finite"
 Array = Any
 """An array of whichever backend is in use; only operators and methods that NumPy and torch share are applied to it."""
 
@@ -36,6 +48,34 @@ class Chunk(NamedTuple):
     x: np.ndarray  # shape: (n,)
     y: np.ndarray  # shape: (n,)
     weights: np.ndarray  # shape: (n,)
+
+
+def require_samples(key: str, value: Any) -> None:
+    """Require samples.
+
+    Args:
+        key: The name of the value.
+        value: The value.
+    """
+    require(isinstance(value, Samples), key, "samples, such as those of `Samples.of` or `Problem().samples()`", value)
+
+
+def chunk_of(arrays: Iterable[Any]) -> Chunk:
+    """A chunk of NumPy arrays.
+
+    Args:
+        arrays: Its x, y and weights as any arrays, or lists.
+
+    Raises:
+        InputError: They are not three, or one of them is an array with masked values.
+    """
+    try:
+        given = Chunk(*arrays)
+    except TypeError as error:  # no three arrays
+        raise InputError(f"`chunks` must be chunks with x, y and weights each, got {shown(arrays)} for one.") from error
+    for name, array in given._asdict().items():
+        require_unmasked(name, array)
+    return Chunk(*map(np.asarray, given))
 
 
 @dataclass(frozen=True)
@@ -103,8 +143,8 @@ class Samples(Value):
             name: The name of the samples in messages and pictures.
 
         Raises:
-            InputError: x, y and weights are not sequences of finite numbers of one length, or weights, loss or domain
-                are not as above.
+            InputError: x, y and weights are not sequences of finite numbers of one length, have masked values, or weights,
+                loss or domain are not as above.
         """
         one_of("loss", loss, ("mean", "sum"))
         x, y = finite_array("x", x), finite_array("y", y)
@@ -113,8 +153,10 @@ class Samples(Value):
             shapes = f"{x.shape}, {y.shape} and {weights.shape}"
             raise InputError(f"x, y and weights must be equally long sequences of numbers, got shapes {shapes}.")
         require(bool((weights >= 0).all()) and bool(weights.any()), "weights", "at least 0, and not all 0", weights)
+        if domain is not None:
+            number_list("domain", domain, 2, INTERVAL)
         low, high = (x.min(), x.max()) if domain is None else domain
-        require(bool(-np.inf < low <= high < np.inf), "domain", "[low, high] with low <= high, both finite", domain)
+        require(bool(low <= high), "domain", INTERVAL, domain)
         scale = 1.0 / weights.sum() if loss == "mean" else 1.0
         return cls(x, y, weights * scale, (float(low), float(high)), name=name)
 

@@ -179,7 +179,8 @@ class Problem(Source, name="target"):
                 x = SAMPLING[self.sampling](*self.interval, index, self.num_samples, places)
                 # A function that the user gives may write into its argument, or return one number for all of x.
                 values = function(x.copy() if callable(self.target) else x)
-                y = np.broadcast_to(np.asarray(values, float), x.shape)
+                # What NumPy has masked is not defined there, as nan is not.
+                y = np.broadcast_to(np.ma.filled(np.asanyarray(values, float), np.nan), x.shape)
             wanted = f"an interval where {self.choice} is finite"
             require(bool(np.isfinite(y).all()), self.key("domain"), wanted, list(self.domain))
             if self.noise and noises:

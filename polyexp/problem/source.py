@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from polyexp.base import Component, InputError, counted, cut, one_of, whole
-from polyexp.problem.samples import Chunk, Samples
+from polyexp.problem.samples import Chunk, Samples, chunk_of
 from polyexp.problem.targets import Target
 
 __all__ = ["COMPUTABLE", "MAX_Y", "MIN_WIDTH", "SAMPLES_PER_CHUNK", "Dropped", "OnDropped", "OnProgress", "Source"]
@@ -155,7 +155,7 @@ class Source(Component):
         """
         low, high, mass = np.inf, -np.inf, 0.0
         for arrays in self.chunks(seed, on_progress, on_dropped):
-            chunk = self._computable(Chunk(*map(np.asarray, arrays)))  # a source of others may give lists
+            chunk = self._computable(chunk_of(arrays))  # a source of others may give lists
             yield chunk
             low, high = min(low, float(chunk.x.min())), max(high, float(chunk.x.max()))
             mass += float(chunk.weights.sum())

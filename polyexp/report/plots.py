@@ -89,7 +89,8 @@ def _drawn(ax: Any, result: Result, draw: Callable[[Any], None]) -> Any:
 
 def _require_axes(ax: Any) -> None:
     import_optional("matplotlib", "A picture")
-    require(ax is None or hasattr(ax, "plot"), "ax", "axes of matplotlib, such as those of `pyplot.subplots()`", ax)
+    is_axes = ax is None or hasattr(ax, "get_legend_handles_labels")
+    require(is_axes, "ax", "axes of matplotlib, such as those of `pyplot.subplots()`", ax)
 
 
 def _displayed(result: Result) -> DisplayedData:

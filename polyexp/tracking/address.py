@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from polyexp.base import InputError, cut, shown
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 KEY = "tracking.uri"
+ADDRESSES = "sqlite:///path/to/mlflow.db, https://server or postgresql://server/database"
 VARIABLE = "MLFLOW_TRACKING_URI"  # which names the store where tracking.uri is null
 SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")  # beside SQLite, those that MLflow knows
@@ -49,17 +51,18 @@ ADVICE = {
 }
 
 
-def require_no_credentials(uri: str) -> None:
-    """Require that the address of a store, the value of `tracking.uri`, holds no password.
+def require_no_credentials(uri: Any, key: str = KEY) -> None:
+    """Require that the address of a store, such as the value of `tracking.uri`, holds no password.
 
     Of a server (http, https) and of an address of any other kind that is not known it may hold no user either: nothing before
     an @ is allowed. The error repeats no part of the value.
 
     Args:
-        uri: The address, or any other text.
+        uri: The address, or any other value.
+        key: The name of the value in the error.
 
     Raises:
-        InputError: Where it holds a password, or something that could be one, or has more than 2000 characters.
+        InputError: Where it holds a password, or something that could be one, has more than 2000 characters, or is no text.
 
     Example:
         >>> require_no_credentials("postgresql://somebody@host/name")
@@ -69,13 +72,15 @@ def require_no_credentials(uri: str) -> None:
         ...     print("hunter2" in str(error), "PGPASSWORD" in str(error))
         False True
     """
+    if not isinstance(uri, str):  # the error does not repeat another value, which may hold a password
+        raise InputError(f"`{key}` must be an address such as {ADDRESSES}, got one of type {type(uri).__name__}.")
     if len(uri) > MAX_CHARACTERS:
-        raise InputError(f"`{KEY}` must have at most {MAX_CHARACTERS} characters, got {len(uri)}.")
+        raise InputError(f"`{key}` must have at most {MAX_CHARACTERS} characters, got {len(uri)}.")
     if _has_credentials(uri):
         kind = dialect(uri)
         what = "a password" if kind in DATABASES else "a user, password or token"
         raise InputError(
-            f"`{KEY}` must not hold {what}, because it is written to files and shown: {ADVICE.get(kind, ADVICE['server'])}"
+            f"`{key}` must not hold {what}, because it is written to files and shown: {ADVICE.get(kind, ADVICE['server'])}"
         )
 
 
@@ -107,8 +112,7 @@ def require_address(uri: str, key: str = KEY) -> None:
         InputError: For another kind of address, a SQLite store in memory, or one with anything but the path of a file.
     """
     if hint := _fault(uri.strip()[: MAX_CHARACTERS + 1]):
-        wanted = "sqlite:///path/to/mlflow.db, https://server or postgresql://server/database"
-        sentence = f"`{key}` must be an address such as {wanted}, got {_quotable(uri)}: {hint}."
+        sentence = f"`{key}` must be an address such as {ADDRESSES}, got {_quotable(uri)}: {hint}."
         raise InputError(hidden(sentence, uri))
 
 
@@ -206,9 +210,7 @@ def hidden(text: str, uri: str) -> str:
     user, _, password = rest.rpartition("@")[0].partition(":")
     ports = re.findall(r":([^:@/?#,]*[^:@/?#,\d][^:@/?#,]*)", rest)  # which are none: a password whose @ was forgotten
     secrets = [rest, *NAMED_SECRET.findall(_decoded(uri)), password, *ports, *([user] if is_server(uri) else [])]
-    found = {
-        form for one in secrets for form in (one, unquote(one), quote(one, safe="", errors="surrogateescape")) if form
-    }
+    found = {form for one in secrets for form in (one, unquote(one), _quoted(one)) if form}
     for one in sorted(found if _has_credentials(uri) else (), key=len, reverse=True):
         text = text.replace(one, "***")
     return text
@@ -237,6 +239,12 @@ def _decoded(uri: str) -> str:
     while (decoded := unquote(uri)) != uri:
         uri = decoded
     return uri
+
+
+def _quoted(text: str) -> str:
+    # Halves of surrogate pairs, but for those in which Python keeps the bytes of a path.
+    for_no_byte = re.search("[\ud800-\udc7f\udd00-\udfff]", text)
+    return quote(text, safe="", errors="surrogatepass" if for_no_byte else "surrogateescape")
 
 
 def _quotable(uri: str) -> str:

@@ -101,8 +101,8 @@ class Destination(Pages):
         if variable and uri in (None, "", variable, without_credentials(variable.strip())):
             chosen, key = variable, VARIABLE
         else:
+            require_no_credentials("" if uri is None else uri, key)
             chosen = uri or _default_uri()
-            require_no_credentials(uri or "")
         require_address(chosen, key)
         with opening_errors(chosen, key):
             path = sqlite_path(chosen)

@@ -7,12 +7,11 @@ samples are drawn or read once more, and used only where they are those that wer
 import hashlib
 from collections.abc import Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError, cut, one_of, printable, require, whole
+from polyexp.base import InputError, cut, finite, one_of, path_errors, require, require_path, whole
 from polyexp.exact import quadratic_of
 from polyexp.fitting import History, Outcome, Result, stored_arrays
 from polyexp.model import Model
@@ -55,11 +54,11 @@ def load_result(folder: Any) -> Result:
         >>> bool((loaded.params == result.params).all()), loaded == result
         (True, True)
     """
-    place = Path(folder)
-    name = printable(str(folder))
-    if not (place / RESULT).exists():
-        raise InputError(f"`folder` must name a folder with the {RESULT} of a result or of a run, got {cut(name)!r}.")
-    return loaded(FolderFiles(place), cut(name))
+    wanted = f"the path of a folder with the {RESULT} of a result or of a run"
+    place = require_path("folder", folder, wanted)
+    with path_errors("folder", place, wanted):
+        require((place / RESULT).exists(), "folder", wanted, str(place))
+    return loaded(FolderFiles(place), cut(str(place)))
 
 
 def loaded(files: RunFiles, where: str) -> Result:
@@ -157,9 +156,7 @@ def _saved(arrays: Arrays, content: Mapping[str, Any], where: str) -> Result:
         optimizer = component_of(Optimizer.group, config)
         model, computed_by = component_of(Model.group, config), text_of(content, "computed_by")
         target = config.get("problem.target")
-        seconds = content.get("seconds")
-        is_time = isinstance(seconds, (int, float)) and 0 <= seconds < np.inf
-        require(is_time, "seconds", "a finite number of at least 0", seconds)
+        finite("seconds", content.get("seconds"), 0)
     with about(ARRAYS, where):
         samples = _samples(arrays, target)
         size = len(model.param_names)
@@ -185,7 +182,7 @@ def _saved(arrays: Arrays, content: Mapping[str, Any], where: str) -> Result:
             outcome=_outcomes(arrays.take("outcome", "U", *runs)),
             steps=numbers["steps"],
             history=_history(arrays, runs, size),
-            seconds=float(seconds or 0.0),
+            seconds=float(content["seconds"]),
             computed_by=computed_by,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polyexp.base import NotDeliveredError, counted, finite, one_of, require, version
+from polyexp.base import NotDeliveredError, counted, finite, one_of, require, require_text, version
 from polyexp.tracking.address import require_address, require_no_credentials
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.entry import MAX_NAME_CHARACTERS
@@ -58,12 +58,8 @@ class MLflow(Tracker, name="mlflow"):
             require_no_credentials(self.uri)
             require_address(self.uri)
         name = self.experiment_name
-        require(
-            bool(name.strip()) and len(name) <= MAX_NAME_CHARACTERS,
-            self.key("experiment_name"),
-            f"a name of 1 to {MAX_NAME_CHARACTERS} characters",
-            name,
-        )
+        key, wanted = self.key("experiment_name"), f"a name of 1 to {MAX_NAME_CHARACTERS} characters"
+        require(len(require_text(key, name, wanted)) <= MAX_NAME_CHARACTERS, key, wanted, name)
         finite(self.key("wait"), self.wait)
         wanted = f"a number of seconds from 0 to {MAX_WAIT_SECONDS}"
         require(0 <= self.wait <= MAX_WAIT_SECONDS, self.key("wait"), wanted, self.wait)

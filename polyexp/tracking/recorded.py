@@ -20,7 +20,7 @@ from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND
 from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
 from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter, sweep_name
-from polyexp.tracking.store import Store
+from polyexp.tracking.store import Store, unlogged
 
 __all__ = ["RecordedRun", "RecordedRuns", "line_of", "lines_of_texts"]
 
@@ -202,24 +202,29 @@ class RecordedRuns:
         Raises:
             InputError: MLflow refuses the filter.
         """
-        from mlflow.exceptions import MlflowException
-
         experiment, token = self._client.get_experiment_by_name(self.experiment_name), None
+        while experiment and token != "":
+            try:
+                with unlogged():
+                    found = self._page(experiment.experiment_id, words, page, token)
+            except Exception as error:  # MLflow passes on those of databases and of servers
+                if not typed or not self._answers(experiment.experiment_id):
+                    raise
+                raise filter_error(typed, error, key) from error
+            yield from (_recorded(run, self.store) for run in found)
+            token = found.token or ""
+
+    def _page(self, experiment_id: str, words: str, page: int, token: str | None = None) -> Any:
+        order = ["attributes.start_time DESC"]
+        return self._client.search_runs([experiment_id], words, max_results=page, order_by=order, page_token=token)
+
+    def _answers(self, experiment_id: str) -> bool:
+        """Whether the store answers without a filter, so that it is the filter of which it could make nothing."""
         try:
-            while experiment and token != "":
-                found = self._client.search_runs(
-                    [experiment.experiment_id],
-                    words,
-                    max_results=page,
-                    order_by=["attributes.start_time DESC"],
-                    page_token=token,
-                )
-                yield from (_recorded(run, self.store) for run in found)
-                token = found.token or ""
-        except MlflowException as error:
-            if not typed or error.error_code != "INVALID_PARAMETER_VALUE":
-                raise
-            raise filter_error(typed, error.message, key) from error
+            self._page(experiment_id, "", 1)
+        except Exception:
+            return False
+        return True
 
     def _matching(self, selection: Selection) -> Iterator[RecordedRun]:
         found_so_far = 0

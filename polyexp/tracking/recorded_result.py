@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import InputError, cut, one_of
+from polyexp.base import InputError, one_of, require
 from polyexp.exact import quadratic_of
 from polyexp.fitting import History, Outcome, Result
 from polyexp.model import Model, degree_in_x
@@ -28,6 +28,7 @@ __all__ = ["recorded_result"]
 HISTORY = "history.csv"
 HEADS = ["step", "loss", "excess", "grad_norm"]  # the first columns of history.csv
 MAX_SAMPLES, MAX_SECONDS = 2**24, 20.0  # that are drawn or read again
+WITHOUT_LOSS = {Outcome.DIVERGED.name, Outcome.INTERRUPTED.name}  # the final loss of others is finite
 ROUNDING = 1e-9  # of a loss that another machine computed, relative to it
 
 
@@ -51,6 +52,7 @@ def recorded_result(files: Any, text: bytes, content: Mapping[str, Any], where: 
         record = ResultFile.of(text)
         model, params, _ = fitted(record)
         one_of("outcome", record.outcome, Outcome.__members__)
+        _require_whole(record, content, model)
         optimizer = _optimizer(record)
         seed = record.config.get("seed")
         initial = model.initial_params(seed) if isinstance(seed, int) else np.full(params.shape, np.nan)
@@ -68,11 +70,22 @@ def recorded_result(files: Any, text: bytes, content: Mapping[str, Any], where: 
         excess=_or_nan(record.excess) if model.linear else None,
         max_error=_or_nan(record.max_error),
         outcome=Outcome[record.outcome],
-        steps=np.int64(record.steps or 0),
+        steps=np.int64(content["steps"]),
         history=history,
-        seconds=_seconds(content),
-        computed_by=cut(str(content.get("computed_by", ""))),
+        seconds=float(content["seconds"]),
+        computed_by=record.computed_by,
     )
+
+
+def _require_whole(record: ResultFile, content: Mapping[str, Any], model: Model) -> None:
+    """Require what is written of every run, and null only where a number may be missing or not finite."""
+    for key in ("steps", "loss", "seconds", "computed_by"):
+        if key not in content:
+            raise InputError(f"`{key}` is missing")
+    wanted = f"a finite number, or null where the outcome is {' or '.join(sorted(WITHOUT_LOSS))}"
+    require(record.loss is not None or record.outcome in WITHOUT_LOSS, "loss", wanted, None)
+    wanted = "null, since the model is not linear in its parameters"
+    require(model.linear or record.excess is None, "excess_loss", wanted, record.excess)
 
 
 def _optimizer(record: ResultFile) -> Optimizer:
@@ -170,9 +183,3 @@ def _require_the_same(record: ResultFile, samples: Samples, model: Model, params
 
 def _or_nan(value: float | None) -> np.float64:
     return np.float64(np.nan if value is None else value)
-
-
-def _seconds(content: Mapping[str, Any]) -> float:
-    value = content.get("seconds")
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < np.inf
-    return float(value) if is_number and value is not None else 0.0

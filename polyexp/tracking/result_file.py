@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import Component, InputError, cut, number_list, require, whole
+from polyexp.base import Component, InputError, cut, finite, number_list, require, whole
 from polyexp.model import Model
 
 __all__ = ["NoFormulaError", "ResultFile", "fitted", "parsed"]
@@ -33,7 +33,7 @@ class ResultFile:
         outcome: The name of the outcome; empty where it is not recorded.
         total: The number of samples.
         domain: The interval [low, high] of their x; None where it is not recorded.
-        loss: The final loss; None where it is not recorded or not finite.
+        loss: The final loss; None where it is not recorded or not finite, as that of a run that diverged may be.
         excess: The final excess, likewise.
         best_loss: The best loss, likewise.
         steps: The number of updates of the final parameters; None where it is not recorded.
@@ -42,6 +42,8 @@ class ResultFile:
         power_series: The coefficients of the powers of x, in the same form; None for a model that is not a polynomial.
         learning_rate: The learning rate that was used; None where it is not recorded.
         momentum: The momentum that was used, likewise.
+        seconds: The time that the steps took; None where it is not recorded.
+        computed_by: What computed the fit, as one line; empty where it is not recorded.
         config: The settings by their keys. Their values are those of any JSON file, and validated where they are used.
     """
 
@@ -57,6 +59,8 @@ class ResultFile:
     power_series: Sequence[float | None] | None
     learning_rate: float | None
     momentum: float | None
+    seconds: float | None
+    computed_by: str
     config: Mapping[str, Any]
 
     @classmethod
@@ -75,24 +79,30 @@ class ResultFile:
         parameters = _object("parameters", _required(content, "parameters"))
         total, series = _required(samples, "total"), _required(content, "power_series")
         whole("samples.total", total, 1, MAX_SAMPLES)
-        steps = content.get("steps")
-        if steps is not None:
-            whole("steps", steps, 0, MAX_STEPS)
+        if "steps" in content:
+            whole("steps", content["steps"], 0, MAX_STEPS)
+        if "seconds" in content:
+            finite("seconds", content["seconds"], 0)
+        for key in ("outcome", "computed_by"):
+            if key in content:
+                _texts("", content, key)
         _texts("config", config, "model", "problem")
         return cls(
             outcome=cut(str(content.get("outcome", ""))),
             total=total,
             # Runs of earlier versions have it in their settings only, and not at all where they were fitted to a data file.
             domain=_interval("samples.domain", samples.get("domain")) or _interval("problem.domain", config),
-            loss=_number("loss", content.get("loss")),
-            excess=_number("excess_loss", content.get("excess_loss")),
-            best_loss=_number("best_loss", content.get("best_loss")),
-            steps=steps,
-            max_error=_number("max_error", _required(content, "max_error")),
+            loss=_number("loss", content.get("loss"), 0),
+            excess=_number("excess_loss", content.get("excess_loss"), 0),  # a sum of squares, which rounding leaves so
+            best_loss=_number("best_loss", content.get("best_loss"), 0),
+            steps=content.get("steps"),
+            max_error=_number("max_error", _required(content, "max_error"), 0),
             parameters={cut(name): _number(f"parameters.{cut(name)}", value) for name, value in parameters.items()},
             power_series=None if series is None else _numbers("power_series", series),
             learning_rate=_number("learning_rate.used", _used(content.get("learning_rate"))),
             momentum=_number("momentum", content.get("momentum")),
+            seconds=_number("seconds", content.get("seconds")),
+            computed_by=cut(content.get("computed_by", "")),
             config=config,
         )
 
@@ -188,18 +198,19 @@ def _used(rates: Any) -> Any:
 def _texts(key: str, values: Mapping[str, Any], *names: str) -> None:
     for name in names:
         value = _required(values, name)
-        require(isinstance(value, str) and bool(value.strip()), f"{key}.{name}", "a name", value)
+        require(isinstance(value, str) and bool(value.strip()), f"{key}.{name}" if key else name, "a name", value)
 
 
-def _number(key: str, value: Any) -> float | None:
-    """A finite number, or None."""
+def _number(key: str, value: Any, low: float = -math.inf) -> float | None:
+    """A finite number of at least `low`, or None."""
+    wanted = "a finite number or null" if low == -math.inf else f"a finite number of at least {low:g} or null"
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     # Compared before it is converted: an integer may be too large for a float.
-    require(value is None or (is_number and abs(value) < math.inf), key, "a finite number or null", value)
+    require(value is None or (is_number and abs(value) < math.inf and value >= low), key, wanted, value)
     try:
         return None if value is None else float(value)
     except OverflowError as error:
-        raise InputError(f"`{key}` must be a finite number or null, got one that is too large") from error
+        raise InputError(f"`{key}` must be {wanted}, got one that is too large") from error
 
 
 def _numbers(key: str, values: Any) -> tuple[float | None, ...]:

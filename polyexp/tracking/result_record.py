@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polyexp.base import InputError, require, save_bytes, spell, version
+from polyexp.base import InputError, path_errors, require, require_path, require_text, save_bytes, spell, version
 from polyexp.exact import Forecast, forecast
 from polyexp.fitting import Outcome, Result
 from polyexp.loop import Loop, Manual
@@ -18,7 +18,7 @@ from polyexp.tracking.journal import Journal
 from polyexp.tracking.logged_model import model_data, why_none
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.ownership import require_no_run
-from polyexp.tracking.saved_result import ARRAYS, archive_of, identity_entries, require_storable, settings_of
+from polyexp.tracking.saved_result import ARRAYS, FOLDER, archive_of, identity_entries, require_storable, settings_of
 from polyexp.tracking.tracker import RunInfo, Tracker, derived_params, final_metrics
 
 __all__ = ["record", "write_result"]
@@ -40,8 +40,8 @@ def record(
         tracking: Where it is recorded; by default as `tracking=mlflow` does, `NoTracking()` leaves it in the folder.
 
     Raises:
-        InputError: The result is that of a batch, the name is too long, the folder belongs to a run, or the store cannot be
-            used.
+        InputError: The result is that of a batch, the name is too long, the folder belongs to a run or cannot be
+            made, the store cannot be used, or an argument is of the wrong kind.
 
     Example:
         >>> from pathlib import Path
@@ -57,12 +57,14 @@ def record(
     """
     from polyexp.report import write  # which imports rich
 
-    require(len(name) <= MAX_NAME_CHARACTERS, "name", f"a text of at most {MAX_NAME_CHARACTERS} characters", name)
-    require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
-    place, tracker = Path(folder).absolute(), tracking or MLflow()
-    require_no_run("folder", place)
+    _require_kinds(result, name, loop, tracking)
+    given, tracker = require_path("folder", folder, FOLDER), tracking or MLflow()
+    place = given.absolute()
+    with path_errors("folder", given, FOLDER):
+        require_no_run("folder", place)
     tracker.check()
-    place.mkdir(parents=True, exist_ok=True)
+    with path_errors("folder", given, FOLDER):
+        place.mkdir(parents=True, exist_ok=True)
     one = loop or Manual(steps=max(1, int(result.history.step[-1])))
     predicted = forecast(result.model, one, result.optimizer, result.samples, result.initial)
     settings = settings_of(result, *([one] if loop else []))
@@ -75,7 +77,7 @@ def record(
         snapshots=result.history.step.size,
         lower_bound=math.nan if predicted.exact else predicted.lowest or 0.0,
     )
-    with Journal(place, tracker.header(about)) as journal:
+    with path_errors("folder", given, FOLDER), Journal(place, tracker.header(about)) as journal:
         for snapshot in result.history.snapshots(one.is_early):
             journal.snapshot(snapshot)
         config = json.dumps(settings, indent=2, default=str) + "\n"
@@ -89,6 +91,17 @@ def record(
     if delivered.warning:
         warnings.warn(delivered.warning, stacklevel=2)
     return list(delivered.lines)
+
+
+def _require_kinds(result: Any, name: Any, loop: Any, tracking: Any) -> None:
+    require(isinstance(result, Result), "result", "the result of a fit", result)
+    require(not result.runs, "result", "that of a single fit, such as result[0]", f"one of shape {result.runs}")
+    if not isinstance(name, str) or name.strip():
+        wanted = f"a text of at most {MAX_NAME_CHARACTERS} characters"
+        require(len(require_text("name", name, wanted)) <= MAX_NAME_CHARACTERS, "name", wanted, name)
+    require(loop is None or isinstance(loop, Loop), "loop", "the loop of the fit, such as `Manual()`", loop)
+    wanted = "a tracker, such as `MLflow()` or `NoTracking()`"
+    require(tracking is None or isinstance(tracking, Tracker), "tracking", wanted, tracking)
 
 
 def write_result(

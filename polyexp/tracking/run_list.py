@@ -1,13 +1,14 @@
 """Recorded runs as a list that can be sorted, made a table, and from which results are loaded."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
-from polyexp.base import InputError, counted, import_optional, require, whole
+from polyexp.base import InputError, counted, import_optional, require_path, require_text, whole
 from polyexp.fitting import Result
 from polyexp.tracking import sqlite
 from polyexp.tracking.destination import Destination
@@ -24,6 +25,7 @@ from polyexp.tracking.store import open_recorded
 __all__ = ["ListedRun", "RunList", "runs"]
 
 LOSS = "loss/final"
+MAX_LAST = 2**63 - 1  # that SQLite takes
 MAX_KEYS = 3  # settings of problems that a sentence names
 MLFLOW_TAGS = "mlflow."  # the beginning of tags that MLflow has for its own pages
 EXAMPLE = "metrics.`loss/final` < 1 and params.model = 'legendre'"
@@ -189,7 +191,7 @@ def runs(
     uri: str | None = None,
     *,
     experiment_name: str = "polyexp",
-    sweep: str | None = None,
+    sweep: str | os.PathLike[str] | None = None,
     filter: str | None = None,  # noqa: A002 - the word of action.filter
     last: int | None = None,
 ) -> RunList:
@@ -206,7 +208,7 @@ def runs(
         last: The number of latest runs; None for all.
 
     Raises:
-        InputError: There is no store, it cannot be read, or MLflow refuses the filter.
+        InputError: There is no store, it cannot be read, it cannot carry out the filter, or an argument is of the wrong kind.
 
     Example:
         >>> import polyexp as p
@@ -217,12 +219,13 @@ def runs(
         `uri` must name a store with recorded runs, got 'sqlite:////tmp/no-folder/mlflow.db', where nothing is recorded yet.
     """
     if last is not None:
-        whole("last", last, 1)
-    is_filter = filter is None or (isinstance(filter, str) and bool(filter.strip()))
-    require(is_filter, "filter", f"an MLflow filter, such as {EXAMPLE}", filter)
-    destination = Destination.of(uri, "uri")
-    name = None if sweep is None else sweep_name(Path(sweep))
-    found = list(_listed(destination, experiment_name, name, filter, last))
+        whole("last", last, 1, MAX_LAST)
+    if filter is not None:
+        require_text("filter", filter, f"an MLflow filter, such as {EXAMPLE}")
+    require_text("experiment_name", experiment_name, "the name of an MLflow experiment")
+    folder = None if sweep is None else require_path("sweep", sweep, "the name or the folder of a sweep")
+    destination, name = Destination.of(uri, "uri"), None if folder is None else sweep_name(folder)
+    found = list(_listed(destination, experiment_name, name, filter, None if last is None else int(last)))
     where = f"the experiment {experiment_name!r} of {destination.shown}"
     return RunList(tuple(sorted(found, key=_loss_of) if sweep else found), where)
 
@@ -241,10 +244,11 @@ def _listed(
                 there = False
         if there:
             return
-    recorded = RecordedRuns(open_recorded(destination), experiment)
     of_sweep = of_sweep_filter(sweep, "sweep")
-    several = recorded.search(" and ".join(one for one in (of_sweep, words) if one), words, key="filter")
-    yield from islice((_of_client(run) for run in several if KIND_TAG not in run.tags), last)
+    with opening_errors(destination.uri, destination.key):
+        recorded = RecordedRuns(open_recorded(destination), experiment)
+        several = recorded.search(" and ".join(one for one in (of_sweep, words) if one), words, key="filter")
+        yield from islice((_of_client(run) for run in several if KIND_TAG not in run.tags), last)
 
 
 def _of_tables(run: SqliteRun) -> ListedRun:

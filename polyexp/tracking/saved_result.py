@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from polyexp.base import Component, InputError, require, save_bytes, save_text, shown
+from polyexp.base import Component, InputError, path_errors, require, require_path, save_bytes, save_text, shown
 from polyexp.fitting import Result, forecast_of, store_arrays
 from polyexp.problem import TARGETS
 from polyexp.tracking.ownership import JOURNAL, RESULT, taken
 
 __all__ = [
     "ARRAYS",
+    "FOLDER",
     "FORMAT",
     "SAVED_NUMBERS",
     "archive_of",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 ARRAYS = "result.npz"
+FOLDER = "the path of a folder that can be written"
 FORMAT = 1  # of the files; it is raised when they change
 SAVED_NUMBERS = ("loss", "excess", "max_error", "steps")  # of each run
 
@@ -44,12 +46,18 @@ def save_result(result: Result, folder: Any) -> Path:
         result: The result of one fit or of a batch.
         folder: The folder.
     """
-    from polyexp.report import write  # which imports rich
-
-    place = Path(folder)
-    _require_free(place)
+    place = require_path("folder", folder, FOLDER)
     for one in (result.model, result.optimizer):
         require_storable(one)
+    with path_errors("folder", place, FOLDER):
+        _write(result, place)
+    return place
+
+
+def _write(result: Result, place: Path) -> None:
+    from polyexp.report import write  # which imports rich
+
+    _require_free(place)
     place.mkdir(parents=True, exist_ok=True)
     archive, settings = archive_of(result), settings_of(result)
     save_bytes(place / ARRAYS, archive)
@@ -60,7 +68,6 @@ def save_result(result: Result, folder: Any) -> Path:
     else:
         config = json.dumps(settings, indent=2) + "\n"
         write(place, result, forecast_of(result), settings, config, **identity_entries(archive))
-    return place
 
 
 def archive_of(result: Result) -> bytes:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyexp.base import InputError, cut, require
+from polyexp.base import InputError, cut, require, shown
 from polyexp.tracking.entry import OUTCOME_TAG, SWEEP_TAG
 
 __all__ = ["Selection", "filter_error", "mlflow_filter", "of_sweep_filter", "sweep_name"]
@@ -60,11 +60,21 @@ def sweep_name(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}" if DATE.fullmatch(folder.parent.name) else folder.name
 
 
-def filter_error(words: str, why: str, key: str = "action.filter") -> InputError:
-    """The error about an MLflow filter, the text `words` of the setting `key`, that MLflow refuses for the reason `why`."""
-    reason = cut(" ".join(why.split()), MAX_REASON_CHARACTERS)
-    example = "metrics.`loss/final` < 1 and params.model = 'legendre'"
-    return InputError(f"`{key}` must be an MLflow filter such as {example}, got {words!r} ({reason}).")
+def filter_error(words: str, error: Exception, key: str = "action.filter") -> InputError:
+    """The error about an MLflow filter, which MLflow refuses, or of which a store can make nothing.
+
+    Args:
+        words: The filter.
+        error: What MLflow raises.
+        key: The setting that has this value.
+    """
+    text = str(getattr(error, "message", error))
+    if getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
+        reason = cut(" ".join(text.split()), MAX_REASON_CHARACTERS)
+        example = "metrics.`loss/final` < 1 and params.model = 'legendre'"
+        return InputError(f"`{key}` must be an MLflow filter such as {example}, got {words!r} ({reason}).")
+    reason = cut(text.strip().partition("\n")[0], MAX_REASON_CHARACTERS)  # the lines of a database go on with its SQL
+    return InputError(f"`{key}` cannot be used, got {shown(words)}: {reason.removesuffix('.')}.")
 
 
 def _quoted(name: str, key: str) -> str:

@@ -1,5 +1,8 @@
 """Opening an MLflow store with MLflow's client, with one sentence as the error where it cannot be opened."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,7 +19,7 @@ from polyexp.tracking.destination import (
 from polyexp.tracking.errors import deleted_experiment_error, opening_errors
 from polyexp.tracking.login import registered
 
-__all__ = ["Store", "open_recorded", "open_store", "store_of"]
+__all__ = ["Store", "open_recorded", "open_store", "store_of", "unlogged"]
 
 USUAL_EXPERIMENT = "Default"  # of every store
 
@@ -99,6 +102,17 @@ def _opened(destination: Destination) -> Store:
         store = store_of(destination.uri, destination.artifact_root)
         store.client.search_experiments(max_results=1)  # it has answered
         return store
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """A context in which MLflow does not log the errors of a database, which it also raises, with all of their SQL."""
+    logger = logging.getLogger("mlflow.store.db.utils")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def store_of(uri: str, artifact_root: str | None = None) -> Store:

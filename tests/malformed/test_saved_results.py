@@ -85,6 +85,8 @@ CONTENTS = {
     "no model": ({"config": {}}, "`optimizer` must be a text, got None"),
     "no seconds": ({"seconds": -1}, "`seconds` must be a finite number of at least 0, got -1"),
     "seconds of text": ({"seconds": "1"}, "`seconds` must be a finite number of at least 0, got '1'"),
+    "too many seconds": ({"seconds": 10**400}, f"`seconds` must be a finite number of at least 0, got 1{'0' * 76}..."),
+    "seconds of truth": ({"seconds": True}, "`seconds` must be a finite number of at least 0, got True"),
     "no computer": ({"computed_by": 3}, "`computed_by` must be a text, got 3"),
 }
 SETTINGS = {
@@ -203,7 +205,7 @@ def test_other_archives_are_refused(kind, saved, tmp_path):
 
 def test_files_that_are_missing_or_no_files(saved, tmp_path):
     assert refusal(tmp_path).startswith(
-        "`folder` must name a folder with the result.json of a result or of a run, got "
+        "`folder` must be the path of a folder with the result.json of a result or of a run, got "
     )
     content, arrays = saved
     write(tmp_path, content, arrays)
@@ -216,6 +218,7 @@ def test_files_that_are_missing_or_no_files(saved, tmp_path):
     assert refusal(tmp_path).startswith("The result.json in HERE cannot be read (")
 
 
+SECONDS = "a finite number of at least 0"
 RECORDS = {
     "an outcome": ({"outcome": EVIL}, {}, "result.json", "`outcome` must be one of CONVERGED"),
     "an optimizer": (
@@ -236,6 +239,60 @@ RECORDS = {
         "result.json",
         "the run's model 'x' belongs to a package that is not installed here",
     ),
+    "no steps": (
+        {"steps": None},
+        {},
+        "result.json",
+        "`steps` must be a whole number from 0 to 9223372036854775807, got N",
+    ),
+    "steps below 0": (
+        {"steps": -1},
+        {},
+        "result.json",
+        "`steps` must be a whole number from 0 to 9223372036854775807, got -1",
+    ),
+    "half a step": (
+        {"steps": 0.5},
+        {},
+        "result.json",
+        "`steps` must be a whole number from 0 to 9223372036854775807, got 0",
+    ),
+    "no loss": (
+        {"loss": None},
+        {},
+        "result.json",
+        "`loss` must be a finite number, or null where the outcome is DIVERGED or INTERRUPTED, got None",
+    ),
+    "a loss below 0": ({"loss": -1}, {}, "result.json", "`loss` must be a finite number of at least 0 or null, got -1"),
+    "an excess below 0": (
+        {"excess_loss": -1},
+        {},
+        "result.json",
+        "`excess_loss` must be a finite number of at least 0 or null, got -1",
+    ),
+    "an error below 0": (
+        {"max_error": -1},
+        {},
+        "result.json",
+        "`max_error` must be a finite number of at least 0 or null",
+    ),
+    "an excess of a nonlinear model": (
+        {"parameters": dict.fromkeys("abcd", 1.0)},
+        {"model": "legendre"},
+        "result.json",
+        "`excess_loss` must be null, since the model is not linear in its parameters, got ",
+    ),
+    **{
+        f"seconds {value!r:.9}": (
+            {"seconds": value},
+            {},
+            "result.json",
+            f"`seconds` must be a finite number of at least 0, got {shown}",
+        )
+        for value, shown in ((None, "None"), ("x", "'x'"), (-1, "-1"), ([], "[]"), (10**400, "1000"), (True, "True"))
+    },
+    "no outcome": ({"outcome": None}, {}, "result.json", "`outcome` must be a name, got None"),
+    "a computer": ({"computed_by": []}, {}, "result.json", "`computed_by` must be a name, got []"),
     "a seed": ({}, {"seed": -1}, "result.json", "`seed` must be a whole number from 0 to 4294967295"),
 }
 
@@ -245,6 +302,20 @@ def test_what_is_wrong_with_a_record_is_said(change, config, file, words, record
     content, history = recorded
     write(tmp_path, content | change | {"config": content["config"] | config}, history=history)
     assert refusal(tmp_path).startswith(f"The {file} in HERE cannot be used: {words}")
+
+
+@pytest.mark.parametrize("key", ["steps", "loss", "seconds", "computed_by"])
+def test_what_is_written_of_every_run_must_be_there(key, recorded, tmp_path):
+    content, history = recorded
+    write(tmp_path, {name: value for name, value in content.items() if name != key}, history=history)
+    assert refusal(tmp_path) == f"The result.json in HERE cannot be used: `{key}` is missing."
+
+
+def test_a_run_that_diverged_may_have_no_loss(recorded, tmp_path):
+    content, history = recorded
+    write(tmp_path, content | {"outcome": "DIVERGED", "loss": None, "excess_loss": None}, history=history)
+    loaded = p.load_result(tmp_path)
+    assert np.isnan([loaded.loss, loaded.excess]).all()
 
 
 @pytest.mark.parametrize(
