@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from polyexp.base import InputError, open_regular, printable
+from polyexp.base import InputError, open_regular, printable, shown
 
 __all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "require_plain", "taken", "without_delivery"]
 
@@ -75,7 +75,7 @@ def taken(key: str, folder: Path) -> InputError:
         folder: The folder.
     """
     return InputError(
-        f"`{key}` must name a folder without a run in it, got {printable(str(folder))}: "
+        f"`{key}` must name a folder without a run in it, got {shown(str(folder))}: "
         f"{'leave it out, so that each run has its own' if '.' in key else 'name another one'}."
     )
 
