@@ -64,7 +64,7 @@ files, the journal and the store are compared with those of an uninterrupted run
 seconds until a run had ended hold its block of steps, its checkpoint and its files, and of a fit that had ended its pictures,
 on a machine that runs four of these cases at once; 15 seconds were allowed.
 
-A sweep gets Ctrl-C on a pseudo terminal, at a random time after its jobs were checked, and is resumed by the command that it
+A sweep gets Ctrl-C on a pseudo terminal, at a random time while its jobs run, and is resumed by the command that it
 prints; its jobs are compared with those of an uninterrupted sweep, and its table with the store.
 
 A run that goes on elsewhere is compared with an uninterrupted one on the first backend. The bound is for gradient descent on

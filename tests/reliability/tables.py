@@ -129,7 +129,6 @@ TABLES = {
             "Before the sweep": _total("before"),
             "Interrupted": _total("interrupted"),
             "Jobs with a result then": _total("jobs"),
-            "Lines after it": _largest("lines"),
             "Rows of finished runs after resuming": _total("rows"),
             "Jobs the same to the bit": _total("identical"),
         },
