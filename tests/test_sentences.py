@@ -108,12 +108,12 @@ def fitted(model, low, high):
 
 
 @pytest.mark.parametrize(
-    ("own", "instead"), [(True, "use the values of the parameters"), (False, "fit `model=legendre_series`")]
+    ("of_series", "instead"), [(True, "use the values of the parameters"), (False, "fit `model=legendre_series`")]
 )
-def test_powers_of_x_that_cancel_each_other_are_said(own, instead):
+def test_powers_of_x_that_cancel_each_other_are_said(of_series, instead):
     low, high = 1950, 2023
     result = fitted(p.LegendreSeries(degree=7), low, high)
-    if not own:
+    if not of_series:
         result = replace(fitted(p.PowerSeries(degree=7), low, high), params=result.power_series)
     (sentence,) = cancellation(result)
     shown = [power or value for _, value, power in coefficients(result)]

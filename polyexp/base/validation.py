@@ -181,7 +181,8 @@ def real_array(key: str, value: Any) -> np.ndarray:
     require_unmasked(key, value)
     try:
         array = np.asarray(value)
-        numbers = array.astype(float) if array.dtype.kind in "biufO" and value is not None else None
+        is_text = array.dtype.kind == "O" and any(isinstance(one, (str, bytes)) for one in array.ravel())
+        numbers = array.astype(float) if array.dtype.kind in "biufO" and value is not None and not is_text else None
     except Exception:  # as in `as_numbers`; an integer may be too large for a float
         numbers = None
     if numbers is None:

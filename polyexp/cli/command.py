@@ -195,7 +195,7 @@ def _discarded_if_refused(folder: Path) -> Iterator[None]:
     """Remove the folder of a run or sweep that ends before it begins, and the folders that were made for it.
 
     That is where a signal ends it, an action refuses what only it can check, or a sweeper that is not Hydra's chooses a job
-    that is refused. A folder that existed, or in which anything but Hydra's descriptions of runs and an empty polyexp.log has
+    that is refused. A folder that existed, or in which anything but Hydra's descriptions of runs and logs that are empty has
     been written, is left.
     """
     made = [one for one in (folder, *folder.parents) if not one.exists()]

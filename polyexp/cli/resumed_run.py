@@ -1,13 +1,14 @@
 """The command line of `resume=<run>`: the recorded settings of the run, what is typed over them, and its own folder."""
 
 import argparse
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
-from polyexp.base import InputError, cut, open_regular, printable, shown
+from polyexp.base import InputError, cut, from_here, open_regular, printable, shown
 from polyexp.cli.configs import ConfigFiles
 from polyexp.cli.judge import Judge
 from polyexp.cli.kinds import is_interpolation
@@ -107,11 +108,13 @@ def _header(folder: Path) -> Header:
         ) from error
 
 
-def _has_run(folder: Path, journal_id: str) -> bool:
-    """Whether a folder has the journal with this id."""
-    with suppress(InputError, OSError):
-        return header_of(folder)[0].id == journal_id
-    return False
+def _original(folder: Path, header: Header) -> Path | None:
+    """The folder of which this one is a copy, as the header of the journal says, which is data; None where there is none."""
+    with suppress(InputError, OSError, RuntimeError, ValueError):  # of a text that is no path, or of links in a circle
+        place = Path(header.tags.get(FOLDER_TAG, "")).absolute()
+        if place.resolve() != folder and header_of(place)[0].id == header.id:
+            return place
+    return None
 
 
 def _require_own(fit: RecordedFit, header: Header, folder: Path) -> None:
@@ -121,11 +124,10 @@ def _require_own(fit: RecordedFit, header: Header, folder: Path) -> None:
             f"The run {fit.shown} cannot be resumed: its folder {printable(str(folder))} has another run by now. Start it "
             "again."
         )
-    original = Path(header.tags.get(FOLDER_TAG, folder)).absolute()
-    if original.resolve() != folder and _has_run(original, header.id):
+    if original := _original(folder, header):
         raise InputError(
             f"The run in {printable(str(folder))} is a copy of that in {printable(str(original))}, which is recorded as the "
-            f"same run: type `{RESUME_RUN}={printable(quote(str(original)))}`, or start a run of its own."
+            f"same run: type `{shlex.quote(f'{RESUME_RUN}={printable(str(from_here(original)))}')}`, or start a run of its own."
         )
     if header.parent:
         raise InputError(
@@ -159,7 +161,7 @@ def _require_same(fit: RecordedFit, header: Header, overrides: Sequence[Override
             raise InputError(
                 f"`{cut(one.key)}` cannot be changed in a run that goes on: {was} in the run {fit.shown}, and {shown(value)} "
                 f"here. Leave it out, or start a run of its own; {', '.join(CHANGEABLE[:3])}, and "
-                f"{', '.join(CHANGEABLE_GROUPS)} may be others."
+                f"{', '.join(one for one in CHANGEABLE_GROUPS if one != MLflow.group)} may be others."
             )
 
 

@@ -100,7 +100,8 @@ def choice_hint(group: str, word: str, allowed: Collection[str]) -> str:
         word: The choice that does not exist.
         allowed: The choices that exist.
     """
-    if (group, word) in Component.registry:
+    brought = Component.registry.get((group, word))
+    if brought and not brought.__module__.startswith("polyexp."):
         return f" Its class is there, but not `conf/{group}/{word}.yaml` in the package that brings it: install it with that."
     names = CHOICES_ELSEWHERE.get(group, {})
     lower = word.lower()

@@ -186,7 +186,7 @@ class Terminal:
         self._interrupted = True
         taken = counted(int(result.steps), "step")
         how = f" To go on, type `{command}`." if command else ""
-        self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}.{how}", always=True)
+        self.print(f"{result.outcome.name} after {taken}, loss {result.loss:.6g}.{how}", always=bool(command))
 
     def prediction(self, forecast: Forecast) -> None:
         """Print a table of the modes, how far each of them comes, and what to try."""

@@ -111,8 +111,8 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
                     self._end(terminal, table, error)
                     return
                 terminal.print_parts(summary(table, resume))
-            store, delivered = address_of(tracking), Delivered()
-            jobs = [one.folder for one in self.jobs if is_recorded_in(store, one.folder)]
+                store, delivered = address_of(tracking), Delivered()
+                jobs = [one.folder for one in self.jobs if is_recorded_in(store, one.folder)]
             try:
                 if jobs and not self._interruption.asked():
                     delivered = tracking.delivered(jobs)
@@ -122,7 +122,8 @@ class SweepRecord(AbstractContextManager["SweepRecord"]):
             if not (delivered.warning or self._interruption.asked()):
                 delivered = tracking.delivered([self.folder])
             terminal.end(self.folder, delivered.lines, delivered.warning)
-        self._interruption.end()
+        if error is None:  # otherwise that is the one to report
+            self._interruption.end()
 
     def _table(self, reasons: Mapping[int, str]) -> SweepTable:
         """What has become of the jobs, from the folder of each of them; where that does not say it, why they have failed."""

@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,20 +14,23 @@ __all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "requ
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"  # all that a run without a journal has
 DESCRIPTIONS = ".hydra"  # the folder with Hydra's descriptions of a run
-WRITTEN = (  # the files that a run or a sweep writes under names of their own
+OPENED = (  # the files of a run or a sweep that are written where they are; others take the place of earlier ones
+    "polyexp.log",
+    "recorder.log",
+    "multirun.yaml",
+    *(f"{DESCRIPTIONS}/{name}.yaml" for name in ("config", "hydra", "overrides")),
+)
+WRITTEN = (  # what one that goes on writes or reads under fixed names
+    *OPENED,
     JOURNAL,
     RESULT,
     "history.csv",
     "config.yaml",
-    "polyexp.log",
-    "recorder.log",
     "delivery.json",
     "checkpoint.npz",
     "checkpoint.previous.npz",
-    "multirun.yaml",
     "jobs.csv",
     "sweep.csv",
-    *(f"{DESCRIPTIONS}/{name}.yaml" for name in ("config", "hydra", "overrides")),
 )
 MAX_WAIT_SECONDS, POLL_SECONDS = 10.0, 0.05  # for a delivery that goes on
 
@@ -44,25 +47,26 @@ def require_no_run(key: str, folder: Path) -> None:
     """
     if (folder / JOURNAL).exists() or (folder / RESULT).exists():
         raise taken(key, folder)
-    require_plain(folder)
+    require_plain(folder, OPENED)
 
 
-def require_plain(folder: Path) -> None:
-    """Require that what a run writes again in its folder are files of this folder: nothing is written through a link.
+def require_plain(folder: Path, names: Iterable[str] = WRITTEN) -> None:
+    """Require that what a run writes in its folder are files of this folder: nothing is written through a link.
 
     Args:
         folder: The folder of a run or a sweep, in which anybody may have written; it need not exist.
+        names: The files that are asked about.
 
     Raises:
         InputError: A link, a folder or anything else is where a file would be written, or a link in place of a folder.
     """
-    for name in (DESCRIPTIONS, *WRITTEN):
+    for name in (DESCRIPTIONS, *names):
         with suppress(FileNotFoundError, NotADirectoryError):
             is_plain = (stat.S_ISDIR if name == DESCRIPTIONS else stat.S_ISREG)((folder / name).lstat().st_mode)
             if not is_plain:
                 kind = "folder" if name == DESCRIPTIONS else "regular file"
                 raise InputError(
-                    f"{printable(str(folder / name))} must be a {kind}, since it is written again, and is a link or something "
+                    f"{printable(str(folder / name))} must be a {kind}, since it is written here, and is a link or something "
                     "else: remove it."
                 )
 

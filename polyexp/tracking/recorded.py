@@ -208,7 +208,7 @@ class RecordedRuns:
                 with unlogged():
                     found = self._page(experiment.experiment_id, words, page, token)
             except Exception as error:  # MLflow passes on those of databases and of servers
-                if not typed or not self._answers(experiment.experiment_id):
+                if not typed or not self._cannot_filter(experiment.experiment_id, words):
                     raise
                 raise filter_error(typed, error, key) from error
             yield from (_recorded(run, self.store) for run in found)
@@ -218,10 +218,14 @@ class RecordedRuns:
         order = ["attributes.start_time DESC"]
         return self._client.search_runs([experiment_id], words, max_results=page, order_by=order, page_token=token)
 
-    def _answers(self, experiment_id: str) -> bool:
-        """Whether the store answers without a filter, so that it is the filter of which it could make nothing."""
+    def _cannot_filter(self, experiment_id: str, words: str) -> bool:
+        """Whether the store answers without a filter, and again not with this one, so that it is the filter that is wrong."""
+        return self._answers(experiment_id, "") and not self._answers(experiment_id, words)
+
+    def _answers(self, experiment_id: str, words: str) -> bool:
         try:
-            self._page(experiment_id, "", 1)
+            with unlogged():
+                self._page(experiment_id, words, 1)
         except Exception:
             return False
         return True

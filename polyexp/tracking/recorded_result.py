@@ -52,7 +52,7 @@ def recorded_result(files: Any, text: bytes, content: Mapping[str, Any], where: 
         record = ResultFile.of(text)
         model, params, _ = fitted(record)
         one_of("outcome", record.outcome, Outcome.__members__)
-        _require_whole(record, content, model)
+        _require_complete(record, content, model)
         optimizer = _optimizer(record)
         seed = record.config.get("seed")
         initial = model.initial_params(seed) if isinstance(seed, int) else np.full(params.shape, np.nan)
@@ -70,14 +70,14 @@ def recorded_result(files: Any, text: bytes, content: Mapping[str, Any], where: 
         excess=_or_nan(record.excess) if model.linear else None,
         max_error=_or_nan(record.max_error),
         outcome=Outcome[record.outcome],
-        steps=np.int64(content["steps"]),
+        steps=np.int64(record.steps or 0),
         history=history,
-        seconds=float(content["seconds"]),
+        seconds=float(record.seconds or 0),
         computed_by=record.computed_by,
     )
 
 
-def _require_whole(record: ResultFile, content: Mapping[str, Any], model: Model) -> None:
+def _require_complete(record: ResultFile, content: Mapping[str, Any], model: Model) -> None:
     """Require what is written of every run, and null only where a number may be missing or not finite."""
     for key in ("steps", "loss", "seconds", "computed_by"):
         if key not in content:

@@ -108,11 +108,15 @@ def _opened(destination: Destination) -> Store:
 def unlogged() -> Iterator[None]:
     """A context in which MLflow does not log the errors of a database, which it also raises, with all of their SQL."""
     logger = logging.getLogger("mlflow.store.db.utils")
-    before, logger.disabled = logger.disabled, True
+
+    def nothing(_: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(nothing)  # one for each context, since several threads may be in one
     try:
         yield
     finally:
-        logger.disabled = before
+        logger.removeFilter(nothing)
 
 
 def store_of(uri: str, artifact_root: str | None = None) -> Store:
