@@ -107,7 +107,11 @@ def choice_hint(group: str, word: str, allowed: Collection[str]) -> str:
     lower = word.lower()
     same = [one for one in allowed if lower.replace("-", "_") in (one.lower(), one.lower().rpartition("/")[2])]
     elsewhere = [one for one in allowed if lower in names.get(one, "").split()]
-    others = [f"{one}={name}" for one, name in Component.registry if name == lower and {group, one} <= {*SETTINGS}]
+    others = [
+        f"{one}={name}"
+        for one, name in Component.registry
+        if name == lower and one != group and {group, one} <= {*SETTINGS}
+    ]
     return meant(*(same or elsewhere or others)[:2]) or nearest(lower, allowed)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from polyexp.base import Component
 from polyexp.cli.configs import choices
 from polyexp.experiment import all_keys, choice_hint, key_hint
 from polyexp.experiment.suggestions import CHOICES_ELSEWHERE, SETTINGS_ELSEWHERE
@@ -259,6 +260,12 @@ def test_names_that_others_use_are_understood_by_the_hint(name, key):
     """Where they are not settings here: the hint names the right word, and nothing is silently accepted."""
     assert name not in all_keys()
     assert repr(key) in key_hint(name, [one for one in all_keys() if one == key or "." not in one])
+
+
+def test_a_hint_never_names_what_was_typed():
+    for group, name in Component.registry:
+        if name not in choices(group):
+            assert repr(f"{group}={name}") not in choice_hint(group, name, choices(group))
 
 
 @pytest.mark.parametrize(
