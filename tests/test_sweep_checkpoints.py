@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -75,6 +77,27 @@ def test_batches_go_on_from_their_checkpoints(cli, tmp_path, interrupted, words)
     assert (resumed.code, resumed.err) == (0, "")
     assert not (tmp_path / "outputs" / "s" / CHECKPOINTS).exists()
     same_as_uninterrupted(cli, tmp_path, *RATES, *words)
+
+
+def test_a_batch_whose_thread_starts_at_the_interruption_is_waited_for(cli, tmp_path, monkeypatch):
+    start, left = threading.Thread.start, [signal.SIGINT]
+
+    def interrupted(thread):
+        start(thread)
+        if thread.name.startswith("ThreadPoolExecutor") and left:
+            os.kill(os.getpid(), left.pop())
+
+    def slow(*args, write=batch_checkpoint.CheckpointWriter.write):
+        time.sleep(0.5)
+        write(*args)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    monkeypatch.setattr(batch_checkpoint.CheckpointWriter, "write", slow)
+    words = ("model.degree=2,3", "loop.steps=1000000", "optimizer.learning_rate=1e-7,2e-7")
+    ended = cli("-m", *SHORT, "tracking=none", *words, FOLDER)
+    assert ended.code == 130
+    assert not [one for one in threading.enumerate() if one.name.startswith("ThreadPoolExecutor")]
+    assert list((tmp_path / "outputs" / "s" / CHECKPOINTS).glob(f"*/{CHECKPOINT}"))
 
 
 def test_the_steps_before_are_not_taken_again(cli, interrupted, monkeypatch):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 from polyexp.backend import blas_threads
 from polyexp.base import InputError
@@ -26,6 +27,7 @@ from polyexp.sweep.batches import MAX_BYTES, batches
 
 __all__ = ["ReadyJob", "run_jobs"]
 
+Found = TypeVar("Found")
 THREADS = min(8, os.cpu_count() or 1)  # in which batches are computed, each of them in one
 
 
@@ -98,10 +100,10 @@ class _Computing:
             return self.checkpoint(jobs).computed(self._is_to_stop, _warn) if len(jobs) > 1 else None
         return None
 
-    def awaited(self, result: Callable[[], Result | None]) -> Result | None:
-        """What a function returns, unless an interruption comes before that."""
+    def awaited(self, function: Callable[[], Found]) -> Found:
+        """What a function returns; an interruption that comes before that is raised once it has returned."""
         with self._interruption.gently():
-            found = result()
+            found = function()
         self._interruption.end()
         return found
 
@@ -128,7 +130,8 @@ def _computed_ahead(
     with blas_threads(devices[0]), ThreadPoolExecutor(THREADS) as pool:
         try:
             for part in parts:
-                ahead.append((part, pool.submit(computing.result, part)))
+                # The pool waits at its end for the threads whose start nothing has interrupted.
+                ahead.append((part, computing.awaited(partial(pool.submit, computing.result, part))))
                 if len(ahead) > THREADS:
                     first, results = ahead.popleft()
                     yield first, computing.awaited(results.result)
