@@ -14,7 +14,7 @@ from polyexp.fitting import CHECKPOINT, checkpoint_writer, read_checkpoint, writ
 from polyexp.sweep import CHECKPOINTS, MANIFEST, batch_checkpoint, read_table
 from polyexp.sweep import run as sweep_run
 from tests.helpers.commands import SHORT
-from tests.helpers.interruptions import interrupted_in_process
+from tests.helpers.interruptions import interrupted_in_process, once_interrupting
 from tests.helpers.stores import all_runs, sweeps
 
 FOLDER = "hydra.sweep.dir=outputs/s"
@@ -80,12 +80,12 @@ def test_batches_go_on_from_their_checkpoints(cli, tmp_path, interrupted, words)
 
 
 def test_a_batch_whose_thread_starts_at_the_interruption_is_waited_for(cli, tmp_path, monkeypatch):
-    start, left = threading.Thread.start, [signal.SIGINT]
+    start, interrupt = threading.Thread.start, once_interrupting()
 
     def interrupted(thread):
         start(thread)
-        if thread.name.startswith("ThreadPoolExecutor") and left:
-            os.kill(os.getpid(), left.pop())
+        if thread.name.startswith("ThreadPoolExecutor"):
+            interrupt()
 
     def slow(*args, write=batch_checkpoint.CheckpointWriter.write):
         time.sleep(0.5)

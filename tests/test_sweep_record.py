@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from polyexp.tracking.entry import FOLDER_TAG
 from polyexp.tracking.journal import JOURNAL, Journal, reason_of
 from polyexp.tracking.journal_lines import MAX_END_BYTES, JournalError
 from tests.helpers.commands import SHORT, run_in_process
+from tests.helpers.interruptions import once_interrupting
 from tests.helpers.journals import gone, header
 from tests.helpers.stores import all_runs, sweeps
 
@@ -125,12 +125,10 @@ def test_a_sweep_that_is_interrupted_has_its_table(cli, store, tmp_path, monkeyp
 def test_a_sweep_that_is_interrupted_once_its_jobs_have_ended_is_finished(cli, store, tmp_path, monkeypatch, part):
     original = getattr(record, part)
 
-    left = [signal.SIGINT]  # a second one would end the process at once
+    interrupt = once_interrupting()
 
     def interrupted(*args, **options):
-        for number in left:
-            left.clear()
-            os.kill(os.getpid(), number)
+        interrupt()
         return original(*args, **options)
 
     monkeypatch.setattr(record, part, interrupted)

@@ -263,20 +263,29 @@ def tag(store: Path, key: str) -> str:
         return str((database.execute("SELECT value FROM tags WHERE key = ?", (key,)).fetchone() or [""])[0])
 
 
+def once_interrupting() -> Callable[[], None]:
+    """What sends this process SIGINT when it is called for the first time, in any thread: a second one would end it at once."""
+    left = [signal.SIGINT]
+
+    def interrupt() -> None:
+        with contextlib.suppress(IndexError):
+            os.kill(os.getpid(), left.pop())
+
+    return interrupt
+
+
 def interrupted_in_process(root: Path, *words: str, at: int) -> Finished:
     """A command that gets SIGINT, in this process, at the first snapshot of a run or batch with at least so many steps."""
-    left = [signal.SIGINT]  # a second one would end the process at once; batches are computed in several threads
+    interrupt = once_interrupting()
 
     def interrupting(compute: Callable[..., Any]) -> Callable[..., Any]:
         def computing(*args: Any, observe: Callable[[Any], None] = lambda snapshot: None, **options: Any) -> Any:
             def seen(snapshot: Any) -> None:
                 observe(snapshot)
                 if snapshot.step >= at:
-                    for number in left:
-                        left.clear()
-                        os.kill(os.getpid(), number)
-                        # Python tells the main thread, which may be late on a busy machine, when a batch has ended already.
-                        wait_until(signals.asked)
+                    interrupt()
+                    # Python tells the main thread, which may be late on a busy machine, when a batch has ended already.
+                    wait_until(signals.asked)
 
             return compute(*args, observe=seen, **options)
 
