@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.timing import seconds
+
 IMPORTS = "import hydra, mlflow, numpy, omegaconf, torch"
 LINK = "http://"
 
@@ -36,17 +38,15 @@ def until_link(log_model: str, folder: str) -> float:
         assert process.stdout
         for line in process.stdout:
             if line.startswith(LINK):
-                seconds = time.perf_counter() - began
+                taken = time.perf_counter() - began
         assert process.wait() == 0
     time.sleep(1)  # the recorder of the run ends, which nobody waits for
-    return seconds
+    return taken
 
 
 def imports() -> float:
     """The seconds of a process that imports the libraries alone."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", IMPORTS], check=True)
-    return time.perf_counter() - began
+    return seconds(lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True))[0]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from polyexp.tracking.errors import opening_errors
 from polyexp.tracking.loaded_result import loaded
 from polyexp.tracking.recorded import LABEL_CHARACTERS, RecordedRun, RecordedRuns, line_of, lines_of_texts
 from polyexp.tracking.reference import FolderFiles, RunFiles
-from polyexp.tracking.selection import of_sweep_filter, sweep_name
+from polyexp.tracking.selection import EXAMPLE, of_sweep_filter, sweep_name
 from polyexp.tracking.sqlite_runs import SqliteRun, runs_in_sqlite
 from polyexp.tracking.sqlite_tables import UnknownSchemaError
 from polyexp.tracking.store import open_recorded
@@ -28,7 +28,6 @@ LOSS = "loss/final"
 MAX_LAST = 2**63 - 1  # that SQLite takes
 MAX_KEYS = 3  # settings of problems that a sentence names
 MLFLOW_TAGS = "mlflow."  # the beginning of tags that MLflow has for its own pages
-EXAMPLE = "metrics.`loss/final` < 1 and params.model = 'legendre'"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 from polyexp.base import InputError, cut, require, shown
 from polyexp.tracking.entry import OUTCOME_TAG, SWEEP_TAG
 
-__all__ = ["Selection", "filter_error", "mlflow_filter", "of_sweep_filter", "sweep_name"]
+__all__ = ["EXAMPLE", "Selection", "filter_error", "mlflow_filter", "of_sweep_filter", "sweep_name"]
 
 HAS_RESULT_FILTER = f"tags.`{OUTCOME_TAG}` != ''"  # an MLflow filter; only a run with a result has this tag
+EXAMPLE = "metrics.`loss/final` < 1 and params.model = 'legendre'"
 DATE = re.compile(r"\d{4}-\d\d-\d\d")  # of the folder in which the sweeps of a day are
 MAX_REASON_CHARACTERS = 200  # of MLflow's message in an error, as that may list every attribute that a run can have
 
@@ -71,8 +72,7 @@ def filter_error(words: str, error: Exception, key: str = "action.filter") -> In
     text = str(getattr(error, "message", error))
     if getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
         reason = cut(" ".join(text.split()), MAX_REASON_CHARACTERS)
-        example = "metrics.`loss/final` < 1 and params.model = 'legendre'"
-        return InputError(f"`{key}` must be an MLflow filter such as {example}, got {words!r} ({reason}).")
+        return InputError(f"`{key}` must be an MLflow filter such as {EXAMPLE}, got {words!r} ({reason}).")
     reason = cut(text.strip().partition("\n")[0], MAX_REASON_CHARACTERS)  # the lines of a database go on with its SQL
     return InputError(f"`{key}` cannot be used, got {shown(words)}: {reason.removesuffix('.')}.")
 
