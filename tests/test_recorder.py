@@ -15,7 +15,8 @@ from polyexp.tracking.delivery import Delivery, store_of
 from polyexp.tracking.destination import Destination
 from polyexp.tracking.journal import JOURNAL, Journal
 from polyexp.tracking.note import NOTE
-from polyexp.tracking.recording import LOG, InProcess, Separate, recorder
+from polyexp.tracking.ownership import RECORDER_LOG
+from polyexp.tracking.recording import InProcess, Separate, recorder
 from polyexp.tracking.syncing import DeliveryState, found_in, synchronized
 from tests.helpers.commands import loaded_by, run_python, wait_until
 from tests.helpers.journals import header, new_run, snapshot, stored
@@ -88,7 +89,7 @@ def killed_at_some_moment(tmp_path, started, seed):
     assert run_in(tmp_path)[1] >= seen
     wait_until(lambda: store_of(tmp_path / "runs" / "1"))  # the note comes after the store
     wait_until(lambda: not runs_on(recorder_pid))
-    assert not (tmp_path / "runs" / "1" / LOG).exists()
+    assert not (tmp_path / "runs" / "1" / RECORDER_LOG).exists()
 
 
 @pytest.mark.slow
@@ -142,7 +143,7 @@ sys.stdin.readline()
     process.stdin.flush()
     process.stdout.readline()
     wait_until(lambda: len(stored(tmp_path / "mlflow.db")["runs"]) == 2)
-    assert not [path for path in (tmp_path / "runs").rglob(LOG) if path.stat().st_size]
+    assert not [path for path in (tmp_path / "runs").rglob(RECORDER_LOG) if path.stat().st_size]
 
 
 def test_one_recorder_serves_all_runs_of_a_process(tmp_path, started):
@@ -289,7 +290,7 @@ print(mine, flush=True)
 @pytest.mark.slow
 def test_it_gives_up_some_time_after_the_run(tmp_path, uri):
     """The store is not there, and is not made anew because it was there before."""
-    folder, log = tmp_path / "run", tmp_path / LOG
+    folder, log = tmp_path / "run", tmp_path / RECORDER_LOG
     folder.mkdir()
     with Journal(folder, header(store=uri)), log.open("wb") as output, only_recorder(output, 5.0) as one:
         one.stdin.write(f'["{folder}", false]\n'.encode())
@@ -362,7 +363,7 @@ def test_a_failure_is_said_when_it_is_waited_for(tmp_path):
     one = Separate(folder)
     one.add(folder)
     try:
-        wait_until(lambda: (folder / LOG).stat().st_size)
+        wait_until(lambda: (folder / RECORDER_LOG).stat().st_size)
         reason = one.wait([folder], 0.0)
     finally:
         one.leave()
@@ -383,7 +384,7 @@ def test_a_damaged_journal_and_an_unknown_address_do_not_stop_it(tmp_path, uri, 
         assert one.wait([damaged], 0.0)
     finally:
         one.leave()
-    assert (tmp_path / LOG).exists()
+    assert (tmp_path / RECORDER_LOG).exists()
 
 
 @pytest.mark.slow
@@ -394,7 +395,7 @@ def test_a_run_that_can_never_be_delivered_does_not_delay_the_others(tmp_path, u
     one = Separate(tmp_path)
     one.add(bad)
     try:
-        wait_until(lambda: (tmp_path / LOG).stat().st_size)
+        wait_until(lambda: (tmp_path / RECORDER_LOG).stat().st_size)
         (tmp_path / "run").mkdir()
         with Journal(tmp_path / "run", header(store=uri)) as journal:
             one.add(tmp_path / "run")
@@ -403,7 +404,7 @@ def test_a_run_that_can_never_be_delivered_does_not_delay_the_others(tmp_path, u
                 wait_until(lambda step=step: run_in(tmp_path)[1] == step)
     finally:
         one.leave()
-    assert len((tmp_path / LOG).read_text().splitlines()) == 1  # it is said once
+    assert len((tmp_path / RECORDER_LOG).read_text().splitlines()) == 1  # it is said once
 
 
 @pytest.mark.slow
@@ -448,7 +449,7 @@ def test_a_recorder_of_a_store_that_is_known_imports_no_mlflow(tmp_path, uri):
 import os
 os.dup2(os.open({str(told)!r}, os.O_RDONLY), 0)
 from polyexp.tracking.recorder import main
-main(0, {str(tmp_path / LOG)!r})
+main(0, {str(tmp_path / RECORDER_LOG)!r})
 """
     loaded = loaded_by(code, cwd=ROOT)
     assert "mlflow" not in loaded

@@ -29,12 +29,11 @@ from polyexp.cli.jobs import RunError
 from polyexp.cli.standard_streams import unwritten
 from polyexp.cli.sweep import Sweep
 from polyexp.experiment import Experiment, InSweep
-from polyexp.tracking import require_no_run
+from polyexp.tracking import DESCRIPTIONS, RECORDER_LOG, RUN_LOG, require_no_run
 
 __all__ = ["Task", "carry_out"]
 
 HYDRA_VERSION = "1.3"  # whose defaults apply
-LOGS = ("polyexp.log", "recorder.log")
 MAX_NAME = 200  # characters of the name of a config file; file systems allow 255 bytes
 
 
@@ -216,7 +215,7 @@ def _holds_descriptions_alone(folder: Path) -> bool:
     files = (one for one in folder.rglob("*") if not one.is_dir())
     return all(
         one.name == "multirun.yaml"
-        or one.parent.name == ".hydra"
-        or (one.name in LOGS and not one.stat().st_size)  # a signal came before the journal
+        or one.parent.name == DESCRIPTIONS
+        or (one.name in (RUN_LOG, RECORDER_LOG) and not one.stat().st_size)  # a signal came before the journal
         for one in files
     )

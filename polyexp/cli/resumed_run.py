@@ -17,6 +17,7 @@ from polyexp.cli.replaying import typed_tracker
 from polyexp.cli.texts import quote
 from polyexp.cli.values import Override
 from polyexp.tracking import (
+    DESCRIPTIONS,
     FOLDER_TAG,
     JOURNAL,
     JOURNAL_TAG,
@@ -46,7 +47,7 @@ KEPT_KEYS = (
     "tracking.required",
     "tracking.log_model",
 )
-OVERRIDES_FILE, MAX_OVERRIDES_BYTES = Path(".hydra", "overrides.yaml"), 2**20
+OVERRIDES_FILE, MAX_OVERRIDES_BYTES = Path(DESCRIPTIONS, "overrides.yaml"), 2**20
 CHANGEABLE_GROUPS = ("backend", "device", "tracking", "report", "checkpoint")
 
 

@@ -43,12 +43,12 @@ from polyexp.sweep import (
     row_of,
     to_run,
 )
-from polyexp.tracking import JOURNAL, NOTE, RESULT, require_no_run
+from polyexp.tracking import JOURNAL, NOTE, RESULT, RUN_LOG, require_no_run
 
 __all__ = ["Sweep"]
 
 # Files of the sweep in its folder, in which the folders of its jobs are.
-OWN_FILES = {MANIFEST, SWEEP_FILE, SWEEP_PICTURE, JOURNAL, NOTE, RESULT, CHECKPOINTS, "multirun.yaml", "polyexp.log"}
+OWN_FILES = {MANIFEST, SWEEP_FILE, SWEEP_PICTURE, JOURNAL, NOTE, RESULT, CHECKPOINTS, "multirun.yaml", RUN_LOG}
 OWN_FILES |= {".submitit"}
 # A configuration of Python's logging in which nothing is printed.
 SILENT_LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}

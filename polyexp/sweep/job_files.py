@@ -15,9 +15,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
 
+from polyexp.tracking import DESCRIPTIONS
+
 __all__ = ["JobFiles", "JobTexts", "entry"]
 
-OUTPUT_SUBDIR = ".hydra"  # of the folder of a job; the setting `hydra.output_subdir` cannot be changed
 # The mappings in Hydra's node some of whose entries are of a single job.
 OF_JOBS = ("job", "overrides", "runtime")
 ENTRY = re.compile(r" {4}[a-z]")
@@ -47,7 +48,7 @@ class JobFiles:
         Raises:
             OSError: They cannot be written.
         """
-        inner = folder / OUTPUT_SUBDIR
+        inner = folder / DESCRIPTIONS  # the setting `hydra.output_subdir` cannot be changed
         inner.mkdir(parents=True, exist_ok=True)
         for name in ("config", "hydra", "overrides"):
             (inner / f"{name}.yaml").write_text(getattr(self, name), encoding="utf-8")

@@ -28,7 +28,15 @@ from polyexp.tracking.logged_model import model_data, why_none
 from polyexp.tracking.mlflow import MLflow
 from polyexp.tracking.none import NoTracking
 from polyexp.tracking.note import NOTE, note_of
-from polyexp.tracking.ownership import RESULT, locked_folder, require_no_run, require_plain
+from polyexp.tracking.ownership import (
+    DESCRIPTIONS,
+    RECORDER_LOG,
+    RESULT,
+    RUN_LOG,
+    locked_folder,
+    require_no_run,
+    require_plain,
+)
 from polyexp.tracking.recorded import RecordedRun, RecordedRuns
 from polyexp.tracking.reference import RecordedFit, recorded_fit
 from polyexp.tracking.result_file import NoFormulaError, ResultFile
@@ -49,6 +57,7 @@ from polyexp.tracking.tracker import Delivered, RunInfo, Tracker, derived_params
 
 __all__ = [
     "DATA_TAG",
+    "DESCRIPTIONS",
     "FINGERPRINT_TAG",
     "FOLDER_TAG",
     "JOURNAL",
@@ -58,9 +67,11 @@ __all__ = [
     "KIND_TAG",
     "NOTE",
     "OVERRIDES_TAG",
+    "RECORDER_LOG",
     "REPLAY_TAG",
     "RESULT",
     "RESUMED_TAG",
+    "RUN_LOG",
     "SWEEP_TAG",
     "Delivered",
     "DeliveryState",

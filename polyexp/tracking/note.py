@@ -12,11 +12,10 @@ from pathlib import Path
 
 from polyexp.base import open_regular, replaced
 from polyexp.tracking.entry import Status, is_whole
-from polyexp.tracking.ownership import JOURNAL
+from polyexp.tracking.ownership import JOURNAL, NOTE
 
 __all__ = ["NOTE", "Note", "note_of", "write_note"]
 
-NOTE = "delivery.json"
 MAX_NOTE_BYTES = 2**16
 
 

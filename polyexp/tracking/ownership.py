@@ -8,15 +8,33 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polyexp.base import InputError, open_regular, printable, shown
+from polyexp.fitting import CHECKPOINT, PREVIOUS
 
-__all__ = ["JOURNAL", "RESULT", "lock", "locked_folder", "require_no_run", "require_plain", "taken", "without_delivery"]
+__all__ = [
+    "DESCRIPTIONS",
+    "HISTORY",
+    "JOURNAL",
+    "NOTE",
+    "RECORDER_LOG",
+    "RESULT",
+    "RUN_LOG",
+    "lock",
+    "locked_folder",
+    "require_no_run",
+    "require_plain",
+    "taken",
+    "without_delivery",
+]
 
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"  # all that a run without a journal has
+HISTORY = "history.csv"
+NOTE = "delivery.json"
+RUN_LOG, RECORDER_LOG = "polyexp.log", "recorder.log"
 DESCRIPTIONS = ".hydra"  # the folder with Hydra's descriptions of a run
 OPENED = (  # the files of a run or a sweep that are written where they are; others take the place of earlier ones
-    "polyexp.log",
-    "recorder.log",
+    RUN_LOG,
+    RECORDER_LOG,
     "multirun.yaml",
     *(f"{DESCRIPTIONS}/{name}.yaml" for name in ("config", "hydra", "overrides")),
 )
@@ -24,11 +42,11 @@ WRITTEN = (  # what one that goes on writes or reads under fixed names
     *OPENED,
     JOURNAL,
     RESULT,
-    "history.csv",
+    HISTORY,
     "config.yaml",
-    "delivery.json",
-    "checkpoint.npz",
-    "checkpoint.previous.npz",
+    NOTE,
+    CHECKPOINT,
+    PREVIOUS,
     "jobs.csv",
     "sweep.csv",
 )

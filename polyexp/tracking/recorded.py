@@ -18,6 +18,7 @@ from polyexp.model import Model
 from polyexp.tracking.artifacts import Artifacts, Limit, LimitError
 from polyexp.tracking.entry import FOLDER_TAG, KIND_COMPARISON, KIND_SWEEP, KIND_TAG, OUTCOME_TAG, SWEEP_TAG
 from polyexp.tracking.history_file import LossCurve, curve_of, loss_curve
+from polyexp.tracking.ownership import HISTORY
 from polyexp.tracking.result_file import NoFormulaError, ResultFile, fitted
 from polyexp.tracking.selection import Selection, filter_error, mlflow_filter, sweep_name
 from polyexp.tracking.store import Store, unlogged
@@ -87,7 +88,7 @@ class RecordedRun:
         Raises:
             InputError: Where there is no such file, or it is damaged.
         """
-        with self._about("history.csv") as name:
+        with self._about(HISTORY) as name:
             try:
                 return loss_curve(self.artifacts.read(name, HISTORY_LIMIT))
             except LimitError:

@@ -20,12 +20,12 @@ from polyexp.optimizer import Optimizer
 from polyexp.problem import TARGETS, Samples, Source, samples_for
 from polyexp.tracking.history_file import history_rows
 from polyexp.tracking.of_record import about, component_of
+from polyexp.tracking.ownership import HISTORY
 from polyexp.tracking.recorded import HISTORY_LIMIT
 from polyexp.tracking.result_file import ResultFile, fitted
 
 __all__ = ["recorded_result"]
 
-HISTORY = "history.csv"
 HEADS = ["step", "loss", "excess", "grad_norm"]  # the first columns of history.csv
 MAX_SAMPLES, MAX_SECONDS = 2**24, 20.0  # that are drawn or read again
 WITHOUT_LOSS = {Outcome.DIVERGED.name, Outcome.INTERRUPTED.name}  # the final loss of others is finite

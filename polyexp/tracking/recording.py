@@ -17,11 +17,11 @@ from polyexp.tracking.destination import Destination
 from polyexp.tracking.failures import describe
 from polyexp.tracking.journal import JOURNAL
 from polyexp.tracking.journal_lines import JournalError, header_of
+from polyexp.tracking.ownership import RECORDER_LOG
 from polyexp.tracking.syncing import synchronized
 
 __all__ = ["InProcess", "Recorder", "Separate", "recorder"]
 
-LOG = "recorder.log"
 POLL_SECONDS = 0.02
 HAS_SESSIONS = hasattr(os, "setsid")  # Linux and macOS: a process of its own outlives the terminal
 
@@ -110,7 +110,7 @@ class Separate:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._log = folder.absolute() / LOG
+        self._log = folder.absolute() / RECORDER_LOG
         path = [os.path.abspath(one) for one in sys.path]
         main = f"main({os.getpid()}, {str(self._log)!r})"
         code = f"import sys; sys.path[:] = {path!r}; from polyexp.tracking.recorder import main; {main}"

@@ -18,14 +18,13 @@ from polyexp.tracking.entry import KIND_COMPARISON, KIND_SWEEP, KIND_TAG, RESUME
 from polyexp.tracking.history_file import history_rows
 from polyexp.tracking.journal_lines import header_of
 from polyexp.tracking.note import note_of
-from polyexp.tracking.ownership import JOURNAL, RESULT
+from polyexp.tracking.ownership import HISTORY, JOURNAL, RESULT
 from polyexp.tracking.recorded import HISTORY_LIMIT, ID_CHARACTERS, LABEL_CHARACTERS, MIN_ID_CHARACTERS, RESULT_LIMIT
 from polyexp.tracking.result_file import ResultFile
 from polyexp.tracking.tracker import DERIVED_PARAMS, Tracker
 
 __all__ = ["RecordedFit", "recorded_fit"]
 
-HISTORY = "history.csv"
 CUT_CHARACTERS = 500  # of a param, which every store keeps; some cut longer ones
 ID = re.compile(f"[0-9a-f]{{{MIN_ID_CHARACTERS},{ID_CHARACTERS}}}")
 
